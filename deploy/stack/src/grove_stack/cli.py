@@ -1,0 +1,239 @@
+"""`grove stack …`: the local stack."""
+
+import json
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+
+from grove_stack import daemon
+from grove_stack.layout import Layout, read_json, write_json
+from grove_stack.preflight import install_broker, problems
+from grove_stack.process import last_lines
+from grove_stack.settings import StackSettings
+from grove_stack.supervisor import sweep
+
+commands = typer.Typer(help="The whole suite on this machine, without Docker.", no_args_is_help=True)
+console = Console()
+START_SECONDS = 240
+_COLOURS = {"ready": "green", "done": "green", "starting": "yellow", "running": "yellow", "waiting": "dim"}
+
+
+@commands.command("setup")
+def setup() -> None:
+    """Install what PyPI lacks: RabbitMQ, by the machine's package manager."""
+    problem = install_broker()
+    if problem:
+        console.print(f"[red]✗[/red] {problem}")
+        raise typer.Exit(1)
+
+
+@commands.command("up")
+def up(
+    scale: Annotated[str, typer.Option(help="Copies, e.g. resource-api=2,notification-worker=3")] = "",
+) -> None:
+    """Start the stack, or change the number of copies of a running one; returns when all is ready."""
+    settings = StackSettings()
+    layout = Layout(settings.state_dir.resolve())
+    running = daemon.supervisor_pid(layout) is not None
+    found = problems(settings, running=running)
+    if found:
+        for problem in found:
+            console.print(f"[red]✗[/red] {problem}")
+        raise typer.Exit(1)
+    layout.folder()
+    _want(layout, scale, keep=running and not scale)
+    if running:
+        daemon.tell(layout, signal.SIGHUP)
+        time.sleep(0.5)
+    else:
+        sweep(read_json(layout.status_file))
+        layout.status_file.unlink(missing_ok=True)
+        daemon.launch(settings)
+    if not _watch(layout):
+        raise typer.Exit(1)
+    if settings.parts == "all":
+        console.print(card(layout))
+
+
+@commands.command("down")
+def down() -> None:
+    """Stop the stack; data stays."""
+    layout = Layout(StackSettings().state_dir.resolve())
+    status = daemon.status(layout)
+    if daemon.stop(layout):
+        console.print("[green]✓[/green] The stack is down. Data is kept; `make clean` removes it.")
+    else:
+        sweep(status)
+        console.print("Nothing was running.")
+
+
+@commands.command("status")
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print suite.json")] = False) -> None:
+    """Show what runs."""
+    layout = Layout(StackSettings().state_dir.resolve())
+    if as_json:
+        print(json.dumps(read_json(layout.suite_file), indent=2))  # noqa: T201 - for programs
+        return
+    if daemon.supervisor_pid(layout) is None:
+        console.print("The stack is down. Start it with `make up`.")
+        raise typer.Exit(1)
+    console.print(_table(daemon.status(layout), layout))
+
+
+@commands.command("logs")
+def logs(
+    process: Annotated[str, typer.Argument(help="Name of a process; empty: all")] = "",
+    lines: Annotated[int, typer.Option(help="How many lines of each")] = 20,
+) -> None:
+    """Show the end of the logs."""
+    layout = Layout(StackSettings().state_dir.resolve())
+    files = sorted((layout.root / "log").glob("*.log"))
+    for file in files:
+        if process and file.stem != process:
+            continue
+        console.print(f"[bold]── {file.stem}[/bold] {file}")
+        for line in last_lines(file, lines):
+            console.print(line, markup=False, highlight=False)
+
+
+@commands.command("reset")
+def reset() -> None:
+    """Stop the stack and remove its data, keeping certificates and ports."""
+    layout = Layout(StackSettings().state_dir.resolve())
+    daemon.stop(layout)
+    for name in ("postgres", "mongodb", "valkey", "rabbitmq", "mail", "admin-created", "log"):
+        _remove(layout.root / name)
+    console.print("[green]✓[/green] Data removed. `make up` starts afresh.")
+
+
+@commands.command("clean")
+def clean() -> None:
+    """Stop the stack and remove everything it made."""
+    layout = Layout(StackSettings().state_dir.resolve())
+    daemon.stop(layout)
+    _remove(layout.root)
+    console.print("[green]✓[/green] The stack is gone.")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _want(layout: Layout, scale: str, *, keep: bool) -> None:
+    if keep and layout.wanted_file.exists():
+        return
+    wanted: dict[str, int] = {}
+    for part in filter(None, scale.split(",")):
+        name, _, count = part.partition("=")
+        if not count.isdigit() or not 0 < int(count) <= 20:
+            raise typer.BadParameter(f"{part!r}: write NAME=COUNT, such as resource-api=2")
+        wanted[name.strip()] = int(count)
+    write_json(layout.wanted_file, {"scale": wanted})
+
+
+def _watch(layout: Layout) -> bool:
+    """Show progress until all is ready; False when something failed."""
+    deadline = time.monotonic() + START_SECONDS
+    seen: dict[str, str] = {}
+    with Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else _Silent() as live:
+        while time.monotonic() < deadline:
+            told = daemon.status(layout)
+            live.update(_table(told, layout, short=True))
+            if not console.is_terminal:
+                _print_changes(told, seen)
+            broken = _broken(told)
+            if broken:
+                break
+            if told.get("ready"):
+                console.print(f"[green]✓[/green] {len(told['parts'])} parts ready in {told['seconds']} s")
+                return True
+            time.sleep(0.2)
+        else:
+            broken = {n: p["detail"] for n, p in daemon.status(layout).get("parts", {}).items() if p["state"] not in {"ready", "done"}}
+    for name, detail in broken.items():
+        console.print(Panel(detail or "not ready in time", title=f"[red]{name}[/red]", subtitle=str(layout.log_file(name))))
+        for line in last_lines(layout.log_file(name), 20):
+            console.print(line, markup=False, highlight=False)
+    console.print("[red]✗[/red] The stack is not ready. What runs keeps running; `make down` stops it.")
+    return False
+
+
+def _broken(told: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: str(part["detail"])
+        for name, part in told.get("parts", {}).items()
+        if part["state"] in {"failed", "failing"}
+    }
+
+
+def _print_changes(told: dict[str, Any], seen: dict[str, str]) -> None:
+    for name, part in told.get("parts", {}).items():
+        state = part["state"]
+        if seen.get(name) != state and state in {"ready", "done", "restarting", "failed"}:
+            console.print(f"  {told['seconds']:5.1f} s  {name} {state}", highlight=False)
+        seen[name] = state
+
+
+def _table(told: dict[str, Any], layout: Layout, *, short: bool = False) -> Table:
+    table = Table("part", "state", "pid", "address", "restarts", box=None)
+    addresses = {p["name"]: p["address"] or "" for p in read_json(layout.suite_file).get("processes", [])}
+    for name, part in told.get("parts", {}).items():
+        state = str(part["state"])
+        colour = _COLOURS.get(state, "red")
+        detail = f" {part['detail'].splitlines()[0][:60]}" if part["detail"] and not short else ""
+        table.add_row(
+            name,
+            f"[{colour}]{state}[/{colour}]{detail}",
+            str(part["pid"] or ""),
+            addresses.get(name, ""),
+            str(part["restarts"] or ""),
+        )
+    return table
+
+
+def card(layout: Layout) -> Panel:
+    """Where everything is, and what to do next."""
+    suite = read_json(layout.suite_file)
+    lines = [
+        f"Portal       {suite['portal_url']}",
+        f"Auth         {suite['auth_url']}/api/v1/auth",
+        f"API          {suite['api_url']}/api/v1",
+        f"Mail         {suite['mail_dir']}",
+        f"Sandbox      {suite['sandbox_url']}",
+        f"Admin        {suite['admin']['email']}  {suite['admin']['password']}",
+        "",
+        f"curl --cacert {suite['ca_file']} {suite['auth_url']}/.well-known/jwks.json",
+        "",
+        "make demo    watch it work      make status   what runs",
+        "make logs    the newest lines   make down     stop it",
+    ]
+    return Panel("\n".join(lines), title="Grove is up", subtitle="development profile: not for production", expand=False)
+
+
+class _Silent:
+    """Stands in for the live table where there is no terminal."""
+
+    def __enter__(self) -> "_Silent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to end."""
+
+    def update(self, _: Table) -> None:
+        """Nothing to draw."""
+
+
+if __name__ == "__main__":
+    sys.exit(commands())

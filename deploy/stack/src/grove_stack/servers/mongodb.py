@@ -1,0 +1,117 @@
+"""The document store of auth: SecantusDB, which speaks MongoDB's protocol over WiredTiger."""
+
+import sys
+from pathlib import Path
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from grove_stack.layout import Layout
+from grove_stack.process import Child, ProcessSpec, StepFailed
+
+_ROOT = "grove_root"
+
+
+class MongoDb:
+    """The server of a stack: mTLS, and SCRAM sign-in for auth's user."""
+
+    def __init__(self, layout: Layout, port: int) -> None:
+        self._layout = layout
+        self._port = port
+        self._data = layout.root / "mongodb"
+        self._users_made = self._data / "users-made"
+
+    def spec(self) -> ProcessSpec:
+        """The server process. It can't make its first user while it asks for sign-in; see create_users."""
+        return self._spec(auth=True)
+
+    async def create_users(self) -> None:
+        """Before the first start: run it alone without sign-in and make the users."""
+        if self._users_made.exists():
+            return
+        child = await Child.start(self._spec(auth=False), self._layout.log_file("mongodb"))
+        try:
+            await self._make_users()
+        finally:
+            await child.stop()
+        self._users_made.touch()
+
+    def _spec(self, *, auth: bool) -> ProcessSpec:
+        identity = str(self._layout.identity_file("mongodb"))
+        config = self._layout.folder("mongodb") / "secantus.toml"
+        config.touch()
+        return ProcessSpec(
+            name="mongodb",
+            command=[
+                str(Path(sys.executable).parent / "secantusd-py"),
+                "--config",
+                str(config),
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(self._port),
+                "--storage-path",
+                str(self._data / "data"),
+                "--cache-size",
+                "128M",
+                "--noop-heartbeat-seconds",
+                "10",
+                "--tls-cert-file",
+                identity,
+                "--tls-key-file",
+                identity,
+                "--tls-ca-file",
+                str(self._layout.internal_ca.certificate_file),
+                "--tls-require-client-cert",
+                *(["--auth"] if auth else []),
+            ],
+            probe=self._probe,
+            address=f"127.0.0.1:{self._port}",
+            needs=("mongodb-users",) if auth else (),
+        )
+
+    def _client(self) -> "AsyncMongoClient[dict[str, object]]":
+        return AsyncMongoClient(
+            "127.0.0.1",
+            self._port,
+            directConnection=True,
+            tls=True,
+            tlsCertificateKeyFile=str(self._layout.identity_file("operator")),
+            tlsCAFile=str(self._layout.internal_ca.certificate_file),
+            serverSelectionTimeoutMS=1000,
+        )
+
+    async def _probe(self) -> str | None:
+        client = self._client()
+        try:
+            await client.admin.command("ping")
+        except PyMongoError as error:
+            return str(error)[:200]
+        finally:
+            await client.close()
+        return None
+
+    async def _make_users(self) -> None:
+        client = self._client()
+        client_timeout = 20
+        try:
+            for attempt in range(client_timeout):
+                if await self._probe() is None:
+                    break
+                if attempt == client_timeout - 1:
+                    raise StepFailed("The MongoDB server did not start; see its log.")
+            root = self._layout.secret("operator", "mongo_root_password")
+            await _create(client, "admin", _ROOT, root, "root")
+            await _create(client, "auth", "auth", self._layout.secret("auth", "mongo_password"), "readWrite")
+        finally:
+            await client.close()
+
+
+async def _create(
+    client: "AsyncMongoClient[dict[str, object]]", database: str, name: str, password: str, role: str
+) -> None:
+    try:
+        await client[database].command("createUser", name, pwd=password, roles=[{"role": role, "db": database}])
+    except OperationFailure as error:
+        if "already exists" not in str(error):
+            raise

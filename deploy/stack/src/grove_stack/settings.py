@@ -1,0 +1,23 @@
+"""Settings of the local stack."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class StackSettings(BaseSettings):
+    """The local stack"""
+
+    model_config = SettingsConfigDict(env_prefix="GROVE_", env_file=".env", extra="ignore")
+
+    state_dir: Path = Field(Path(".grove"), description="Where data, certificates, logs and pids live")
+    https_port: int = Field(8443, ge=0, le=65535, description="The edge; 0: a free port")
+    http_port: int = Field(8080, ge=0, le=65535, description="Redirects to HTTPS; 0: a free port")
+    limits: Literal["development", "production"] = Field(
+        "development", description="`production` holds the real rate limits"
+    )
+    parts: Literal["all", "stores"] = Field("all", description="`stores`: only the servers that the suite stands on")
+    durable: bool = Field(True, description="PostgreSQL keeps its promises over power loss; tests switch it off")
+    otlp_endpoint: str = Field("", description="OTLP/HTTP collector that all processes send traces to")

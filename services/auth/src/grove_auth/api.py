@@ -1,0 +1,17 @@
+"""Every router of the service."""
+
+from fastapi import APIRouter
+
+from grove_auth.keys import endpoints as keys
+from grove_auth.registrations import endpoints as registrations
+from grove_auth.revocations import endpoints as revocations
+from grove_auth.sessions import endpoints as sessions
+from grove_auth.users import endpoints as users
+
+ROUTERS: tuple[APIRouter, ...] = (
+    registrations.router,
+    sessions.router,
+    users.router,
+    keys.router,
+    revocations.router,
+)

@@ -1,0 +1,85 @@
+"""Signing keys: made once, kept sealed, published as JWKS (RFC 7517)."""
+
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.security.encryption import FieldCipher
+from grove.security.tokens import TYPE
+from grove_auth.models import Session, SigningKey, User
+from grove_auth.roles import permissions_of, scopes_of
+from grove_auth.settings import AuthSettings
+
+CACHE_SECONDS = 30
+CLIENT_ID = "grove"
+
+
+class KeyService:
+    """Signs access tokens with the newest key."""
+
+    def __init__(self, settings: AuthSettings, cipher: FieldCipher) -> None:
+        self._settings = settings
+        self._cipher = cipher
+        self._cached: list[SigningKey] = []
+        self._cached_at = 0.0
+        self._private: dict[str, ECKey] = {}
+
+    async def jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The public keys."""
+        return {"keys": [key.public for key in await self._keys()]}
+
+    async def ensure_key(self) -> None:
+        """Make the first key if there is none."""
+        if await SigningKey.find({}).limit(1).to_list():
+            return
+        key_id = str(new_id())
+        key = ECKey.generate_key("P-256", {"kid": key_id, "use": "sig", "alg": "ES256"})
+        await SigningKey(
+            id=key_id,
+            public={name: str(value) for name, value in key.as_dict(private=False).items()},
+            sealed_private=self._cipher.seal(json.dumps(key.as_dict(private=True)), purpose=f"signing-key:{key_id}"),
+            created_at=now(),
+        ).insert()
+
+    async def access_token(self, user: User, session: Session) -> str:
+        """An access token of the session (RFC 9068)."""
+        newest = (await self._keys())[0]
+        moment = now()
+        claims: dict[str, Any] = {
+            "iss": self._settings.public_auth_url,
+            "aud": [self._settings.public_auth_url, self._settings.public_api_url],
+            "sub": str(user.id),
+            "iat": int(moment.timestamp()),
+            "exp": int((moment + timedelta(minutes=self._settings.access_token_minutes)).timestamp()),
+            "jti": str(new_id()),
+            "client_id": CLIENT_ID,
+            "sid": session.id,
+            "auth_time": int(session.auth_time.timestamp()),
+            "amr": ["pwd"],
+            "roles": user.roles,
+            "scope": " ".join(sorted(scopes_of(user.roles) | permissions_of(user.roles))),
+            "ver": user.token_version,
+            "gver": 0,
+        }
+        return jwt.encode({"alg": "ES256", "typ": TYPE, "kid": newest.id}, claims, self._key(newest), algorithms=["ES256"])
+
+    async def _keys(self) -> list[SigningKey]:
+        if not self._cached or time.monotonic() - self._cached_at > CACHE_SECONDS:
+            self._cached = await SigningKey.find({}).sort("-created_at").to_list()
+            self._cached_at = time.monotonic()
+            if not self._cached:
+                raise RuntimeError("There is no signing key. Run `grove-auth migrate` first.")
+        return self._cached
+
+    def _key(self, stored: SigningKey) -> ECKey:
+        key = self._private.get(stored.id)
+        if key is None:
+            opened = self._cipher.open(stored.sealed_private, purpose=f"signing-key:{stored.id}")
+            key = self._private[stored.id] = ECKey.import_key(json.loads(opened))
+        return key

@@ -1,0 +1,37 @@
+"""The users collection."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from beanie import Document
+from pydantic import Field
+from pymongo import IndexModel
+
+from grove.core.ids import new_id
+
+
+class User(Document):
+    """One account. `sequence` counts its events; a token below `token_version` is dead."""
+
+    id: UUID = Field(default_factory=new_id)
+    email: str
+    email_verified: bool = True
+    name: str
+    password_hash: str
+    roles: list[str] = ["user"]
+    locale: str
+    timezone: str
+    marketing: bool = False
+    token_version: int = 1
+    sequence: int = 1
+    created_at: datetime
+    updated_at: datetime
+
+    class Settings:
+        """Collection and indexes."""
+
+        name = "users"
+        indexes: ClassVar = [
+            IndexModel("email", unique=True, name="email"),  # login, and one account per address
+        ]

@@ -1,0 +1,61 @@
+"""Argon2id in a bounded pool: as many threads as cores, a limited queue, 503 beyond it."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pwdlib.hashers.bcrypt import BcryptHasher
+
+from grove.core.errors import ServiceUnavailable
+from grove_auth.passwords.rules import normalised
+from grove_auth.settings import AuthSettings
+
+T = TypeVar("T")
+
+
+class PasswordHasher:
+    """Hashes and verifies. bcrypt and Argon2 hashes made elsewhere verify too and are renewed at login."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        self._hash = PasswordHash(
+            (
+                Argon2Hasher(time_cost=settings.argon2_iterations, memory_cost=settings.argon2_memory_kib, parallelism=1),
+                BcryptHasher(),
+            )
+        )
+        self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="password")
+        self._most = settings.password_queue
+        self._waiting = 0
+        self._nobody = self._hash.hash("no account has this password")
+
+    async def hash(self, password: str) -> str:
+        """The hash to store. Raises ServiceUnavailable when too many wait."""
+        return await self._run(lambda: self._hash.hash(normalised(password)))
+
+    async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        """(right, a renewed hash to store or None). Without a stored hash it takes as long and is False."""
+        right, renewed = await self._run(
+            lambda: self._hash.verify_and_update(normalised(password), stored or self._nobody)
+        )
+        return (right, renewed) if stored else (False, None)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Other heavy work on passwords, under the same bounds."""
+        return await self._run(work)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if self._waiting >= self._most:
+            raise ServiceUnavailable("Too many sign-ins at once. Try again in a moment.", retry_after=2)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1

@@ -1,0 +1,22 @@
+"""Mails with a secret, as commands to the notification service."""
+
+import json
+from typing import Any, Literal
+
+from grove.contracts.auth import MailRequested
+from grove.core.ids import new_id
+from grove.security.encryption import FieldCipher
+
+
+def mail_requested(
+    cipher: FieldCipher,
+    template: Literal["verify_email", "already_registered"],
+    *,
+    to: str,
+    locale: str,
+    variables: dict[str, Any],
+) -> MailRequested:
+    """The command; address and variables are readable for the notification service only."""
+    mail_id = new_id()
+    sealed = cipher.seal(json.dumps({"to": to, "variables": variables}), purpose=f"mail:{mail_id}")
+    return MailRequested(mail_id=mail_id, template=template, locale=locale, sealed=sealed)

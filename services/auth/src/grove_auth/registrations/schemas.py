@@ -1,0 +1,65 @@
+"""Registration as JSON."""
+
+import zoneinfo
+from typing import Annotated
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, StringConstraints
+
+from grove.core.schema import Incoming
+from grove.core.text import Line
+from grove_auth.passwords.rules import Password
+
+LOCALES = ("en", "de")
+
+
+def _email(text: str) -> str:
+    """The address in its one spelling: the domain as IDNA, all in lower case."""
+    try:
+        found = validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError(str(error)) from None
+    return found.normalized.lower()
+
+
+def _timezone(name: str) -> str:
+    if name not in zoneinfo.available_timezones():
+        raise ValueError("is not a timezone of the IANA database, such as Europe/Berlin")
+    return name
+
+
+def _locale(tag: str) -> str:
+    language = tag.replace("_", "-").split("-", 1)[0].lower()
+    return language if language in LOCALES else LOCALES[0]
+
+
+Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_email)]
+Timezone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_timezone)]
+Locale = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$", max_length=35),
+    AfterValidator(_locale),
+    Field(examples=["en"]),
+]
+
+
+class Register(Incoming):
+    """A new account."""
+
+    email: Email
+    password: Password
+    name: Annotated[Line, Field(min_length=2, max_length=100)]
+    locale: Locale = "en"
+    timezone: Timezone = "UTC"
+
+
+class VerifyEmail(Incoming):
+    """The token of the mailed link."""
+
+    token: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ResendVerification(Incoming):
+    """The address of a pending registration."""
+
+    email: Email

@@ -1,0 +1,82 @@
+"""What the processes of the auth service hold; the tests build the same."""
+
+from beanie import init_beanie
+
+from grove.mongo.client import create_client
+from grove.observability.health import Health
+from grove.observability.metrics import OUTBOX_AGE
+from grove.outbox.mongo import MongoOutbox
+from grove.security.encryption import FieldCipher
+from grove.security.tokens import KeyCache, TokenVerifier
+from grove.web.auth import Authenticator
+from grove.web.resources import ServiceResources
+from grove_auth.keys.service import KeyService
+from grove_auth.models import DOCUMENTS
+from grove_auth.passwords.hasher import PasswordHasher
+from grove_auth.revocations.publisher import RevocationPublisher
+from grove_auth.revocations.service import RevocationService
+from grove_auth.sessions.gate import SessionGate
+from grove_auth.settings import AuthSettings
+
+OUTBOX_ALARM_SECONDS = 30
+
+
+class Resources(ServiceResources):
+    """Everything of both processes."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        super().__init__(settings)
+        self.settings = settings
+        self.client = create_client(settings)
+        self.database = self.client[settings.mongo_database or settings.service]
+        self.outbox = MongoOutbox(self.client, self.database.name, settings.service)
+        self.passwords = PasswordHasher(settings)
+        self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
+        self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
+        self.revocations = RevocationService(self.database)
+        self.publisher = RevocationPublisher(self.broker, self.revocations)
+        self.authenticator = Authenticator(
+            verifier=TokenVerifier(
+                KeyCache(self.keys.jwks), issuer=settings.public_auth_url, audience=settings.public_auth_url
+            ),
+            gate=SessionGate(),
+            limiter=self.limiter,
+        )
+
+    async def start(self, *, create_indexes: bool = False) -> None:
+        """Bind the document classes to the database."""
+        await init_beanie(database=self.database, document_models=DOCUMENTS, skip_indexes=not create_indexes)
+        if create_indexes:
+            await self.outbox.create_indexes()
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await super().aclose()
+        self.passwords.close()
+        await self.client.close()
+
+    def health(self) -> Health:
+        """The checks of both processes."""
+        return Health(
+            required={"database": self._check_database},
+            degrading={
+                "cache": self._check_valkey,
+                "outbox": self._check_outbox,
+                "revocation_feed": self.publisher.check,
+            },
+        )
+
+    async def _check_database(self) -> str | None:
+        await self.database["users"].find_one({"_id": 0})
+        return None
+
+    async def _check_valkey(self) -> str | None:
+        await self.valkey.ping()
+        return None
+
+    async def _check_outbox(self) -> str | None:
+        age = await self.outbox.oldest_age()
+        OUTBOX_AGE.set(age)
+        if age < OUTBOX_ALARM_SECONDS:
+            return None
+        return f"the oldest event has waited {age:.0f} s to be published; see whether RabbitMQ is up"

@@ -1,0 +1,28 @@
+"""What services ask when the feed alone does not do: only over mTLS, only services of the suite."""
+
+from fastapi import APIRouter, Request
+
+from grove.security.revocation import Snapshot, TokenAnswer, TokenQuestion
+from grove.web.auth import callers
+from grove.web.body import GroveRoute
+from grove_auth.sessions.gate import is_active
+
+router = APIRouter(
+    prefix="/internal/v1",
+    include_in_schema=False,
+    route_class=GroveRoute,
+    dependencies=[callers()],
+)
+
+
+@router.get("/revocations")
+async def revocations(request: Request) -> Snapshot:
+    """All revocations in force, and the feed's number."""
+    snapshot: Snapshot = await request.app.state.resources.revocations.snapshot()
+    return snapshot
+
+
+@router.post("/introspect")
+async def introspect(question: TokenQuestion) -> TokenAnswer:
+    """Whether a token whose signature the caller verified is still good."""
+    return TokenAnswer(active=await is_active(question.user_id, question.session_id, question.version))

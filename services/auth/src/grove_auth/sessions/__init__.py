@@ -1,0 +1,1 @@
+"""Sign-in, refresh, sessions."""

@@ -1,0 +1,32 @@
+"""What can go wrong at sign-in."""
+
+from grove.core.errors import Forbidden, NotFound, Unauthorized
+
+
+class InvalidCredentials(Unauthorized):
+    """401: the same for unknown, wrong and locked."""
+
+    code = "INVALID_CREDENTIALS"
+    message = "The address or the password is wrong."
+    challenge = 'Bearer realm="grove"'
+
+
+class EmailNotVerified(Forbidden):
+    """403, only after a right password."""
+
+    code = "EMAIL_NOT_VERIFIED"
+    message = "Open the link in the mail we sent you first, or ask for a new one."
+
+
+class InvalidRefreshToken(Unauthorized):
+    """401: unknown, expired, ended or used before."""
+
+    code = "INVALID_TOKEN"
+    message = "The refresh token is not valid. Sign in again."
+    challenge = 'Bearer realm="grove", error="invalid_token"'
+
+
+class SessionNotFound(NotFound):
+    """404."""
+
+    message = "There is no session with this id."

@@ -1,0 +1,44 @@
+"""Queries on users."""
+
+from typing import Any
+from uuid import UUID
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from grove.core.clock import now
+from grove_auth.models import User
+
+
+class UserRepository:
+    """Accounts."""
+
+    async def get(self, user_id: UUID) -> User | None:
+        """By id."""
+        return await User.get(user_id)
+
+    async def by_email(self, email: str) -> User | None:
+        """By address, in its one spelling."""
+        return await User.find_one({"email": email})
+
+    async def insert(self, user: User, transaction: AsyncClientSession) -> None:
+        """A new account. Raises DuplicateKeyError for a taken address."""
+        await user.insert(session=transaction)
+
+    async def renew_hash(self, user: User, password_hash: str) -> None:
+        """Store the same password's hash under today's parameters, unless the password changed meanwhile."""
+        await User.get_pymongo_collection().update_one(
+            {"_id": user.id, "password_hash": user.password_hash}, {"$set": {"password_hash": password_hash}}
+        )
+
+    async def update(self, user_id: UUID, changes: dict[str, Any], transaction: AsyncClientSession) -> None:
+        """Set fields."""
+        await User.get_pymongo_collection().update_one(
+            {"_id": user_id}, {"$set": {**changes, "updated_at": now()}}, session=transaction
+        )
+
+    async def next_sequence(self, user_id: UUID, count: int, transaction: AsyncClientSession) -> int:
+        """Take `count` numbers for events of the account, under its lock; the first of them."""
+        collection = User.get_pymongo_collection()
+        await collection.update_one({"_id": user_id}, {"$inc": {"sequence": count}}, session=transaction)
+        found: Any = await collection.find_one({"_id": user_id}, {"sequence": 1}, session=transaction)
+        return int(found["sequence"]) - count + 1 if found else 1

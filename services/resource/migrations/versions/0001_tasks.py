@@ -1,0 +1,102 @@
+"""tasks, users, outbox, inbox, idempotency keys
+
+Revision: 0001
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from grove.outbox.postgres import DROP_NOTIFY_TRIGGER, NOTIFY_TRIGGER
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+TIME = sa.DateTime(timezone=True)
+
+
+def upgrade() -> None:
+    """The first tables."""
+    op.create_table(
+        "tasks",
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("parent_id", sa.Uuid(), sa.ForeignKey("tasks.id", name="fk_tasks_parent_id", ondelete="CASCADE")),
+        sa.Column("title", sa.String(200), nullable=False),
+        sa.Column("description", sa.String(1000), nullable=False, server_default=""),
+        sa.Column("completed_at", TIME),
+        sa.Column("due_at", TIME),
+        sa.Column("priority", sa.SmallInteger(), nullable=False, server_default="0"),
+        sa.Column("tags", postgresql.ARRAY(sa.String(50)), nullable=False, server_default="{}"),
+        sa.Column("deleted_at", TIME),
+        sa.Column("created_at", TIME, nullable=False),
+        sa.Column("updated_at", TIME, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False, server_default="1"),
+        sa.Column(
+            "search",
+            postgresql.TSVECTOR(),
+            sa.Computed("to_tsvector('simple', title || ' ' || description)", persisted=True),
+            nullable=False,
+        ),
+        sa.CheckConstraint("priority BETWEEN 0 AND 3", name="ck_tasks_priority"),
+    )
+    op.create_index("ix_tasks_user_created", "tasks", ["user_id", sa.text("created_at DESC"), sa.text("id DESC")])
+    op.create_index("ix_tasks_user_due", "tasks", ["user_id", "due_at"], postgresql_where=sa.text("due_at IS NOT NULL"))
+    op.create_index("ix_tasks_parent", "tasks", ["parent_id"], postgresql_where=sa.text("parent_id IS NOT NULL"))
+    op.create_index("ix_tasks_tags", "tasks", ["tags"], postgresql_using="gin")
+    op.create_index("ix_tasks_search", "tasks", ["search"], postgresql_using="gin")
+    op.create_table(
+        "users",
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("name", sa.String(100)),
+        sa.Column("locale", sa.String(35), nullable=False),
+        sa.Column("timezone", sa.String(64), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("updated_at", TIME, nullable=False),
+    )
+    messaging_tables()
+
+
+def messaging_tables() -> None:
+    """Outbox, inbox and idempotency keys."""
+    op.create_table(
+        "outbox",
+        sa.Column("position", sa.BigInteger(), sa.Identity(always=True), primary_key=True),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("partition", sa.SmallInteger(), nullable=False),
+        sa.Column("type", sa.String(100), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+    )
+    for statement in NOTIFY_TRIGGER:
+        op.execute(statement)
+    op.create_table(
+        "inbox",
+        sa.Column("event_id", sa.Uuid(), primary_key=True),
+        sa.Column("applied_at", TIME, nullable=False),
+    )
+    op.create_index("ix_inbox_applied_at", "inbox", ["applied_at"])
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("user_id", sa.Uuid(), primary_key=True),
+        sa.Column("key", sa.String(255), primary_key=True),
+        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("headers", postgresql.JSONB(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", TIME, nullable=False),
+    )
+    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+
+
+def downgrade() -> None:
+    """Nothing is left."""
+    op.drop_table("idempotency_keys")
+    op.drop_table("inbox")
+    for statement in DROP_NOTIFY_TRIGGER:
+        op.execute(statement)
+    op.drop_table("outbox")
+    op.drop_table("users")
+    op.drop_table("tasks")

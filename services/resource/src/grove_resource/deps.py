@@ -1,0 +1,33 @@
+"""Dependencies as types: an endpoint's signature says what it needs and who may call it."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from grove.outbox.postgres import Outbox
+from grove.postgres.idempotency import PostgresIdempotency
+from grove.postgres.session import ReadConnection, WriteSession
+from grove.security.principal import Principal
+from grove.web import idempotency
+from grove.web.auth import require
+from grove_resource.settings import ResourceSettings
+
+TaskReader = Annotated[Principal, require("tasks:read")]
+TaskWriter = Annotated[Principal, require("tasks:write")]
+
+
+async def _outbox(session: WriteSession) -> Outbox:
+    return Outbox(session, ResourceSettings.service)
+
+
+EventOutbox = Annotated[Outbox, Depends(_outbox)]
+
+
+async def _once(request: Request, user: TaskWriter, session: WriteSession, key: idempotency.KeyHeader = None) -> None:
+    await idempotency.begin(request, PostgresIdempotency(session), user.user_id, key)
+
+
+Once = Depends(_once)
+"""For routes that create something: takes `Idempotency-Key`."""
+
+__all__ = ["EventOutbox", "Once", "ReadConnection", "TaskReader", "TaskWriter", "WriteSession"]

@@ -1,0 +1,9 @@
+"""Tables, one file each; imported here so that migrations see them all."""
+
+from grove.outbox.postgres import InboxRow, OutboxRow
+from grove.postgres.base import Base
+from grove.postgres.idempotency import IdempotencyKeyRow
+from grove_resource.models.task import Task
+from grove_resource.models.user import User
+
+__all__ = ["Base", "IdempotencyKeyRow", "InboxRow", "OutboxRow", "Task", "User"]

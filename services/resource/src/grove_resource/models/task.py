@@ -1,0 +1,63 @@
+"""The tasks table."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    column,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.orm import Mapped, deferred, mapped_column
+
+from grove.postgres.base import Base
+
+
+class Task(Base):
+    """One task. `version` rises with each change: it is the ETag, and the sequence of the task's events."""
+
+    __tablename__ = "tasks"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"))
+    title: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(String(1000), server_default="")
+    completed_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+    tags: Mapped[list[str]] = mapped_column(ARRAY(String(50)), server_default="{}")
+    deleted_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+    search: Mapped[str] = deferred(
+        mapped_column(TSVECTOR, Computed("to_tsvector('simple', title || ' ' || description)", persisted=True))
+    )
+
+    __table_args__ = (
+        CheckConstraint("priority BETWEEN 0 AND 3", name="priority"),
+        # GET /tasks in its default order, numbered and by cursor
+        Index("ix_tasks_user_created", "user_id", column("created_at").desc(), column("id").desc()),
+        # GET /tasks?sort=due_at, due_before, due_after
+        Index("ix_tasks_user_due", "user_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        # GET /tasks?parent_id=, and the cascade from a parent
+        Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        # GET /tasks?tag=
+        Index("ix_tasks_tags", "tags", postgresql_using="gin"),
+        # GET /tasks?q=
+        Index("ix_tasks_search", "search", postgresql_using="gin"),
+    )
+
+
+TITLE_KEY = func.lower(Task.title)
+"""What `sort=title` compares."""

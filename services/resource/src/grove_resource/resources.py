@@ -1,0 +1,34 @@
+"""What the processes of the resource service hold; the tests build the same."""
+
+from grove.observability.health import Health, while_true
+from grove.postgres.resources import PostgresResources
+from grove.web.resources import SignIn
+from grove_resource.settings import ResourceSettings
+
+
+class Resources(PostgresResources):
+    """Everything of both processes."""
+
+    def __init__(self, settings: ResourceSettings) -> None:
+        super().__init__(settings)
+        self.settings = settings
+        self.sign_in = SignIn(settings, self)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await super().aclose()
+        await self.sign_in.aclose()
+
+    def api_health(self) -> Health:
+        """The checks of an api process."""
+        feed = self.sign_in.feed
+        return Health(
+            required={
+                "database": self.check_database,
+                "revocations": while_true(lambda: feed.loaded_once, "the revocation snapshot was never loaded"),
+            },
+            degrading={
+                "cache": self.check_valkey,
+                "revocation_feed": while_true(lambda: feed.live, "lost; auth is asked about each token"),
+            },
+        )

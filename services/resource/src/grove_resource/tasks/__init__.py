@@ -1,0 +1,1 @@
+"""Tasks: what people mean to do."""

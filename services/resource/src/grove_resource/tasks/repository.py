@@ -1,0 +1,114 @@
+"""Queries on tasks, always scoped by the acting user."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from grove_resource.models import Task
+from grove_resource.tasks.errors import TaskNotFound, TaskOfAnotherUser
+
+READ_COLUMNS = (
+    Task.id,
+    Task.user_id,
+    Task.title,
+    Task.description,
+    Task.completed_at,
+    Task.due_at,
+    Task.priority,
+    Task.tags,
+    Task.parent_id,
+    Task.deleted_at,
+    Task.created_at,
+    Task.updated_at,
+    Task.version,
+)
+MAX_NESTING = 32
+
+
+async def missing(connection: AsyncConnection | AsyncSession, task_id: UUID) -> TaskNotFound | TaskOfAnotherUser:
+    """Why a user's task was not found: it is not there (404), or it is somebody else's (403)."""
+    found = await connection.scalar(select(exists().where(Task.id == task_id)))
+    return TaskOfAnotherUser() if found else TaskNotFound()
+
+
+class TaskQueries:
+    """Reads, one statement each, on an autocommit connection."""
+
+    def __init__(self, connection: AsyncConnection, user_id: UUID) -> None:
+        self._connection = connection
+        self._user_id = user_id
+
+    async def get(self, task_id: UUID) -> Row[Any]:
+        """One task. Raises TaskNotFound or TaskOfAnotherUser."""
+        found = await self._connection.execute(
+            select(*READ_COLUMNS).where(Task.id == task_id, Task.user_id == self._user_id)
+        )
+        row = found.first()
+        if row is None:
+            raise await missing(self._connection, task_id)
+        return row
+
+    async def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        """The rows of a list's statement (listing.py), of this user only."""
+        return (await self._connection.execute(statement.where(Task.user_id == self._user_id))).all()
+
+    async def count(self, conditions: Sequence[Any]) -> int:
+        """How many tasks meet the conditions."""
+        counted = await self._connection.scalar(
+            select(func.count()).select_from(Task).where(Task.user_id == self._user_id, *conditions)
+        )
+        return counted or 0
+
+
+class TaskRepository:
+    """Rows for change, in a transaction."""
+
+    def __init__(self, session: AsyncSession, user_id: UUID) -> None:
+        self._session = session
+        self.user_id = user_id
+
+    async def locked(self, task_id: UUID) -> Task:
+        """The task, locked until the transaction ends. Raises TaskNotFound or TaskOfAnotherUser."""
+        task = await self._session.scalar(
+            select(Task).where(Task.id == task_id, Task.user_id == self.user_id).with_for_update()
+        )
+        if task is None:
+            raise await missing(self._session, task_id)
+        return task
+
+    async def add(self, task: Task) -> None:
+        """Insert."""
+        self._session.add(task)
+        await self._session.flush()
+
+    async def save(self, _: Task) -> None:
+        """Write the changes of a locked task."""
+        await self._session.flush()
+
+    async def remove(self, task: Task) -> None:
+        """Delete for good; its subtasks go with it."""
+        await self._session.delete(task)
+        await self._session.flush()
+
+    async def can_be_parent(self, parent_id: UUID, child_id: UUID | None) -> bool:
+        """Whether the user's task `parent_id` may have `child_id` below it: it must not itself be below the child."""
+        above = (
+            select(Task.id, Task.parent_id, Task.deleted_at, func.cast(0, Task.priority.type).label("level"))
+            .where(Task.id == parent_id, Task.user_id == self.user_id)
+            .cte("above", recursive=True)
+        )
+        above = above.union_all(
+            select(Task.id, Task.parent_id, Task.deleted_at, above.c.level + 1).where(
+                Task.id == above.c.parent_id, above.c.level < MAX_NESTING
+            )
+        )
+        line = (await self._session.execute(select(above.c.id, above.c.deleted_at, above.c.level))).all()
+        return (
+            bool(line)
+            and len(line) < MAX_NESTING
+            and line[0].deleted_at is None
+            and all(row.id != child_id for row in line)
+        )

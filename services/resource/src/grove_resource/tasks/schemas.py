@@ -1,0 +1,118 @@
+"""Tasks as JSON."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, field_validator
+
+from grove.core.schema import Incoming, Moment, Outgoing
+from grove.core.text import Line, Text
+
+
+class Priority(StrEnum):
+    """How much a task matters; in the order of the `priority` sort key."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+    @property
+    def rank(self) -> int:
+        """The stored number."""
+        return _PRIORITIES.index(self)
+
+    @classmethod
+    def of_rank(cls, rank: int) -> "Priority":
+        """The priority of a stored number."""
+        return _PRIORITIES[rank]
+
+
+_PRIORITIES = tuple(Priority)
+
+Title = Annotated[Line, Field(min_length=1, max_length=200, examples=["Buy oat milk"])]
+Description = Annotated[Text, Field(max_length=1000, examples=["Two litres, the barista one"])]
+Tag = Annotated[Line, StringConstraints(to_lower=True), Field(min_length=1, max_length=50)]
+Tags = Annotated[list[Tag], Field(max_length=20, examples=[["home"]])]
+
+
+def _once_each(tags: list[str]) -> list[str]:
+    return list(dict.fromkeys(tags))
+
+
+class TaskCreate(Incoming):
+    """A new task."""
+
+    title: Title
+    description: Description = ""
+    completed: bool = False
+    due_at: Moment | None = None
+    priority: Priority = Priority.NONE
+    tags: Tags = []
+    parent_id: UUID | None = None
+
+    _unique_tags = field_validator("tags")(_once_each)
+
+
+class TaskReplace(Incoming):
+    """All writable fields of a task."""
+
+    title: Title
+    description: Description
+    completed: bool
+    due_at: Moment | None
+    priority: Priority
+    tags: Tags
+    parent_id: UUID | None
+
+    _unique_tags = field_validator("tags")(_once_each)
+
+
+class TaskPatch(Incoming):
+    """The fields to change."""
+
+    title: Title = ""
+    description: Description = ""
+    completed: bool = False
+    due_at: Moment | None = None
+    priority: Priority = Priority.NONE
+    tags: Tags = []
+    parent_id: UUID | None = None
+
+    _unique_tags = field_validator("tags")(_once_each)
+
+
+class Completion(Incoming):
+    """Sets completion; without it the route toggles."""
+
+    completed: bool | None = None
+
+
+class TaskRead(Outgoing):
+    """A task."""
+
+    id: UUID
+    user_id: UUID
+    title: str
+    description: str
+    completed: bool
+    completed_at: Moment | None
+    due_at: Moment | None
+    priority: Priority
+    tags: list[str]
+    parent_id: UUID | None
+    role: Literal["owner", "editor", "viewer"]
+    is_deleted: bool
+    deleted_at: Moment | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class TaskStatus(StrEnum):
+    """Which tasks a list shows."""
+
+    ALL = "all"
+    PENDING = "pending"
+    COMPLETED = "completed"
+    DELETED = "deleted"

@@ -1,0 +1,43 @@
+"""The worker process: outbox relay, event consumers, due work."""
+
+from grove.core.settings import load
+from grove.messaging.consumer import Consumer
+from grove.messaging.topology import queue_name
+from grove.outbox.relay import Relay
+from grove.observability.health import Health, while_true
+from grove.postgres.engine import STORE_ERRORS
+from grove.postgres.housekeeping import Housekeeping
+from grove.web.server import configure, run_worker
+from grove_resource.consumers import handlers
+from grove_resource.resources import Resources
+from grove_resource.settings import ResourceSettings
+
+
+def run() -> None:
+    """Work until stopped."""
+    settings = load(ResourceSettings)
+    configure(settings)
+    resources = Resources(settings)
+    relay = Relay(resources.broker, resources.outbox, store_errors=STORE_ERRORS)
+    consumer = Consumer(
+        settings.service,
+        queue_name(settings.service),
+        resources.broker,
+        resources.inbox,
+        handlers(),
+        prefetch=settings.consumer_prefetch,
+    )
+    health = Health(
+        required={"database": resources.check_database},
+        degrading={
+            "outbox": resources.check_outbox,
+            "relay": while_true(lambda: relay.connected, "not connected to RabbitMQ"),
+            "consumer": while_true(lambda: consumer.connected, "not connected to RabbitMQ"),
+        },
+    )
+    jobs = {
+        "relay": relay.run,
+        "consumer": consumer.run,
+        "housekeeping": Housekeeping(resources.inbox, resources.sessions).run,
+    }
+    run_worker(settings, jobs, resources.tls, health)

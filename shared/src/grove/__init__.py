@@ -1,0 +1,1 @@
+"""What every Grove service is built with."""

@@ -1,0 +1,1 @@
+"""The events services exchange. Pydantic only; imports nothing else of grove."""

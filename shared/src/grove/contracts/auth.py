@@ -1,0 +1,105 @@
+"""Events of the auth service."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from grove.contracts.event import EventData, Time
+
+
+class _User(EventData):
+    user_id: UUID
+
+    def subject(self) -> str:
+        return str(self.user_id)
+
+
+class UserRegistered(_User):
+    """Somebody verified their address: the account exists from now on."""
+
+    type: ClassVar = "auth.user.registered.v1"
+    email: str
+    name: str
+    locale: str
+    timezone: str
+    roles: list[str]
+    registered_at: Time
+
+
+class UserVerified(_User):
+    """The account's address was verified."""
+
+    type: ClassVar = "auth.user.verified.v1"
+    email: str
+
+
+class UserUpdated(_User):
+    """Locale or timezone changed."""
+
+    type: ClassVar = "auth.user.updated.v1"
+    locale: str
+    timezone: str
+    roles: list[str]
+
+
+class SessionStarted(_User):
+    """A sign-in succeeded."""
+
+    type: ClassVar = "auth.session.started.v1"
+    session_id: str
+    device_name: str
+    browser: str
+    os: str
+    ip: str
+    """Truncated: the last octet of IPv4, the last 80 bits of IPv6 are zero."""
+    started_at: Time
+
+
+class SessionEnded(_User):
+    """A session was ended by its user, an administrator or a security rule; not on expiry."""
+
+    type: ClassVar = "auth.session.ended.v1"
+    session_id: str
+    device_name: str
+    reason: Literal["logout", "revoked", "reuse_detected"]
+    ended_at: Time
+
+
+class SessionReuseDetected(_User):
+    """A rotated refresh token was used again: its session was ended."""
+
+    type: ClassVar = "auth.session.reuse_detected.v1"
+    session_id: str
+    device_name: str
+    ip: str
+    detected_at: Time
+
+
+class MailRequested(EventData):
+    """A command: send this mail. For mails with a secret, or to an address that is not the account's."""
+
+    type: ClassVar = "auth.mail.requested.v1"
+    mail_id: UUID
+    template: Literal["verify_email", "already_registered"]
+    locale: str
+    sealed: str
+    """`{"to": …, "variables": {…}}`, encrypted for the notification service (security/encryption.py)."""
+
+    def subject(self) -> str:
+        return str(self.mail_id)
+
+
+class Revocation(EventData):
+    """One entry of the revocation feed, or its heartbeat. Sent by fanout, never through the outbox."""
+
+    type: ClassVar = "auth.revocation.v1"
+    number: int
+    kind: Literal["heartbeat", "session", "user", "api_key", "global", "signing_key"]
+    key: str = ""
+    """Session, user, API key or signing key id."""
+    minimum: int = 0
+    """Least token version that still counts, for `user` and `global`."""
+    until: Time | None = None
+    """When the entry can be forgotten: no token it concerns lives longer."""
+
+    def subject(self) -> str:
+        return self.key

@@ -1,0 +1,60 @@
+"""Every event, who publishes it and who consumes it. Topology and documents are made from this."""
+
+from dataclasses import dataclass
+
+from grove.contracts import auth, notification, provider_sync, resource
+from grove.contracts.event import EventData
+
+SERVICES = ("auth", "resource", "notification", "provider-sync")
+"""Services with a broker user and, where something is bound for them, a queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One row of the catalogue."""
+
+    model: type[EventData]
+    consumers: tuple[str, ...] = ()
+
+    @property
+    def type(self) -> str:
+        return self.model.type
+
+    @property
+    def publisher(self) -> str:
+        """The service that alone may publish it."""
+        return self.type.split(".", 1)[0].replace("_", "-")
+
+
+_N = ("notification",)
+
+CATALOGUE: tuple[Published, ...] = (
+    Published(auth.UserRegistered, ("resource", "notification", "provider-sync")),
+    Published(auth.UserVerified, _N),
+    Published(auth.UserUpdated, ("resource", "notification", "provider-sync")),
+    Published(auth.SessionStarted, _N),
+    Published(auth.SessionEnded, _N),
+    Published(auth.SessionReuseDetected, _N),
+    Published(auth.MailRequested, _N),
+    Published(resource.TaskCreated, _N),
+    Published(resource.TaskUpdated, _N),
+    Published(resource.TaskCompleted, _N),
+    Published(resource.TaskReopened, _N),
+    Published(resource.TaskDeleted, _N),
+    Published(resource.TaskRestored, _N),
+    Published(provider_sync.ConnectionLinked, _N),
+    Published(provider_sync.ConnectionNeedsReauth, _N),
+    Published(provider_sync.ConnectionRemoved, _N),
+    Published(provider_sync.RunCompleted, _N),
+    Published(provider_sync.RunFailed, _N),
+    Published(provider_sync.TransactionsChanged),
+    Published(notification.EmailSent),
+    Published(notification.EmailFailed),
+)
+
+BY_TYPE: dict[str, Published] = {published.type: published for published in CATALOGUE}
+
+
+def consumed_by(service: str) -> list[Published]:
+    """The events that `service` consumes."""
+    return [published for published in CATALOGUE if service in published.consumers]

@@ -1,0 +1,72 @@
+"""Events of the provider-sync service."""
+
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from grove.contracts.event import EventData, Time
+
+
+class _Connection(EventData):
+    connection_id: UUID
+    user_id: UUID
+    provider: str
+    provider_name: str
+
+    def subject(self) -> str:
+        return str(self.connection_id)
+
+
+class ConnectionLinked(_Connection):
+    """A user linked a provider (again)."""
+
+    type: ClassVar = "provider_sync.connection.linked.v1"
+    linked_at: Time
+
+
+class ConnectionNeedsReauth(_Connection):
+    """The provider no longer accepts our tokens: the user must reconnect."""
+
+    type: ClassVar = "provider_sync.connection.needs_reauth.v1"
+    reason: str
+    since: Time
+
+
+class ConnectionRemoved(_Connection):
+    """A user removed a connection."""
+
+    type: ClassVar = "provider_sync.connection.removed.v1"
+    removed_at: Time
+
+
+class RunCompleted(_Connection):
+    """A sync run succeeded."""
+
+    type: ClassVar = "provider_sync.run.completed.v1"
+    run_id: UUID
+    trigger: Literal["initial", "scheduled", "user"]
+    after_failure: bool
+    accounts: int
+    added: int
+    changed: int
+    removed: int
+    finished_at: Time
+
+
+class RunFailed(_Connection):
+    """A sync run failed; it will be tried again unless the connection needs its user."""
+
+    type: ClassVar = "provider_sync.run.failed.v1"
+    run_id: UUID
+    trigger: Literal["initial", "scheduled", "user"]
+    reason: str
+    finished_at: Time
+
+
+class TransactionsChanged(_Connection):
+    """One page of transactions was applied: counts, and ids up to 100."""
+
+    type: ClassVar = "provider_sync.transactions.changed.v1"
+    added: int
+    changed: int
+    removed: int
+    transaction_ids: list[UUID]

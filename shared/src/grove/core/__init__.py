@@ -1,0 +1,1 @@
+"""Settings, errors, ids, time and request context: needed everywhere, depends on nothing."""

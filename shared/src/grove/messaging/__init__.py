@@ -1,0 +1,1 @@
+"""RabbitMQ: topology, connection, consumers, dead letters."""

@@ -1,0 +1,88 @@
+"""The MongoDB client and transactions."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from grove.core.settings import ServiceSettings
+
+T = TypeVar("T")
+Document = dict[str, object]
+MONGO_ERRORS: tuple[type[Exception], ...] = (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+)
+
+
+class MongoSettings(BaseSettings):
+    """MongoDB"""
+
+    mongo_host: str = Field("mongodb", description="Host")
+    mongo_port: int = Field(27017, description="Port")
+    mongo_database: str = Field("", description="Database; empty: the service's name")
+    mongo_user: str = Field("", description="User; empty: the service's name")
+    mongo_replica_set: str = Field("rs0", description="Name of the replica set; empty: connect to this host only")
+
+
+class MongoServiceSettings(ServiceSettings, MongoSettings):
+    """Settings of a service with a MongoDB database"""
+
+    required_secrets = ("mongo_password", "valkey_password")
+
+
+def create_client(settings: MongoServiceSettings) -> "AsyncMongoClient[Document]":
+    """A client over mTLS: majority and journaled writes, majority reads, every operation timed out."""
+    PymongoInstrumentor().instrument()
+    topology: dict[str, object] = (
+        {"replicaSet": settings.mongo_replica_set} if settings.mongo_replica_set else {"directConnection": True}
+    )
+    return AsyncMongoClient(
+        settings.mongo_host,
+        settings.mongo_port,
+        username=settings.mongo_user or settings.service,
+        password=settings.secrets.read("mongo_password"),
+        authSource=settings.mongo_database or settings.service,
+        tls=True,
+        tlsCertificateKeyFile=str(settings.tls_identity_file),
+        tlsCAFile=str(settings.tls_ca_file),
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
+        timeoutMS=5000,
+        serverSelectionTimeoutMS=3000,
+        connectTimeoutMS=3000,
+        maxIdleTimeMS=240_000,
+        maxPoolSize=50,
+        tz_aware=True,
+        uuidRepresentation="standard",
+        appname=settings.instance or settings.service,
+        **topology,
+    )
+
+
+async def in_transaction(
+    client: "AsyncMongoClient[Document]", work: Callable[[AsyncClientSession], Awaitable[T]]
+) -> T:
+    """Run `work` in a transaction, again when it met a write conflict. What it raises rolls back."""
+    async with client.start_session() as session:
+        return await session.with_transaction(
+            work, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
+        )

@@ -1,0 +1,12 @@
+"""Prometheus metrics of every process; each service adds its own beside what they count."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+EVENTS_PUBLISHED = Counter("grove_events_published", "Events confirmed by the broker", ["type"])
+EVENTS_CONSUMED = Counter("grove_events_consumed", "Events taken from a queue", ["queue", "type", "outcome"])
+EVENT_SECONDS = Histogram("grove_event_handling_seconds", "Time to handle one event", ["queue"])
+OUTBOX_AGE = Gauge("grove_outbox_oldest_seconds", "Age of the oldest event that is not published")
+RATE_LIMITED = Counter("grove_rate_limited", "Requests refused by a rate limit", ["limit"])
+RATE_LIMIT_FALLBACK = Counter("grove_rate_limit_local", "Rate limit decisions made without Valkey", ["limit"])
+REVOCATION_LIVE = Gauge("grove_revocation_feed_live", "1 while the revocation feed is trusted")
+UPSTREAM_SECONDS = Histogram("grove_upstream_seconds", "Time of calls to other systems", ["upstream", "outcome"])

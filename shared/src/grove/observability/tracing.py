@@ -1,0 +1,41 @@
+"""OpenTelemetry traces and metrics, and optional error reports."""
+
+import sentry_sdk
+from opentelemetry import metrics, trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.instrumentation.redis import RedisInstrumentor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+
+from grove.core.settings import ProcessSettings, TelemetrySettings
+
+
+
+
+def configure_tracing(settings: ProcessSettings) -> None:
+    """Set the process's tracer and meter; spans leave the process only when a collector is configured."""
+    telemetry = settings if isinstance(settings, TelemetrySettings) else TelemetrySettings()
+    resource = Resource.create(
+        {
+            "service.name": f"grove-{settings.service}",
+            "service.instance.id": settings.instance or settings.service,
+            "deployment.environment.name": settings.environment,
+        }
+    )
+    provider = TracerProvider(
+        resource=resource, sampler=ParentBased(TraceIdRatioBased(telemetry.trace_sample_ratio))
+    )
+    if telemetry.otlp_endpoint:
+        provider.add_span_processor(
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{telemetry.otlp_endpoint}/v1/traces"))
+        )
+    trace.set_tracer_provider(provider)
+    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()]))
+    if telemetry.otlp_endpoint:
+        RedisInstrumentor().instrument()
+    if telemetry.sentry_dsn:
+        sentry_sdk.init(dsn=telemetry.sentry_dsn, environment=settings.environment, send_default_pii=False)

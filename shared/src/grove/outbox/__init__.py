@@ -1,0 +1,1 @@
+"""Events written with the change, relayed after it, applied once."""

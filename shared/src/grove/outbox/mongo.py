@@ -1,0 +1,98 @@
+"""Outbox in MongoDB. Relays share the partitions by leases: documents that one of them holds for some seconds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from grove.contracts.event import EventData
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.mongo.client import MONGO_ERRORS, Document
+from grove.outbox.event import OutboxEvent, outbox_event
+
+LEASE_SECONDS = 15
+STORE_ERRORS: tuple[type[Exception], ...] = (*MONGO_ERRORS, OperationFailure)
+
+
+class MongoOutbox:
+    """Adds events to a transaction, and gives them to the relay."""
+
+    def __init__(self, client: "AsyncMongoClient[Document]", database: str, service: str) -> None:
+        self._database: AsyncDatabase[Document] = client[database]
+        self._events = self._database["outbox"]
+        self._leases = self._database["outbox_leases"]
+        self._service = service
+        self._owner = str(new_id())
+
+    async def create_indexes(self) -> None:
+        """For `claim`: a partition's events in the order they were written."""
+        await self._events.create_index([("partition", 1), ("_id", 1)])
+
+    async def add(self, session: AsyncClientSession, *events: tuple[EventData, int]) -> None:
+        """Write events, each with its aggregate's new sequence number, into the open transaction."""
+        made = [outbox_event(self._service, data, sequence=sequence) for data, sequence in events]
+        if made:
+            await self._events.insert_many(
+                [
+                    {"_id": event.id, "partition": event.partition, "type": event.type, "body": event.body, "created_at": now()}
+                    for event in made
+                ],
+                session=session,
+            )
+
+    @asynccontextmanager
+    async def claim(self, limit: int) -> AsyncIterator[list[OutboxEvent]]:
+        """Events of the partitions that this relay holds; they are removed when the block ends well."""
+        waiting = await self._events.find({}, {"partition": 1}).to_list(1000)
+        wanted = {int(str(document["partition"])) for document in waiting}
+        held = [partition for partition in sorted(wanted) if await self._hold(partition)]
+        found: list[Document] = []
+        for partition in held:
+            found += await self._events.find({"partition": partition}).sort("_id", 1).to_list(limit - len(found))
+            if len(found) >= limit:
+                break
+        yield [_event(document) for document in found]
+        if found:
+            await self._events.delete_many({"_id": {"$in": [document["_id"] for document in found]}})
+
+    async def wakeups(self) -> AsyncIterator[None]:
+        """Yields on each insert, by a change stream."""
+        async with await self._events.watch(
+            [{"$match": {"operationType": "insert"}}], max_await_time_ms=1000
+        ) as stream:
+            while stream.alive:
+                if await stream.try_next() is not None:
+                    yield
+                else:
+                    await asyncio.sleep(0)
+
+    async def oldest_age(self) -> float:
+        """Seconds since the oldest unsent event was written; 0 when there is none."""
+        oldest: Any = await self._events.find_one({}, {"created_at": 1}, sort=[("_id", 1)])
+        return float((now() - oldest["created_at"]).total_seconds()) if oldest else 0.0
+
+    async def _hold(self, partition: int) -> bool:
+        moment = now()
+        until = {"$set": {"owner": self._owner, "until": moment + timedelta(seconds=LEASE_SECONDS)}}
+        renewed = await self._leases.update_one({"_id": partition, "owner": self._owner}, until)
+        if renewed.matched_count:
+            return True
+        taken = await self._leases.update_one({"_id": partition, "until": {"$lt": moment}}, until)
+        if taken.modified_count:
+            return True
+        try:
+            await self._leases.insert_one({"_id": partition, "owner": self._owner, "until": until["$set"]["until"]})
+        except DuplicateKeyError:
+            return False
+        return True
+
+
+def _event(document: Any) -> OutboxEvent:
+    return OutboxEvent(document["_id"], document["partition"], document["type"], bytes(document["body"]))

@@ -1,0 +1,162 @@
+"""Outbox and inbox in PostgreSQL."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import BigInteger, Identity, LargeBinary, SmallInteger, String, delete, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import Mapped, mapped_column
+
+from grove.contracts.event import EventData
+from grove.core.clock import now
+from grove.messaging.consumer import Handler, Received, StoreUnavailable
+from grove.outbox.event import OutboxEvent, outbox_event
+from grove.postgres.base import Base
+from grove.postgres.engine import STORE_ERRORS, is_lost
+
+CHANNEL = "grove_outbox"
+_LOCK_CLASS = 0x6F75  # the advisory locks of the outbox's partitions
+INBOX_DAYS = 7
+
+
+class OutboxRow(Base):
+    """A committed event that is not published yet."""
+
+    __tablename__ = "outbox"
+
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    id: Mapped[UUID]
+    partition: Mapped[int] = mapped_column(SmallInteger)
+    type: Mapped[str] = mapped_column(String(100))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
+class InboxRow(Base):
+    """An event whose effect is in this database."""
+
+    __tablename__ = "inbox"
+
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    applied_at: Mapped[datetime] = mapped_column(index=True)  # for the purge of old rows
+
+
+# Part of each service's first migration: wakes the relay when a transaction with new rows commits.
+NOTIFY_TRIGGER = (
+    """CREATE FUNCTION outbox_notify() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_notify('grove_outbox', ''); RETURN NULL; END $$""",
+    """CREATE TRIGGER outbox_notify AFTER INSERT ON outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify()""",
+)
+DROP_NOTIFY_TRIGGER = ("DROP TRIGGER outbox_notify ON outbox", "DROP FUNCTION outbox_notify")
+
+
+class Outbox:
+    """Adds events to a session's transaction."""
+
+    def __init__(self, session: AsyncSession, service: str) -> None:
+        self._session = session
+        self._service = service
+
+    async def add(self, *events: tuple[EventData, int]) -> None:
+        """Write events, each with its aggregate's new sequence number, into the open transaction."""
+        made = [outbox_event(self._service, data, sequence=sequence) for data, sequence in events]
+        if not made:
+            return
+        moment = now()
+        await self._session.execute(
+            insert(OutboxRow),
+            [
+                {"id": event.id, "partition": event.partition, "type": event.type, "body": event.body, "created_at": moment}
+                for event in made
+            ],
+        )
+
+
+class PostgresOutboxStore:
+    """What the relay reads."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._sessions = async_sessionmaker(engine, expire_on_commit=False)
+        self._engine = engine
+
+    @asynccontextmanager
+    async def claim(self, limit: int) -> AsyncIterator[list[OutboxEvent]]:
+        """Events of partitions that no other relay holds. The claim is a lock that dies with its connection."""
+        async with self._sessions.begin() as session:
+            rows = await session.execute(
+                select(OutboxRow.position, OutboxRow.id, OutboxRow.partition, OutboxRow.type, OutboxRow.body)
+                .where(func.pg_try_advisory_xact_lock(_LOCK_CLASS, OutboxRow.partition))
+                .order_by(OutboxRow.position)
+                .limit(limit)
+                .with_for_update(skip_locked=True)  # drops rows that another relay sent meanwhile
+            )
+            claimed = rows.all()
+            yield [OutboxEvent(row.id, row.partition, row.type, bytes(row.body)) for row in claimed]
+            if claimed:
+                await session.execute(delete(OutboxRow).where(OutboxRow.position.in_([row.position for row in claimed])))
+
+    async def wakeups(self) -> AsyncIterator[None]:
+        """Yields on each NOTIFY of the outbox."""
+        woken = asyncio.Event()
+        gone = asyncio.Event()
+        async with self._engine.connect() as connection:
+            driver: asyncpg.Connection[Any] = (await connection.get_raw_connection()).driver_connection
+            driver.add_termination_listener(lambda _: (gone.set(), woken.set()))
+            await driver.add_listener(CHANNEL, lambda *_: woken.set())
+            try:
+                while True:
+                    await woken.wait()
+                    if gone.is_set():
+                        raise ConnectionResetError("the listening connection was closed")
+                    woken.clear()
+                    yield
+            finally:
+                await connection.invalidate()
+
+    async def oldest_age(self) -> float:
+        """Seconds since the oldest unsent event was written; 0 when there is none."""
+        async with self._sessions() as session:
+            oldest = await session.scalar(select(func.min(OutboxRow.created_at)))
+        return (now() - oldest).total_seconds() if oldest else 0.0
+
+
+class PostgresInbox:
+    """Applies events exactly once."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
+        self._sessions = sessions
+
+    async def apply(self, handler: Handler, received: Received[Any]) -> bool:
+        """Run the handler in one transaction with the inbox row; False when the event was applied before."""
+        try:
+            async with self._sessions.begin() as session:
+                entered = await session.execute(
+                    pg_insert(InboxRow)
+                    .values(event_id=received.envelope.id, applied_at=now())
+                    .on_conflict_do_nothing()
+                    .returning(InboxRow.event_id)
+                )
+                if entered.first() is None:
+                    return False
+                await handler(session, received)
+            return True
+        except STORE_ERRORS as error:
+            if isinstance(error, DBAPIError) and not is_lost(error):
+                raise
+            raise StoreUnavailable(f"the database is away: {error}") from error
+
+    async def purge(self) -> int:
+        """Forget events applied longer than INBOX_DAYS ago. Returns how many."""
+        async with self._sessions.begin() as session:
+            gone = await session.execute(
+                delete(InboxRow).where(InboxRow.applied_at < now() - timedelta(days=INBOX_DAYS)).returning(InboxRow.event_id)
+            )
+            return len(gone.all())

@@ -1,0 +1,94 @@
+"""The relay: takes committed events from the outbox and publishes them, at least once, in order per aggregate."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import structlog
+
+from grove.messaging.broker import BROKER_ERRORS, Broker, EventPublisher
+from grove.observability.metrics import EVENTS_PUBLISHED
+from grove.outbox.event import OutboxEvent
+
+log = structlog.get_logger()
+
+BATCH = 100
+SAFETY_POLL_SECONDS = 1.0
+"""Wake-ups can be lost, so the outbox is also looked at this often."""
+
+
+class OutboxStore(Protocol):
+    """Where a relay takes events from."""
+
+    def claim(self, limit: int) -> AbstractAsyncContextManager[list[OutboxEvent]]:
+        """Up to `limit` unsent events that no other relay works on, removed when the block ends well."""
+        ...
+
+    def wakeups(self) -> AsyncIterator[None]:
+        """Yields when events may have been added; may miss some, may raise when the store is away."""
+        ...
+
+
+class Relay:
+    """Runs in every worker."""
+
+    def __init__(self, broker: Broker, store: OutboxStore, *, store_errors: tuple[type[Exception], ...]) -> None:
+        self._broker = broker
+        self._store = store
+        self._store_errors = store_errors
+        self._wake = asyncio.Event()
+        self.connected = False
+
+    async def run(self) -> None:
+        """Relay until cancelled; a lost broker or store is looked for each second."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._again_and_again("broker", self._publish, BROKER_ERRORS))
+
+    async def _publish(self) -> None:
+        async with self._broker.connection() as connection:
+            publisher = await EventPublisher.on(connection)
+            self.connected = True
+            while True:
+                self._wake.clear()
+                while await self._publish_batch(publisher) == BATCH:
+                    continue
+                try:
+                    async with asyncio.timeout(SAFETY_POLL_SECONDS):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+
+    async def _publish_batch(self, publisher: EventPublisher) -> int:
+        try:
+            async with self._store.claim(BATCH) as events:
+                if events:
+                    await asyncio.gather(*(self._publish_one(publisher, event) for event in events))
+                return len(events)
+        except self._store_errors as error:
+            log.warning("relay.store_unreachable", error=str(error) or type(error).__name__)
+            await asyncio.sleep(1)
+            return 0
+
+    async def _publish_one(self, publisher: EventPublisher, event: OutboxEvent) -> None:
+        await publisher.publish(event.id, event.type, event.body, mandatory=event.mandatory)
+        EVENTS_PUBLISHED.labels(event.type).inc()
+
+    async def _listen(self) -> None:
+        async def listen() -> None:
+            async for _ in self._store.wakeups():
+                self._wake.set()
+
+        await self._again_and_again("store", listen, self._store_errors)
+
+    async def _again_and_again(
+        self, what: str, work: Callable[[], Awaitable[None]], errors: tuple[type[Exception], ...]
+    ) -> None:
+        while True:
+            try:
+                await work()
+            except errors as error:
+                self.connected = self.connected and what != "broker"
+                log.warning(f"relay.{what}_unreachable", error=str(error) or type(error).__name__)
+            await asyncio.sleep(1)

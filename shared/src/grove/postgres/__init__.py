@@ -1,0 +1,1 @@
+"""PostgreSQL: engine, the commit edge, keyset paging."""

@@ -1,0 +1,54 @@
+"""The PostgreSQL part of a service's resources."""
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from grove.core.settings import PostgresSettings, ServiceSettings
+from grove.observability.metrics import OUTBOX_AGE
+from grove.outbox.postgres import PostgresInbox, PostgresOutboxStore
+from grove.postgres.engine import create_engine
+from grove.web.resources import ServiceResources
+
+OUTBOX_ALARM_SECONDS = 30
+
+
+class PostgresServiceSettings(ServiceSettings, PostgresSettings):
+    """Settings of a service with a PostgreSQL database"""
+
+    required_secrets = ("database_password", "valkey_password")
+
+
+class PostgresResources(ServiceResources):
+    """What a service with a PostgreSQL database holds."""
+
+    def __init__(self, settings: PostgresServiceSettings) -> None:
+        super().__init__(settings)
+        self.engine = create_engine(settings)
+        self.reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
+        self.outbox = PostgresOutboxStore(self.engine)
+        self.inbox = PostgresInbox(self.sessions)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await super().aclose()
+        await self.engine.dispose()
+
+    async def check_database(self) -> str | None:
+        """A health check."""
+        async with self.reads.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+        return None
+
+    async def check_outbox(self) -> str | None:
+        """A health check; also feeds the metric."""
+        age = await self.outbox.oldest_age()
+        OUTBOX_AGE.set(age)
+        if age < OUTBOX_ALARM_SECONDS:
+            return None
+        return f"the oldest event has waited {age:.0f} s to be published; see whether RabbitMQ is up"
+
+    async def check_valkey(self) -> str | None:
+        """A health check."""
+        await self.valkey.ping()
+        return None

@@ -1,0 +1,1 @@
+"""Who is calling: principals, tokens, revocation, certificates; and how secrets are kept."""

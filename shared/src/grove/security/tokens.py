@@ -1,0 +1,133 @@
+"""Access tokens: RFC 9068 JWTs, ES256, verified locally from auth's cached keys."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+from joserfc.jws import extract_compact
+
+from grove.core.errors import InvalidToken, ServiceUnavailable
+from grove.security.principal import Principal
+
+log = structlog.get_logger()
+
+ALGORITHMS = ["ES256"]
+TYPE = "at+jwt"
+MAX_TOKEN_CHARS = 4096
+KEYS_FRESH_SECONDS = 300
+UNKNOWN_KEY_COOLDOWN_SECONDS = 5
+VERIFIED_TOKENS = 10_000
+
+KeysFetcher = Callable[[], Awaitable[Mapping[str, Any]]]
+"""Gets the JWKS document from auth. Raises ServiceUnavailable or another GroveError."""
+
+
+class KeyCache:
+    """auth's public keys, fetched again when old or when a token names an unknown one."""
+
+    def __init__(self, fetch: KeysFetcher) -> None:
+        self._fetch = fetch
+        self._keys: KeySet | None = None
+        self._ids: frozenset[str] = frozenset()
+        self._fetched = 0.0
+        self._lock = asyncio.Lock()
+
+    async def for_key(self, key_id: str) -> KeySet:
+        """A key set that holds `key_id` if auth publishes it. Raises ServiceUnavailable without any keys."""
+        age = time.monotonic() - self._fetched
+        known = key_id in self._ids
+        if self._keys is not None and ((known and age < KEYS_FRESH_SECONDS) or (not known and age < UNKNOWN_KEY_COOLDOWN_SECONDS)):
+            return self._keys
+        async with self._lock:
+            if time.monotonic() - self._fetched > min(age, UNKNOWN_KEY_COOLDOWN_SECONDS) or self._keys is None:
+                await self._refresh()
+        if self._keys is None:
+            raise ServiceUnavailable("Tokens can't be checked right now: the auth service is away.")
+        return self._keys
+
+    async def _refresh(self) -> None:
+        try:
+            document = await self._fetch()
+        except Exception as error:  # noqa: BLE001 - with old keys at hand, auth's absence is bearable
+            log.warning("jwks.unreachable", error=str(error) or type(error).__name__)
+            return
+        self._keys = KeySet.import_key_set({"keys": list(document["keys"])})
+        self._ids = frozenset(str(key["kid"]) for key in document["keys"])
+        self._fetched = time.monotonic()
+
+
+class TokenVerifier:
+    """Checks signature and claims; a token that was verified before costs a dictionary look-up."""
+
+    def __init__(self, keys: KeyCache, *, issuer: str, audience: str) -> None:
+        self._keys = keys
+        self._audience = audience
+        self._registry = jwt.JWTClaimsRegistry(
+            leeway=0,
+            iss={"essential": True, "value": issuer},
+            sub={"essential": True},
+            exp={"essential": True},
+            iat={"essential": True},
+            jti={"essential": True},
+        )
+        self._verified: OrderedDict[str, Principal] = OrderedDict()
+
+    async def verify(self, token: str) -> Principal:
+        """The token's bearer. Raises InvalidToken, or ServiceUnavailable when keys can't be had."""
+        known = self._verified.get(token)
+        if known is not None:
+            if known.expires_at.timestamp() <= time.time():
+                del self._verified[token]
+                raise InvalidToken
+            self._verified.move_to_end(token)
+            return known
+        principal = await self._check(token)
+        self._verified[token] = principal
+        if len(self._verified) > VERIFIED_TOKENS:
+            self._verified.popitem(last=False)
+        return principal
+
+    async def _check(self, token: str) -> Principal:
+        if len(token) > MAX_TOKEN_CHARS:
+            raise InvalidToken
+        try:
+            header = _header(token)
+            if str(header.get("typ", "")).lower() not in {TYPE, f"application/{TYPE}"}:
+                raise InvalidToken
+            keys = await self._keys.for_key(str(header.get("kid", "")))
+            decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
+            self._registry.validate(decoded.claims)
+        except (JoseError, ValueError, KeyError, TypeError):
+            raise InvalidToken from None
+        return self._principal(decoded.claims)
+
+    def _principal(self, claims: Mapping[str, Any]) -> Principal:
+        audience = claims.get("aud")
+        if self._audience not in (audience if isinstance(audience, list) else [audience]):
+            raise InvalidToken
+        try:
+            return Principal(
+                user_id=UUID(claims["sub"]),
+                session_id=str(claims["sid"]),
+                scopes=frozenset(str(claims["scope"]).split()),
+                roles=frozenset(claims["roles"]),
+                auth_time=datetime.fromtimestamp(claims["auth_time"], UTC),
+                expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+                version=int(claims["ver"]),
+                global_version=int(claims["gver"]),
+                token_id=str(claims["jti"]),
+            )
+        except (KeyError, ValueError, TypeError):
+            raise InvalidToken from None
+
+
+def _header(token: str) -> Mapping[str, Any]:
+    return extract_compact(token.encode()).headers()

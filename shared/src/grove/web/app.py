@@ -1,0 +1,73 @@
+"""The app factory: the service defaults in one call."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from grove.core.settings import ProcessSettings, PublicSettings
+from grove.observability.health import Health, health_routes
+from grove.web import errors
+from grove.web.auth import callers
+from grove.web.middleware import RequestContextMiddleware
+
+MAX_BODY_BYTES = 1024 * 1024
+EXPOSED_HEADERS = ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID", "X-Total-Count", "X-Unread-Count", "Idempotency-Replayed"]
+
+
+def create_app(
+    settings: ProcessSettings,
+    *,
+    title: str,
+    description: str,
+    routers: Sequence[APIRouter],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    health: Health,
+    unavailable: tuple[type[Exception], ...] = (),
+) -> FastAPI:
+    """An app with Grove's errors, headers, context, health and internal OpenAPI document.
+
+    `unavailable`: exceptions that mean the service's store is away; they become 503.
+    """
+    public = settings if isinstance(settings, PublicSettings) else PublicSettings()
+    app = FastAPI(
+        title=title,
+        description=description,
+        version="1",
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json" if public.docs_public else None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY_BYTES,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    errors.install(app, unavailable=unavailable)
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_internal(app))
+    app.router.routes.extend(health_routes(health))
+    if public.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=public.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            allow_credentials=True,
+            expose_headers=EXPOSED_HEADERS,
+            max_age=600,
+        )
+    app.add_middleware(RequestContextMiddleware, on_unknown=app.state.on_unknown_error)
+    return app
+
+
+def _internal(app: FastAPI) -> APIRouter:
+    router = APIRouter(prefix="/internal/v1", include_in_schema=False)
+
+    @router.get("/openapi.json", dependencies=[callers("gateway")])
+    async def openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    return router

@@ -1,0 +1,94 @@
+"""Sign-in on routes: `CurrentUser = Annotated[Principal, require("tasks:read")]` says what a route needs, once."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from fastapi import Depends, Request
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.requests import HTTPConnection
+
+from grove.core.context import current_context
+from grove.core.errors import Forbidden, InvalidToken, Unauthorized
+from grove.security.mtls import identity_of
+from grove.security.principal import Principal
+from grove.security.tokens import TokenVerifier
+from grove.web.network import EDGE, network_of
+from grove.web.rate_limit import Limit, RateLimiter
+
+USER_LIMIT = Limit("user", 100, 60)
+ANONYMOUS_LIMIT = Limit("anonymous", 30, 60)
+
+
+class Gate(Protocol):
+    """Decides whether a verified token still counts."""
+
+    async def admits(self, principal: Principal) -> bool:
+        """False when revoked. Raises ServiceUnavailable when that can't be known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Everything needed to turn a bearer token into a principal."""
+
+    verifier: TokenVerifier
+    gate: Gate
+    limiter: RateLimiter
+
+    async def principal(self, token: str) -> Principal:
+        """The token's bearer. Raises InvalidToken or ServiceUnavailable."""
+        principal = await self.verifier.verify(token)
+        if not await self.gate.admits(principal):
+            raise InvalidToken
+        return principal
+
+    async def of_request(self, connection: HTTPConnection) -> Principal:
+        """The bearer of the request's token. Raises Unauthorized, InvalidToken, RateLimited."""
+        context = current_context()
+        scheme, token = get_authorization_scheme_param(connection.headers.get("authorization"))
+        try:
+            if scheme.lower() != "bearer" or not token:
+                raise Unauthorized
+            principal = await self.principal(token)
+        except Unauthorized:
+            await self.limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))
+            raise
+        if context is not None:
+            context.user_id = principal.user_id
+            context.session_id = principal.session_id
+        return principal
+
+
+def require(*scopes: str, limit: Limit | None = USER_LIMIT) -> Any:
+    """A dependency: signed in, with these scopes, within the limit. None: the route has a limit of its own."""
+
+    async def signed_in(request: Request) -> Principal:
+        authenticator: Authenticator = request.app.state.authenticator
+        principal = await authenticator.of_request(request)
+        missing = sorted(scope for scope in scopes if not principal.has(scope))
+        if missing:
+            raise Forbidden(
+                f"The token lacks the scope {missing[0]}.",
+                headers={"WWW-Authenticate": f'Bearer realm="grove", error="insufficient_scope", scope="{" ".join(scopes)}"'},
+            )
+        if limit is not None:
+            await authenticator.limiter.enforce(limit, str(principal.user_id))
+        return principal
+
+    return Depends(signed_in)
+
+
+def callers(*services: str) -> Any:
+    """A dependency of internal routes: only processes of these services, proven by their certificates.
+
+    Without names: every process of the suite but the edge, which speaks for strangers.
+    """
+    allowed = {identity_of(service) for service in services}
+
+    async def called_by(request: Request) -> str:
+        peer: str | None = getattr(request.state, "peer", None)
+        if peer is None or (peer not in allowed if allowed else peer == EDGE):
+            raise Forbidden("This route is for other processes of the suite.")
+        return peer
+
+    return Depends(called_by)

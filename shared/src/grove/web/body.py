@@ -1,0 +1,78 @@
+"""Reading JSON bodies: bounded depth, no NUL, no lone surrogates; what is wrong is a 422, never a 500."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+
+from grove.web.idempotency import remember_response
+
+MAX_DEPTH = 64
+
+
+class StrictRequest(Request):
+    """A request whose JSON is safe to hand on."""
+
+    async def json(self) -> Any:
+        """The parsed body. Raises RequestValidationError."""
+        body = await self.body()
+        if depth(body) > MAX_DEPTH:
+            raise _invalid("json_depth", f"JSON may be nested {MAX_DEPTH} levels deep at most")
+        parsed = await super().json()
+        if b"\\u0000" in body or b"\\ud" in body.lower():
+            _check_text(parsed)
+        return parsed
+
+
+class GroveRoute(APIRoute):
+    """The route class of every router: strict JSON, and responses remembered for Idempotency-Key."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler, with both around it."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            return await remember_response(StrictRequest(request.scope, request.receive), handler)
+
+        return handle
+
+
+def depth(body: bytes) -> int:
+    """How deeply `body`'s arrays and objects are nested; brackets inside strings don't count."""
+    if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
+        return 0
+    deepest = level = 0
+    in_string = escaped = False
+    for char in body:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == 0x5C:
+                escaped = True
+            elif char == 0x22:
+                in_string = False
+        elif char == 0x22:
+            in_string = True
+        elif char in b"[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif char in b"]}":
+            level -= 1
+    return deepest
+
+
+def _check_text(parsed: Any) -> None:
+    text = json.dumps(parsed, ensure_ascii=False)
+    if "\\u0000" in text:
+        raise _invalid("json_nul", "NUL characters are not allowed")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise _invalid("json_surrogate", "half of a surrogate pair is not text") from None
+
+
+def _invalid(kind: str, message: str) -> RequestValidationError:
+    return RequestValidationError([{"type": kind, "loc": ("body",), "msg": message, "input": None}])

@@ -1,0 +1,128 @@
+"""Around every request: its context, one access line, the headers that all answers carry, the last error net."""
+
+import ipaddress
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+import structlog
+from opentelemetry import trace
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from grove.core.context import RequestContext, use_context
+from grove.core.errors import GroveError, Invalid
+from grove.core.ids import new_id
+from grove.web.errors import render
+from grove.web.network import EDGE
+
+log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")
+_STANDARD_HEADERS = {
+    "API-Version": "1",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Cache-Control": "private, no-store",
+}
+
+
+class RequestContextMiddleware:
+    """Outermost. `on_unknown` renders what nothing else caught."""
+
+    def __init__(self, app: ASGIApp, on_unknown: Callable[[Request, Exception], Awaitable[Any]]) -> None:
+        self.app = app
+        self._on_unknown = on_unknown
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request or WebSocket."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        context = RequestContext(
+            request_id=_request_id(headers),
+            client_ip=client_ip(scope, headers),
+            user_agent=headers.get("user-agent", "")[:400],
+            method=scope.get("method", "WEBSOCKET"),
+            traceparent=headers.get("traceparent"),
+        )
+        with use_context(context):
+            if scope["type"] == "websocket":
+                await self.app(scope, receive, send)
+            else:
+                await self._http(scope, receive, send, context)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, context: RequestContext) -> None:
+        started = time.perf_counter()
+        status = 500
+        answered = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status, answered
+            if message["type"] == "http.response.start":
+                answered = True
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = context.request_id
+                for name, value in (_STANDARD_HEADERS | context.response_headers).items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            if "\x00" in unquote(scope["path"]) or b"%00" in scope["query_string"]:
+                raise Invalid("NUL characters are not allowed.")
+            await self.app(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001 - the last net
+            if answered:
+                raise
+            request = Request(scope)
+            response = render(request, error) if isinstance(error, GroveError) else await self._on_unknown(request, error)
+            await response(scope, receive, send_with_headers)
+        finally:
+            if not scope["path"].startswith("/health/"):
+                log.info(
+                    "request",
+                    method=context.method,
+                    route=_route(scope),
+                    status=status,
+                    milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                    client=context.client_ip,
+                    trace_id=_trace_id(),
+                )
+
+
+def client_ip(scope: Scope, headers: Headers) -> str | None:
+    """The client's address: the edge's word for it when the edge is the peer, else the peer's own."""
+    peer = scope.get("state", {}).get("peer")
+    if peer == EDGE:
+        forwarded = headers.get("x-forwarded-for", "").rsplit(",", 1)[-1].strip()
+        try:
+            return str(ipaddress.ip_address(forwarded))
+        except ValueError:
+            return None
+    client = scope.get("client")
+    return client[0] if client else None
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.match(given) else str(new_id())
+
+
+def _route(scope: Scope) -> str:
+    route = scope.get("route")
+    return getattr(route, "path", None) or "unknown"
+
+
+def _trace_id() -> str | None:
+    span = trace.get_current_span().get_span_context()
+    return f"{span.trace_id:032x}" if span.is_valid else None

@@ -1,0 +1,104 @@
+"""Lists: numbered pages with a total, or a cursor that stays stable while rows arrive."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel
+
+from grove.core.errors import Invalid
+
+MAX_DEPTH = 10_000
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """One numbered page."""
+
+    items: list[T]
+    total: int
+    page: int
+    size: int
+    pages: int
+
+
+class CursorPage(BaseModel, Generic[T]):
+    """One page of a keyset walk; `next_cursor` is null on the last."""
+
+    items: list[T]
+    size: int
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which part of a list is asked for. `cursor` is None for numbered pages, "" for a walk's start."""
+
+    page: int
+    size: int
+    cursor: str | None
+
+    @property
+    def offset(self) -> int:
+        """Rows before the page."""
+        return (self.page - 1) * self.size
+
+    def pages(self, total: int) -> int:
+        """How many pages `total` rows make."""
+        return -(-total // self.size)
+
+
+async def _page_request(
+    page: Annotated[int | None, Query(ge=1, le=MAX_DEPTH, description="Number of the page, from 1")] = None,
+    size: Annotated[int, Query(ge=1, le=100, description="Items on a page")] = 20,
+    cursor: Annotated[
+        str | None, Query(max_length=1000, description="Empty to start a walk, then the `next_cursor` of the last answer")
+    ] = None,
+) -> PageRequest:
+    if cursor is not None and page is not None:
+        raise invalid_query("cursor", "use either page or cursor")
+    number = page or 1
+    if number * size > MAX_DEPTH:
+        raise invalid_query("page", f"page × size may be {MAX_DEPTH} at most; use cursor to go further")
+    return PageRequest(number, size, cursor)
+
+
+Paging = Annotated[PageRequest, Depends(_page_request)]
+
+
+def page_headers(request: Request, paging: PageRequest, total: int) -> dict[str, str]:
+    """`X-Total-Count`, and `Link` (RFC 8288) to the first, previous, next and last page."""
+    last = max(1, paging.pages(total))
+    numbers = {"first": 1, "prev": paging.page - 1, "next": paging.page + 1, "last": last}
+    links = [
+        f'<{request.url.path}?{request.url.include_query_params(page=number).query}>; rel="{relation}"'
+        for relation, number in numbers.items()
+        if 1 <= number <= last
+    ]
+    return {"X-Total-Count": str(total), "Link": ", ".join(links)}
+
+
+def encode_cursor(sort: Sequence[str], values: Sequence[Any]) -> str:
+    """An opaque cursor: where the page ended, and under which order."""
+    raw = json.dumps([",".join(sort), *values], default=str, separators=(",", ":"))
+    return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, sort: Sequence[str]) -> list[Any]:
+    """The values of a cursor made under the same order. Raises Invalid."""
+    try:
+        order, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError, TypeError):
+        raise invalid_query("cursor", "is not a cursor of this list") from None
+    if order != ",".join(sort):
+        raise invalid_query("cursor", "was made under another sort order")
+    return list(values)
+
+
+def invalid_query(field: str, message: str) -> Invalid:
+    """A 422 that names one query parameter."""
+    return Invalid(details=[{"field": f"query.{field}", "message": message, "type": "value_error"}])
