@@ -1,0 +1,1 @@
+"""The portal: landing page, API reference, status, and the pages that mail links open."""

@@ -1,5 +1,6 @@
 """`grove stack …`: the local stack."""
 
+import asyncio
 import json
 import shutil
 import signal
@@ -15,6 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from grove_stack import daemon
+from grove_stack.demo import Demo, DemoFailed
 from grove_stack.layout import Layout, read_json, write_json
 from grove_stack.preflight import install_broker, problems
 from grove_stack.process import last_lines
@@ -105,6 +107,21 @@ def logs(
             console.print(line, markup=False, highlight=False)
 
 
+@commands.command("demo")
+def demo() -> None:
+    """Start the stack if it is down, and walk through the main job."""
+    layout = Layout(StackSettings().state_dir.resolve())
+    if daemon.supervisor_pid(layout) is None or not daemon.status(layout).get("ready"):
+        up("")
+    try:
+        asyncio.run(Demo(layout, console).run())
+    except DemoFailed as failure:
+        console.print(f"[red]✗[/red] {failure}")
+        raise typer.Exit(1) from None
+    console.print("[green]✓[/green] That was the main job. The suite keeps running.")
+    console.print(card(layout))
+
+
 @commands.command("reset")
 def reset() -> None:
     """Stop the stack and remove its data, keeping certificates and ports."""
@@ -147,7 +164,11 @@ def _watch(layout: Layout) -> bool:
     """Show progress until all is ready; False when something failed."""
     deadline = time.monotonic() + START_SECONDS
     seen: dict[str, str] = {}
-    with Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else _Silent() as live:
+    with (
+        Live(console=console, refresh_per_second=8, transient=True)
+        if console.is_terminal
+        else _Silent() as live
+    ):
         while time.monotonic() < deadline:
             told = daemon.status(layout)
             live.update(_table(told, layout, short=True))
@@ -161,9 +182,17 @@ def _watch(layout: Layout) -> bool:
                 return True
             time.sleep(0.2)
         else:
-            broken = {n: p["detail"] for n, p in daemon.status(layout).get("parts", {}).items() if p["state"] not in {"ready", "done"}}
+            broken = {
+                n: p["detail"]
+                for n, p in daemon.status(layout).get("parts", {}).items()
+                if p["state"] not in {"ready", "done"}
+            }
     for name, detail in broken.items():
-        console.print(Panel(detail or "not ready in time", title=f"[red]{name}[/red]", subtitle=str(layout.log_file(name))))
+        console.print(
+            Panel(
+                detail or "not ready in time", title=f"[red]{name}[/red]", subtitle=str(layout.log_file(name))
+            )
+        )
         for line in last_lines(layout.log_file(name), 20):
             console.print(line, markup=False, highlight=False)
     console.print("[red]✗[/red] The stack is not ready. What runs keeps running; `make down` stops it.")
@@ -219,7 +248,12 @@ def card(layout: Layout) -> Panel:
         "make demo    watch it work      make status   what runs",
         "make logs    the newest lines   make down     stop it",
     ]
-    return Panel("\n".join(lines), title="Grove is up", subtitle="development profile: not for production", expand=False)
+    return Panel(
+        "\n".join(lines),
+        title="Grove is up",
+        subtitle="development profile: not for production",
+        expand=False,
+    )
 
 
 class _Silent:

@@ -1,5 +1,6 @@
 """Traefik's files: the ones in `traefik/`, with addresses and folders filled in, and the list of servers."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +8,10 @@ from pathlib import Path
 
 import httpx2
 import yaml
-
 from grove.core.clock import now, rfc3339
 from grove.security.mtls import identity_of
 from grove.web.rate_limit import DEVELOPMENT_FACTOR
+
 from grove_stack.layout import Layout
 from grove_stack.pki.authority import write_private
 from grove_stack.process import ProcessSpec, StepFailed
@@ -101,7 +102,9 @@ class Edge:
             "ACCESS_LOG": str(self._layout.log_file("traefik-access")),
             "EDGE_CERTIFICATE": str(self._layout.root / "pki" / "edge" / "edge.pem"),
             # HSTS would pin every other app on localhost to HTTPS.
-            "HSTS_HEADER": "" if settings.development else ', Strict-Transport-Security: "max-age=63072000; includeSubDomains; preload"',
+            "HSTS_HEADER": ""
+            if settings.development
+            else ', Strict-Transport-Security: "max-age=63072000; includeSubDomains; preload"',
             "IN_FLIGHT": str(64 * factor),
             "AUTH_AVERAGE": str(20 * factor),
             "AUTH_BURST": str(40 * factor),
@@ -146,8 +149,9 @@ def _filled(source: Path, values: Mapping[str, str]) -> str:
     text = source.read_text(encoding="utf-8")
     for name, value in values.items():
         text = text.replace("${" + name + "}", value)
-    if "${" in text:
-        raise StepFailed(f"{source.name} has a placeholder without a value: {text[text.index('${') :][:40]!r}")
+    left = re.search(r"\$\{[A-Z_]+\}", text)
+    if left:
+        raise StepFailed(f"{source.name} has a placeholder without a value: {left.group()}")
     return text
 
 

@@ -64,7 +64,10 @@ class Plan:
         self.edge = Edge(
             self.layout,
             EdgeSettings(
-                self.https_port, self.http_port, pick("traefik-ops"), development=settings.limits == "development"
+                self.https_port,
+                self.http_port,
+                pick("traefik-ops"),
+                development=settings.limits == "development",
             ),
         )
 
@@ -172,7 +175,11 @@ class Plan:
         if service.store == "postgres":
             store = {"DATABASE_HOST": "127.0.0.1", "DATABASE_PORT": str(ports.pick("postgres"))}
         elif service.store == "mongodb":
-            store = {"MONGO_HOST": "127.0.0.1", "MONGO_PORT": str(ports.pick("mongodb")), "MONGO_REPLICA_SET": ""}
+            store = {
+                "MONGO_HOST": "127.0.0.1",
+                "MONGO_PORT": str(ports.pick("mongodb")),
+                "MONGO_REPLICA_SET": "",
+            }
         return shared | store | self._own(service)
 
     @property
@@ -206,7 +213,11 @@ class Plan:
         if service.name == "provider-sync":
             return {"SANDBOX_URL": self.sandbox_url}
         if service.name == "gateway":
-            internal = {s.name: f"https://127.0.0.1:{self.ports.pick(f'{s.name}-api')}" for s in SERVICES if s.name != "gateway"}
+            internal = {
+                s.name: f"https://127.0.0.1:{self.ports.pick(f'{s.name}-api')}"
+                for s in SERVICES
+                if s.name != "gateway"
+            }
             return {"SERVICES": json.dumps(internal)}
         return {}
 
@@ -224,7 +235,10 @@ class Plan:
         command = [str(Path(sys.executable).parent / "grove"), "auth", "users", "create-admin"]
         password = self.layout.secret("operator", "admin_password")
         await self._run(
-            [*command, "--email", ADMIN_EMAIL, "--password-stdin"], SERVICES[0], "auth-migrate", text=password + "\n"
+            [*command, "--email", ADMIN_EMAIL, "--password-stdin"],
+            SERVICES[0],
+            "auth-migrate",
+            text=password + "\n",
         )
         done.touch()
 

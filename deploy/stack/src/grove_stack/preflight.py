@@ -28,9 +28,14 @@ def problems(settings: StackSettings, *, running: bool) -> list[str]:
             "otherwise: `sudo apt-get install rabbitmq-server` (and `sudo systemctl disable --now rabbitmq-server`)."
         )
     if not running and settings.parts == "all":
-        for name, port in (("GROVE_HTTPS_PORT", settings.https_port), ("GROVE_HTTP_PORT", settings.http_port)):
+        for name, port in (
+            ("GROVE_HTTPS_PORT", settings.https_port),
+            ("GROVE_HTTP_PORT", settings.http_port),
+        ):
             if port and not is_free(port):
-                found.append(f"Port {port} is taken by {owner_of(port)}. End that, or set {name} to another port.")
+                found.append(
+                    f"Port {port} is taken by {owner_of(port)}. End that, or set {name} to another port."
+                )
     return found
 
 
@@ -43,13 +48,24 @@ def install_broker() -> str | None:
         return _apt_install()
     if shutil.which("brew"):
         subprocess.run(["brew", "install", "rabbitmq"], check=False)
-    return None if server_script() else "RabbitMQ is missing: `sudo apt-get install rabbitmq-server`, then try again."
+    return (
+        None
+        if server_script()
+        else "RabbitMQ is missing: `sudo apt-get install rabbitmq-server`, then try again."
+    )
 
 
 def _apt_install() -> str | None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "rabbitmq-server"]):
+    for command in (
+        ["apt-get", "update", "-qq"],
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "rabbitmq-server"],
+    ):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             return f"`{' '.join(command)}` failed: {done.stderr.strip()[-400:]}"
-    return None if server_script() else "rabbitmq-server was installed, but its start script is not where it should be."
+    return (
+        None
+        if server_script()
+        else "rabbitmq-server was installed, but its start script is not where it should be."
+    )

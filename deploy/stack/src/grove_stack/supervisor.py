@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -102,7 +102,9 @@ class Supervisor:
 
     async def _rescale(self) -> None:
         wanted = {spec.name: spec for spec in self._plan.suite(self._scale())}
-        suite = {spec.name for spec in self._plan.suite({})} | {n for n in self._specs if n.rsplit("-", 1)[-1].isdigit()}
+        suite = {spec.name for spec in self._plan.suite({})} | {
+            n for n in self._specs if n.rsplit("-", 1)[-1].isdigit()
+        }
         surplus = [name for name in self._specs if name in suite and name not in wanted]
         for name, spec in wanted.items():
             if name not in self._specs:
@@ -198,7 +200,9 @@ class Supervisor:
         self._plan.edge.write_servers(addresses)
 
     def _scale(self) -> dict[str, int]:
-        return {name: int(count) for name, count in read_json(self._layout.wanted_file).get("scale", {}).items()}
+        return {
+            name: int(count) for name, count in read_json(self._layout.wanted_file).get("scale", {}).items()
+        }
 
     def _scale_running(self) -> dict[str, int]:
         scale: dict[str, int] = {}
@@ -218,7 +222,9 @@ class Supervisor:
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-        edge_first = [name for name in self._children if name in self._specs and name not in _server_names(self._plan)]
+        edge_first = [
+            name for name in self._children if name in self._specs and name not in _server_names(self._plan)
+        ]
         await asyncio.gather(*(self._children[name].stop() for name in edge_first))
         rest = [name for name in self._children if name not in edge_first and name != "epmd"]
         await asyncio.gather(*(self._children[name].stop() for name in rest))
@@ -240,7 +246,8 @@ class Supervisor:
             self._layout.status_file,
             {
                 "supervisor": {"pid": os.getpid(), "started": started_at(os.getpid()), "stopped": stopped},
-                "ready": bool(self._states) and all(s.state in {"ready", "done"} for s in self._states.values()),
+                "ready": bool(self._states)
+                and all(s.state in {"ready", "done"} for s in self._states.values()),
                 "seconds": round(time.time() - self._began, 1),
                 "parts": {name: asdict(state) for name, state in self._states.items()},
             },

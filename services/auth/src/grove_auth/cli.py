@@ -5,10 +5,10 @@ import sys
 from typing import Annotated
 
 import typer
-from rich import print as show
-
 from grove.core.errors import GroveError
 from grove.core.settings import load
+from rich import print as show
+
 from grove_auth.passwords import rules
 from grove_auth.registrations.schemas import Register
 from grove_auth.resources import Resources
@@ -27,8 +27,10 @@ def create_admin(
     password_stdin: Annotated[bool, typer.Option(help="Read the password from standard input")] = False,
 ) -> None:
     """Create an administrator, the first one or another."""
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else typer.prompt(
-        "Password", hide_input=True, confirmation_prompt=True
+    password = (
+        sys.stdin.readline().rstrip("\n")
+        if password_stdin
+        else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     )
     settings = load(AuthSettings)
     try:

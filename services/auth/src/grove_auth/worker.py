@@ -1,10 +1,11 @@
 """The worker process: outbox relay and revocation feed."""
 
 from grove.core.settings import load
+from grove.observability.health import while_true
 from grove.outbox.mongo import STORE_ERRORS
 from grove.outbox.relay import Relay
-from grove.observability.health import while_true
 from grove.web.server import configure, run_worker
+
 from grove_auth.resources import Resources
 from grove_auth.settings import AuthSettings
 

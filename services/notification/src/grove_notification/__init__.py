@@ -1,0 +1,1 @@
+"""Notifications: in-app, live and by mail."""

@@ -1,0 +1,1 @@
+"""Accounts and transactions from outside providers."""

@@ -5,9 +5,8 @@ Revision: 0001
 
 import sqlalchemy as sa
 from alembic import op
+from grove.postgres.messaging_tables import create_messaging_tables, drop_messaging_tables
 from sqlalchemy.dialects import postgresql
-
-from grove.outbox.postgres import DROP_NOTIFY_TRIGGER, NOTIFY_TRIGGER
 
 revision = "0001"
 down_revision = None
@@ -23,7 +22,9 @@ def upgrade() -> None:
         "tasks",
         sa.Column("id", sa.Uuid(), primary_key=True),
         sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("parent_id", sa.Uuid(), sa.ForeignKey("tasks.id", name="fk_tasks_parent_id", ondelete="CASCADE")),
+        sa.Column(
+            "parent_id", sa.Uuid(), sa.ForeignKey("tasks.id", name="fk_tasks_parent_id", ondelete="CASCADE")
+        ),
         sa.Column("title", sa.String(200), nullable=False),
         sa.Column("description", sa.String(1000), nullable=False, server_default=""),
         sa.Column("completed_at", TIME),
@@ -42,9 +43,15 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("priority BETWEEN 0 AND 3", name="ck_tasks_priority"),
     )
-    op.create_index("ix_tasks_user_created", "tasks", ["user_id", sa.text("created_at DESC"), sa.text("id DESC")])
-    op.create_index("ix_tasks_user_due", "tasks", ["user_id", "due_at"], postgresql_where=sa.text("due_at IS NOT NULL"))
-    op.create_index("ix_tasks_parent", "tasks", ["parent_id"], postgresql_where=sa.text("parent_id IS NOT NULL"))
+    op.create_index(
+        "ix_tasks_user_created", "tasks", ["user_id", sa.text("created_at DESC"), sa.text("id DESC")]
+    )
+    op.create_index(
+        "ix_tasks_user_due", "tasks", ["user_id", "due_at"], postgresql_where=sa.text("due_at IS NOT NULL")
+    )
+    op.create_index(
+        "ix_tasks_parent", "tasks", ["parent_id"], postgresql_where=sa.text("parent_id IS NOT NULL")
+    )
     op.create_index("ix_tasks_tags", "tasks", ["tags"], postgresql_using="gin")
     op.create_index("ix_tasks_search", "tasks", ["search"], postgresql_using="gin")
     op.create_table(
@@ -56,47 +63,11 @@ def upgrade() -> None:
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
     )
-    messaging_tables()
-
-
-def messaging_tables() -> None:
-    """Outbox, inbox and idempotency keys."""
-    op.create_table(
-        "outbox",
-        sa.Column("position", sa.BigInteger(), sa.Identity(always=True), primary_key=True),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("partition", sa.SmallInteger(), nullable=False),
-        sa.Column("type", sa.String(100), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", TIME, nullable=False),
-    )
-    for statement in NOTIFY_TRIGGER:
-        op.execute(statement)
-    op.create_table(
-        "inbox",
-        sa.Column("event_id", sa.Uuid(), primary_key=True),
-        sa.Column("applied_at", TIME, nullable=False),
-    )
-    op.create_index("ix_inbox_applied_at", "inbox", ["applied_at"])
-    op.create_table(
-        "idempotency_keys",
-        sa.Column("user_id", sa.Uuid(), primary_key=True),
-        sa.Column("key", sa.String(255), primary_key=True),
-        sa.Column("fingerprint", sa.LargeBinary(), nullable=False),
-        sa.Column("status", sa.SmallInteger(), nullable=False),
-        sa.Column("headers", postgresql.JSONB(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", TIME, nullable=False),
-    )
-    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+    create_messaging_tables()
 
 
 def downgrade() -> None:
     """Nothing is left."""
-    op.drop_table("idempotency_keys")
-    op.drop_table("inbox")
-    for statement in DROP_NOTIFY_TRIGGER:
-        op.execute(statement)
-    op.drop_table("outbox")
+    drop_messaging_tables()
     op.drop_table("users")
     op.drop_table("tasks")

@@ -2,6 +2,7 @@
 
 from grove.core.commands import service_command
 from grove.postgres.migrations import migrate
+
 from grove_resource import main as api
 from grove_resource import worker
 from grove_resource.settings import ResourceSettings

@@ -2,6 +2,7 @@
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.messaging.consumer import Handlers
+
 from grove_resource.users import consumers as users
 
 

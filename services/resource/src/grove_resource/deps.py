@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
-
 from grove.outbox.postgres import Outbox
 from grove.postgres.idempotency import PostgresIdempotency
 from grove.postgres.session import ReadConnection, WriteSession
 from grove.security.principal import Principal
 from grove.web import idempotency
 from grove.web.auth import require
+
 from grove_resource.settings import ResourceSettings
 
 TaskReader = Annotated[Principal, require("tasks:read")]
@@ -23,7 +23,9 @@ async def _outbox(session: WriteSession) -> Outbox:
 EventOutbox = Annotated[Outbox, Depends(_outbox)]
 
 
-async def _once(request: Request, user: TaskWriter, session: WriteSession, key: idempotency.KeyHeader = None) -> None:
+async def _once(
+    request: Request, user: TaskWriter, session: WriteSession, key: idempotency.KeyHeader = None
+) -> None:
     await idempotency.begin(request, PostgresIdempotency(session), user.user_id, key)
 
 

@@ -3,6 +3,7 @@
 from grove.observability.health import Health, while_true
 from grove.postgres.resources import PostgresResources
 from grove.web.resources import SignIn
+
 from grove_resource.settings import ResourceSettings
 
 
@@ -25,7 +26,9 @@ class Resources(PostgresResources):
         return Health(
             required={
                 "database": self.check_database,
-                "revocations": while_true(lambda: feed.loaded_once, "the revocation snapshot was never loaded"),
+                "revocations": while_true(
+                    lambda: feed.loaded_once, "the revocation snapshot was never loaded"
+                ),
             },
             degrading={
                 "cache": self.check_valkey,

@@ -3,11 +3,12 @@
 from grove.core.settings import load
 from grove.messaging.consumer import Consumer
 from grove.messaging.topology import queue_name
-from grove.outbox.relay import Relay
 from grove.observability.health import Health, while_true
+from grove.outbox.relay import Relay
 from grove.postgres.engine import STORE_ERRORS
 from grove.postgres.housekeeping import Housekeeping
 from grove.web.server import configure, run_worker
+
 from grove_resource.consumers import handlers
 from grove_resource.resources import Resources
 from grove_resource.settings import ResourceSettings

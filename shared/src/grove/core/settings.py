@@ -33,10 +33,14 @@ class ProcessSettings(BaseSettings):
     instance: str = Field("", description="Name of this copy in logs and traces, e.g. `resource-api-2`")
     host: str = Field("127.0.0.1", description="Address of the mTLS listener")
     port: int = Field(8000, ge=0, le=65535, description="Port of the mTLS listener")
-    ops_host: str = Field("127.0.0.1", description="Address of the health and metrics listener; keep it private")
+    ops_host: str = Field(
+        "127.0.0.1", description="Address of the health and metrics listener; keep it private"
+    )
     ops_port: int = Field(9000, ge=0, le=65535, description="Port of the health and metrics listener")
     secrets_dir: Path = Field(Path("/run/secrets"), description="Folder of the secret files")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is logged"
+    )
     slow_query_ms: int = Field(200, ge=1, description="Database statements slower than this are logged")
     shutdown_seconds: int = Field(20, ge=1, description="Time that work in hand gets at shutdown")
 
@@ -53,7 +57,9 @@ class ProcessSettings(BaseSettings):
             except SecretMissing as missing:
                 raise ValueError(str(missing)) from None
             if any(word in value.lower() for word in PLACEHOLDERS):
-                raise ValueError(f"The secret file {name!r} still holds a placeholder. Put a real value there.")
+                raise ValueError(
+                    f"The secret file {name!r} still holds a placeholder. Put a real value there."
+                )
         return self
 
 
@@ -61,21 +67,26 @@ class PublicSettings(BaseSettings):
     """Where clients find the suite"""
 
     public_url: str = Field("https://localhost:8443", description="The portal's address")
-    public_auth_url: str = Field("https://auth.localhost:8443", description="The auth host's address; `iss` of tokens")
+    public_auth_url: str = Field(
+        "https://auth.localhost:8443", description="The auth host's address; `iss` of tokens"
+    )
     public_api_url: str = Field("https://api.localhost:8443", description="The api host's address")
     cors_origins: list[str] = Field([], description="Origins (JSON list) of web apps that may call the APIs")
     docs_public: bool = Field(False, description="Serve the OpenAPI documents to everyone")
     limits: Literal["production", "development"] = Field(
         "production", description="`development` multiplies every rate limit by 100"
     )
-    feature_flags_file: Path | None = Field(None, description="Flag definitions (flagd JSON), read again on change")
+    feature_flags_file: Path | None = Field(
+        None, description="Flag definitions (flagd JSON), read again on change"
+    )
 
 
 class TlsSettings(BaseSettings):
     """mTLS inside the suite"""
 
     tls_identity_file: Path = Field(
-        Path("/run/identity/identity.pem"), description="Private key and certificate of this process, one PEM file"
+        Path("/run/identity/identity.pem"),
+        description="Private key and certificate of this process, one PEM file",
     )
     tls_ca_file: Path = Field(Path("/run/identity/ca.pem"), description="Certificate of the internal CA")
     auth_internal_url: str = Field("https://auth-api:8000", description="The auth service inside the suite")
@@ -106,13 +117,17 @@ class PostgresSettings(BaseSettings):
     database_name: str = Field("", description="Database; empty: the service's name")
     database_user: str = Field("", description="Role; empty: the service's name")
     database_pool_size: int = Field(10, ge=1, description="Connections per process")
-    database_statement_timeout_ms: int = Field(5000, ge=100, description="A statement is cancelled after this")
+    database_statement_timeout_ms: int = Field(
+        5000, ge=100, description="A statement is cancelled after this"
+    )
 
 
 class TelemetrySettings(BaseSettings):
     """Traces and error reports"""
 
-    otlp_endpoint: str = Field("", description="OTLP/HTTP collector for traces, e.g. `http://collector:4318`; empty: off")
+    otlp_endpoint: str = Field(
+        "", description="OTLP/HTTP collector for traces, e.g. `http://collector:4318`; empty: off"
+    )
     trace_sample_ratio: float = Field(1.0, ge=0, le=1, description="Part of new traces that is recorded")
     sentry_dsn: str = Field("", description="Sentry-compatible error reporting; empty: off")
 

@@ -22,7 +22,14 @@ log = structlog.get_logger()
 
 CONTENT_TYPE = "application/cloudevents+json"
 CONFIRM_SECONDS = 10
-BROKER_ERRORS = (aio_pika.exceptions.AMQPError, WireError, ConnectionError, OSError, TimeoutError, RuntimeError)
+BROKER_ERRORS = (
+    aio_pika.exceptions.AMQPError,
+    WireError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+    RuntimeError,
+)
 """What a lost or refusing broker looks like. RuntimeError is aio-pika's answer on a closing channel."""
 
 

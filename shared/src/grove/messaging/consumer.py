@@ -17,7 +17,7 @@ from grove.core.clock import now, rfc3339
 from grove.core.context import RequestContext, use_context
 from grove.messaging.broker import BROKER_ERRORS, Broker, closed, message
 from grove.messaging.topology import RETRY_DELAYS, dead_queue_name, internal_exchange, retry_queue_name
-from grove.observability.metrics import EVENTS_CONSUMED, EVENT_SECONDS
+from grove.observability.metrics import EVENT_SECONDS, EVENTS_CONSUMED
 
 log = structlog.get_logger()
 tracer = trace.get_tracer("grove.messaging")
@@ -120,7 +120,9 @@ class Consumer:
                 try:
                     await self._consume()
                 except BROKER_ERRORS as error:
-                    log.warning("consumer.disconnected", queue=self.queue, error=str(error) or type(error).__name__)
+                    log.warning(
+                        "consumer.disconnected", queue=self.queue, error=str(error) or type(error).__name__
+                    )
                 finally:
                     self.connected = False
                 await asyncio.sleep(1)
@@ -160,7 +162,9 @@ class Consumer:
                 await incoming.ack()
             except BROKER_ERRORS as error:
                 # Not answered: the broker delivers it again, and the inbox knows whether it was applied.
-                log.warning("consumer.answer_lost", queue=self.queue, error=str(error) or type(error).__name__)
+                log.warning(
+                    "consumer.answer_lost", queue=self.queue, error=str(error) or type(error).__name__
+                )
 
     async def _handle(self, incoming: AbstractIncomingMessage, internal: AbstractExchange) -> None:
         try:
@@ -200,13 +204,13 @@ class Consumer:
         except Unacceptable as reason:
             await self._park(incoming, internal, str(reason))
             return "parked"
-        except Exception as failure:  # noqa: BLE001 - whatever a handler raises, the event is kept
+        except Exception as failure:
             log.exception("event.failed", type=received.envelope.type, id=str(received.envelope.id))
             return await self._retry(incoming, internal, f"{type(failure).__name__}: {failure}")
         for action in received.after_commit if applied else ():
             try:
                 await action()
-            except Exception:  # noqa: BLE001 - the effect is committed; this part may be lost
+            except Exception:
                 log.exception("event.after_commit_failed", type=received.envelope.type)
         return "applied" if applied else "duplicate"
 
@@ -239,7 +243,11 @@ class Consumer:
     async def _park(self, incoming: AbstractIncomingMessage, internal: AbstractExchange, reason: str) -> None:
         log.error("event.parked", queue=self.queue, message_id=incoming.message_id, reason=reason)
         await internal.publish(
-            message(incoming.body, message_id=incoming.message_id or "", headers=_failure_headers(incoming, reason)),
+            message(
+                incoming.body,
+                message_id=incoming.message_id or "",
+                headers=_failure_headers(incoming, reason),
+            ),
             routing_key=dead_queue_name(self.queue),
             mandatory=True,
             timeout=10,
@@ -260,5 +268,3 @@ def _failure_headers(incoming: AbstractIncomingMessage, reason: str) -> HeadersT
     headers["x-grove-reason"] = reason[:1000]
     headers.setdefault("x-grove-attempt", attempt_of(incoming))
     return headers
-
-

@@ -40,7 +40,9 @@ def internal_exchange(service: str) -> str:
     return f"{service}.internal"
 
 
-def consumer(service: str, patterns: list[str], *, queue: str | None = None) -> dict[str, list[dict[str, Any]]]:
+def consumer(
+    service: str, patterns: list[str], *, queue: str | None = None
+) -> dict[str, list[dict[str, Any]]]:
     """Queue, delay ladder, dead-letter queue and bindings of one consumer."""
     queue = queue or queue_name(service)
     internal = internal_exchange(service)
@@ -92,7 +94,14 @@ def user(service: str) -> dict[str, list[dict[str, Any]]]:
     publishes = rf"^{events_prefix}\..*"
     writable = rf"^(grove\.events|{own}\..*{'|grove.revocations' if service == 'auth' else ''})$"
     return {
-        "users": [{"name": service, "password_hash": "", "hashing_algorithm": "rabbit_password_hashing_sha256", "tags": []}],
+        "users": [
+            {
+                "name": service,
+                "password_hash": "",
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": [],
+            }
+        ],
         "permissions": [
             {
                 "user": service,

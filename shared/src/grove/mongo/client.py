@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
+from pydantic import Field
+from pydantic_settings import BaseSettings
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import (
@@ -15,8 +17,6 @@ from pymongo.errors import (
     WaitQueueTimeoutError,
 )
 from pymongo.read_concern import ReadConcern
-from pydantic import Field
-from pydantic_settings import BaseSettings
 
 from grove.core.settings import ServiceSettings
 
@@ -39,7 +39,9 @@ class MongoSettings(BaseSettings):
     mongo_port: int = Field(27017, description="Port")
     mongo_database: str = Field("", description="Database; empty: the service's name")
     mongo_user: str = Field("", description="User; empty: the service's name")
-    mongo_replica_set: str = Field("rs0", description="Name of the replica set; empty: connect to this host only")
+    mongo_replica_set: str = Field(
+        "rs0", description="Name of the replica set; empty: connect to this host only"
+    )
 
 
 class MongoServiceSettings(ServiceSettings, MongoSettings):
@@ -52,7 +54,9 @@ def create_client(settings: MongoServiceSettings) -> "AsyncMongoClient[Document]
     """A client over mTLS: majority and journaled writes, majority reads, every operation timed out."""
     PymongoInstrumentor().instrument()
     topology: dict[str, object] = (
-        {"replicaSet": settings.mongo_replica_set} if settings.mongo_replica_set else {"directConnection": True}
+        {"replicaSet": settings.mongo_replica_set}
+        if settings.mongo_replica_set
+        else {"directConnection": True}
     )
     return AsyncMongoClient(
         settings.mongo_host,

@@ -14,8 +14,6 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from grove.core.settings import ProcessSettings, TelemetrySettings
 
 
-
-
 def configure_tracing(settings: ProcessSettings) -> None:
     """Set the process's tracer and meter; spans leave the process only when a collector is configured."""
     telemetry = settings if isinstance(settings, TelemetrySettings) else TelemetrySettings()

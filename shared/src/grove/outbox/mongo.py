@@ -41,7 +41,13 @@ class MongoOutbox:
         if made:
             await self._events.insert_many(
                 [
-                    {"_id": event.id, "partition": event.partition, "type": event.type, "body": event.body, "created_at": now()}
+                    {
+                        "_id": event.id,
+                        "partition": event.partition,
+                        "type": event.type,
+                        "body": event.body,
+                        "created_at": now(),
+                    }
                     for event in made
                 ],
                 session=session,
@@ -55,7 +61,9 @@ class MongoOutbox:
         held = [partition for partition in sorted(wanted) if await self._hold(partition)]
         found: list[Document] = []
         for partition in held:
-            found += await self._events.find({"partition": partition}).sort("_id", 1).to_list(limit - len(found))
+            found += (
+                await self._events.find({"partition": partition}).sort("_id", 1).to_list(limit - len(found))
+            )
             if len(found) >= limit:
                 break
         yield [_event(document) for document in found]
@@ -88,7 +96,9 @@ class MongoOutbox:
         if taken.modified_count:
             return True
         try:
-            await self._leases.insert_one({"_id": partition, "owner": self._owner, "until": until["$set"]["until"]})
+            await self._leases.insert_one(
+                {"_id": partition, "owner": self._owner, "until": until["$set"]["until"]}
+            )
         except DuplicateKeyError:
             return False
         return True

@@ -48,16 +48,6 @@ class InboxRow(Base):
     applied_at: Mapped[datetime] = mapped_column(index=True)  # for the purge of old rows
 
 
-# Part of each service's first migration: wakes the relay when a transaction with new rows commits.
-NOTIFY_TRIGGER = (
-    """CREATE FUNCTION outbox_notify() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_notify('grove_outbox', ''); RETURN NULL; END $$""",
-    """CREATE TRIGGER outbox_notify AFTER INSERT ON outbox
-    FOR EACH STATEMENT EXECUTE FUNCTION outbox_notify()""",
-)
-DROP_NOTIFY_TRIGGER = ("DROP TRIGGER outbox_notify ON outbox", "DROP FUNCTION outbox_notify")
-
-
 class Outbox:
     """Adds events to a session's transaction."""
 
@@ -74,7 +64,13 @@ class Outbox:
         await self._session.execute(
             insert(OutboxRow),
             [
-                {"id": event.id, "partition": event.partition, "type": event.type, "body": event.body, "created_at": moment}
+                {
+                    "id": event.id,
+                    "partition": event.partition,
+                    "type": event.type,
+                    "body": event.body,
+                    "created_at": moment,
+                }
                 for event in made
             ],
         )
@@ -101,7 +97,9 @@ class PostgresOutboxStore:
             claimed = rows.all()
             yield [OutboxEvent(row.id, row.partition, row.type, bytes(row.body)) for row in claimed]
             if claimed:
-                await session.execute(delete(OutboxRow).where(OutboxRow.position.in_([row.position for row in claimed])))
+                await session.execute(
+                    delete(OutboxRow).where(OutboxRow.position.in_([row.position for row in claimed]))
+                )
 
     async def wakeups(self) -> AsyncIterator[None]:
         """Yields on each NOTIFY of the outbox."""
@@ -157,6 +155,8 @@ class PostgresInbox:
         """Forget events applied longer than INBOX_DAYS ago. Returns how many."""
         async with self._sessions.begin() as session:
             gone = await session.execute(
-                delete(InboxRow).where(InboxRow.applied_at < now() - timedelta(days=INBOX_DAYS)).returning(InboxRow.event_id)
+                delete(InboxRow)
+                .where(InboxRow.applied_at < now() - timedelta(days=INBOX_DAYS))
+                .returning(InboxRow.event_id)
             )
             return len(gone.all())

@@ -33,7 +33,9 @@ class OutboxStore(Protocol):
 class Relay:
     """Runs in every worker."""
 
-    def __init__(self, broker: Broker, store: OutboxStore, *, store_errors: tuple[type[Exception], ...]) -> None:
+    def __init__(
+        self, broker: Broker, store: OutboxStore, *, store_errors: tuple[type[Exception], ...]
+    ) -> None:
         self._broker = broker
         self._store = store
         self._store_errors = store_errors

@@ -51,8 +51,6 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, STORE_ERRORS)
 
 
-
-
 def create_engine(settings: DatabaseSettings, *, pool_size: int | None = None) -> AsyncEngine:
     """An async engine. The password is read from its file at each connect, so a rotated one needs no restart."""
     name = settings.service.replace("-", "_")

@@ -25,7 +25,11 @@ class Housekeeping:
         """Purge until cancelled."""
         while True:
             try:
-                log.info("housekeeping", inbox=await self._inbox.purge(), idempotency_keys=await purge_keys(self._sessions))
+                log.info(
+                    "housekeeping",
+                    inbox=await self._inbox.purge(),
+                    idempotency_keys=await purge_keys(self._sessions),
+                )
             except STORE_ERRORS as error:
                 log.warning("housekeeping.store_unreachable", error=str(error))
             await asyncio.sleep(INTERVAL_SECONDS)

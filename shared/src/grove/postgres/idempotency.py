@@ -71,6 +71,8 @@ async def purge_keys(sessions: async_sessionmaker[AsyncSession]) -> int:
     """Forget answers older than KEPT. Returns how many."""
     async with sessions.begin() as session:
         gone = await session.execute(
-            delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < now() - KEPT).returning(IdempotencyKeyRow.key)
+            delete(IdempotencyKeyRow)
+            .where(IdempotencyKeyRow.created_at < now() - KEPT)
+            .returning(IdempotencyKeyRow.key)
         )
         return len(gone.all())

@@ -38,7 +38,9 @@ class Keyset:
 
     def order(self, sort: Sequence[SortKey]) -> list[ColumnElement[Any]]:
         """ORDER BY."""
-        return [s.expression.desc() if descending else s.expression.asc() for s, descending in self._order(sort)]
+        return [
+            s.expression.desc() if descending else s.expression.asc() for s, descending in self._order(sort)
+        ]
 
     def after(self, sort: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:
         """Rows behind the place that a cursor names. Raises Invalid when the values are of another kind."""

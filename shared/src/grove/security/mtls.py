@@ -73,6 +73,6 @@ def peer_identity(tls: ssl.SSLObject | ssl.SSLSocket | None) -> str | None:
     if not certificate:
         return None
     names = certificate.get("subjectAltName", ())
-    return next((str(value) for kind, value in names if kind == "URI" and str(value).startswith(TRUST_DOMAIN)), None)
-
-
+    return next(
+        (str(value) for kind, value in names if kind == "URI" and str(value).startswith(TRUST_DOMAIN)), None
+    )

@@ -44,10 +44,15 @@ class KeyCache:
         """A key set that holds `key_id` if auth publishes it. Raises ServiceUnavailable without any keys."""
         age = time.monotonic() - self._fetched
         known = key_id in self._ids
-        if self._keys is not None and ((known and age < KEYS_FRESH_SECONDS) or (not known and age < UNKNOWN_KEY_COOLDOWN_SECONDS)):
+        if self._keys is not None and (
+            (known and age < KEYS_FRESH_SECONDS) or (not known and age < UNKNOWN_KEY_COOLDOWN_SECONDS)
+        ):
             return self._keys
         async with self._lock:
-            if time.monotonic() - self._fetched > min(age, UNKNOWN_KEY_COOLDOWN_SECONDS) or self._keys is None:
+            if (
+                time.monotonic() - self._fetched > min(age, UNKNOWN_KEY_COOLDOWN_SECONDS)
+                or self._keys is None
+            ):
                 await self._refresh()
         if self._keys is None:
             raise ServiceUnavailable("Tokens can't be checked right now: the auth service is away.")

@@ -19,7 +19,9 @@ class _FileCredentials(CredentialProvider):
 
     def get_credentials(self) -> tuple[str, str]:
         """(user, password)."""
-        return self._settings.valkey_username or self._settings.service, self._settings.secrets.read("valkey_password")
+        return self._settings.valkey_username or self._settings.service, self._settings.secrets.read(
+            "valkey_password"
+        )
 
 
 def create_valkey(settings: ServiceSettings) -> "Redis[bytes]":

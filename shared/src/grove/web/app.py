@@ -14,7 +14,18 @@ from grove.web.auth import callers
 from grove.web.middleware import RequestContextMiddleware
 
 MAX_BODY_BYTES = 1024 * 1024
-EXPOSED_HEADERS = ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID", "X-Total-Count", "X-Unread-Count", "Idempotency-Replayed"]
+EXPOSED_HEADERS = [
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-ID",
+    "X-Total-Count",
+    "X-Unread-Count",
+    "Idempotency-Replayed",
+]
 
 
 def create_app(
@@ -49,16 +60,15 @@ def create_app(
         app.include_router(router)
     app.include_router(_internal(app))
     app.router.routes.extend(health_routes(health))
-    if public.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=public.cors_origins,
-            allow_methods=["*"],
-            allow_headers=["*"],
-            allow_credentials=True,
-            expose_headers=EXPOSED_HEADERS,
-            max_age=600,
-        )
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=[public.public_url, *public.cors_origins],
+        allow_methods=["*"],
+        allow_headers=["*"],
+        allow_credentials=True,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=600,
+    )
     app.add_middleware(RequestContextMiddleware, on_unknown=app.state.on_unknown_error)
     return app
 

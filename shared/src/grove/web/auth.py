@@ -69,7 +69,9 @@ def require(*scopes: str, limit: Limit | None = USER_LIMIT) -> Any:
         if missing:
             raise Forbidden(
                 f"The token lacks the scope {missing[0]}.",
-                headers={"WWW-Authenticate": f'Bearer realm="grove", error="insufficient_scope", scope="{" ".join(scopes)}"'},
+                headers={
+                    "WWW-Authenticate": f'Bearer realm="grove", error="insufficient_scope", scope="{" ".join(scopes)}"'
+                },
             )
         if limit is not None:
             await authenticator.limiter.enforce(limit, str(principal.user_id))

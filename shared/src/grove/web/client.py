@@ -30,7 +30,9 @@ class CircuitOpen(ServiceUnavailable):
 class Breaker:
     """Opens after `failures` in a row, lets one call through after `pause_seconds`."""
 
-    def __init__(self, *, failures: int = 5, pause_seconds: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, failures: int = 5, pause_seconds: float = 5.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limit = failures
         self._pause = pause_seconds
         self._clock = clock
@@ -81,7 +83,9 @@ class HttpClient:
         self._total = total_seconds
         self._breaker = breaker or Breaker()
 
-    async def request(self, method: str, url: str, *, retry: bool | None = None, **kwargs: Any) -> httpx2.Response:
+    async def request(
+        self, method: str, url: str, *, retry: bool | None = None, **kwargs: Any
+    ) -> httpx2.Response:
         """The response, whatever its status below 500.
 
         Idempotent methods are tried again after connection errors and 502–504. Raises UpstreamError,
@@ -108,7 +112,9 @@ class HttpClient:
         finally:
             UPSTREAM_SECONDS.labels(self._name, outcome).observe(time.perf_counter() - started)
 
-    async def _once(self, method: str, url: str, headers: dict[str, str], kwargs: dict[str, Any]) -> httpx2.Response:
+    async def _once(
+        self, method: str, url: str, headers: dict[str, str], kwargs: dict[str, Any]
+    ) -> httpx2.Response:
         self._breaker.before()
         try:
             async with asyncio.timeout(self._total):
@@ -118,14 +124,18 @@ class HttpClient:
             raise _Retryable(UpstreamTimeout(f"{self._name} did not answer in time.")) from None
         except httpx2.HTTPError as error:
             self._breaker.failed()
-            raise _Retryable(UpstreamError(f"{self._name} can't be reached ({type(error).__name__}).")) from None
+            raise _Retryable(
+                UpstreamError(f"{self._name} can't be reached ({type(error).__name__}).")
+            ) from None
         if response.status_code >= 500:
             self._breaker.failed()
             raise _Retryable(UpstreamError(f"{self._name} answered {response.status_code}."))
         self._breaker.succeeded()
         return response
 
-    async def _read(self, method: str, url: str, headers: dict[str, str], kwargs: dict[str, Any]) -> httpx2.Response:
+    async def _read(
+        self, method: str, url: str, headers: dict[str, str], kwargs: dict[str, Any]
+    ) -> httpx2.Response:
         async with self._client.stream(method, url, headers=headers, **kwargs) as response:
             self._check_peer(response)
             body = bytearray()
@@ -161,7 +171,12 @@ def internal_client(service: str, base_url: str, tls: TlsMaterial) -> HttpClient
         trust_env=False,
     )
     return HttpClient(
-        f"the {service} service", client, peer=identity_of(service), tries=2, total_seconds=3.0, breaker=Breaker(pause_seconds=0.5)
+        f"the {service} service",
+        client,
+        peer=identity_of(service),
+        tries=2,
+        total_seconds=3.0,
+        breaker=Breaker(pause_seconds=0.5),
     )
 
 

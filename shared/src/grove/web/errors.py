@@ -108,7 +108,9 @@ def from_status(status: int, headers: Mapping[str, str] | None = None, detail: s
     """A GroveError for a bare HTTP status."""
     phrase = http.HTTPStatus(status).phrase
     messages = {404: "There is nothing here.", 405: "This path does not take this method."}
-    error = GroveError(messages.get(status) or (detail if detail and detail != phrase else f"{phrase}."), headers=headers)
+    error = GroveError(
+        messages.get(status) or (detail if detail and detail != phrase else f"{phrase}."), headers=headers
+    )
     error.status = status
     error.code = BY_STATUS.get(status, "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR")
     return error

@@ -19,7 +19,12 @@ KEPT = timedelta(hours=24)
 HEADER = "Idempotency-Key"
 KeyHeader = Annotated[
     str | None,
-    Header(alias=HEADER, min_length=1, max_length=255, description="Repeating a request with this key repeats its answer"),
+    Header(
+        alias=HEADER,
+        min_length=1,
+        max_length=255,
+        description="Repeating a request with this key repeats its answer",
+    ),
 ]
 
 
@@ -100,7 +105,11 @@ async def remember_response(
         return Response(stored.body, stored.status, headers)
     pending: _Pending | None = getattr(request.state, "idempotency", None)
     if pending is not None and response.status_code < 500:
-        kept = {name: value for name, value in response.headers.items() if name in {"content-type", "etag", "location"}}
+        kept = {
+            name: value
+            for name, value in response.headers.items()
+            if name in {"content-type", "etag", "location"}
+        }
         await pending.store.save(
             pending.user_id,
             pending.key,

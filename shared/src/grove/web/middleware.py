@@ -81,11 +81,15 @@ class RequestContextMiddleware:
             if "\x00" in unquote(scope["path"]) or b"%00" in scope["query_string"]:
                 raise Invalid("NUL characters are not allowed.")
             await self.app(scope, receive, send_with_headers)
-        except Exception as error:  # noqa: BLE001 - the last net
+        except Exception as error:
             if answered:
                 raise
             request = Request(scope)
-            response = render(request, error) if isinstance(error, GroveError) else await self._on_unknown(request, error)
+            response = (
+                render(request, error)
+                if isinstance(error, GroveError)
+                else await self._on_unknown(request, error)
+            )
             await response(scope, receive, send_with_headers)
         finally:
             if not scope["path"].startswith("/health/"):

@@ -56,7 +56,10 @@ async def _page_request(
     page: Annotated[int | None, Query(ge=1, le=MAX_DEPTH, description="Number of the page, from 1")] = None,
     size: Annotated[int, Query(ge=1, le=100, description="Items on a page")] = 20,
     cursor: Annotated[
-        str | None, Query(max_length=1000, description="Empty to start a walk, then the `next_cursor` of the last answer")
+        str | None,
+        Query(
+            max_length=1000, description="Empty to start a walk, then the `next_cursor` of the last answer"
+        ),
     ] = None,
 ) -> PageRequest:
     if cursor is not None and page is not None:

@@ -76,7 +76,10 @@ def run_api(settings: ProcessSettings, app: ASGIApp, tls: TlsMaterial, health: H
 
 
 def run_worker(
-    settings: ProcessSettings, jobs: Mapping[str, Callable[[], Awaitable[None]]], tls: TlsMaterial, health: Health
+    settings: ProcessSettings,
+    jobs: Mapping[str, Callable[[], Awaitable[None]]],
+    tls: TlsMaterial,
+    health: Health,
 ) -> None:
     """Run `jobs` until SIGTERM or SIGINT; a job that fails is started again after a pause."""
     _run(_serve(settings, None, health, jobs), tls)
@@ -148,7 +151,7 @@ async def _keep_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
         try:
             await job()
             log.warning("job.ended", job=name)
-        except Exception:  # noqa: BLE001 - a job's failure must not end the process
+        except Exception:
             log.exception("job.failed", job=name)
         ran = asyncio.get_running_loop().time() - started
         pause = 0.5 if ran > 60 else min(30.0, pause * 2)

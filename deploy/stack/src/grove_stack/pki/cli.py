@@ -5,28 +5,34 @@ from typing import Annotated
 
 import typer
 from cryptography import x509
+from grove.core.clock import now
 from rich import print as show
 from rich.table import Table
 
-from grove.core.clock import now
 from grove_stack.layout import Layout
 from grove_stack.pki.authority import needs_renewal
 
-commands = typer.Typer(help="The internal certificate authority. Works on the stack's state folder.", no_args_is_help=True)
+commands = typer.Typer(
+    help="The internal certificate authority. Works on the stack's state folder.", no_args_is_help=True
+)
 StateDir = Annotated[Path, typer.Option(envvar="GROVE_STATE_DIR", help="State folder of the stack")]
 
 
 @commands.command("issue")
 def issue(
     service: Annotated[str, typer.Argument(help="Name of the service")],
-    out: Annotated[Path | None, typer.Option(help="File to write; default: a process of that name in the state folder")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; default: a process of that name in the state folder")
+    ] = None,
     state_dir: StateDir = Path(".grove"),
 ) -> None:
     """Issue a certificate for a process of SERVICE."""
     layout = Layout(state_dir.resolve())
     target = out or layout.identity_file(service)
     layout.internal_ca.issue_identity(service, into=target)
-    show(f"Wrote key and certificate of [bold]{service}[/bold] to {target}. CA: {layout.internal_ca.certificate_file}")
+    show(
+        f"Wrote key and certificate of [bold]{service}[/bold] to {target}. CA: {layout.internal_ca.certificate_file}"
+    )
 
 
 @commands.command("renew")

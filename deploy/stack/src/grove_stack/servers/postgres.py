@@ -1,6 +1,5 @@
 """PostgreSQL 18: one cluster, a database and a role for each service."""
 
-import asyncio
 import importlib.util
 import os
 import shutil
@@ -82,7 +81,7 @@ class Postgres:
     async def _probe(self) -> str | None:
         try:
             connection = await self._connect()
-        except (OSError, asyncpg.PostgresError, asyncio.TimeoutError) as error:
+        except (TimeoutError, OSError, asyncpg.PostgresError) as error:
             return str(error) or type(error).__name__
         await connection.close()
         return None

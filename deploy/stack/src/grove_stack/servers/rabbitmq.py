@@ -1,15 +1,15 @@
 """RabbitMQ: Debian's or Homebrew's package, run as any user, mTLS only."""
 
-import ssl
-from pathlib import Path
 import json
 import shutil
+import ssl
+from pathlib import Path
 
 import aio_pika
 import httpx2
 from aiormq.exceptions import AMQPError
-
 from grove.messaging import topology
+
 from grove_stack.layout import Layout, broker_password_hash
 from grove_stack.process import ProcessSpec, StepFailed
 
@@ -19,7 +19,11 @@ _ADVANCED = "[{rabbit,[{dead_letter_worker_publisher_confirm_timeout,5000}]}].\n
 
 def server_script() -> Path | None:
     """The package's start script, which unlike the one in PATH does not insist on its own user."""
-    known = [Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), Path("/opt/homebrew/sbin/rabbitmq-server"), Path("/usr/local/sbin/rabbitmq-server")]
+    known = [
+        Path("/usr/lib/rabbitmq/bin/rabbitmq-server"),
+        Path("/opt/homebrew/sbin/rabbitmq-server"),
+        Path("/usr/local/sbin/rabbitmq-server"),
+    ]
     return next((path for path in known if path.exists()), None)
 
 
@@ -32,7 +36,9 @@ def epmd() -> str | None:
 class RabbitMq:
     """The broker of a stack."""
 
-    def __init__(self, layout: Layout, *, port: int, management_port: int, distribution_port: int, epmd_port: int) -> None:
+    def __init__(
+        self, layout: Layout, *, port: int, management_port: int, distribution_port: int, epmd_port: int
+    ) -> None:
         self._layout = layout
         self.port = port
         self.management_port = management_port
@@ -123,7 +129,9 @@ class RabbitMq:
         # It stays up, "completed", when only its port was taken: ask on the port itself, with a certificate.
         try:
             connection = await aio_pika.connect(
-                f"amqps://127.0.0.1:{self.port}/{topology.VHOST}?auth=EXTERNAL", ssl_context=self._context(), timeout=2
+                f"amqps://127.0.0.1:{self.port}/{topology.VHOST}?auth=EXTERNAL",
+                ssl_context=self._context(),
+                timeout=2,
             )
         except (OSError, AMQPError, TimeoutError, aio_pika.exceptions.AMQPError) as error:
             return str(error)[:200] or type(error).__name__
@@ -150,7 +158,13 @@ def first_definitions(layout: Layout) -> dict[str, object]:
             }
         ],
         "permissions": [
-            {"user": topology.OPERATOR, "vhost": topology.VHOST, "configure": everything, "write": everything, "read": everything}
+            {
+                "user": topology.OPERATOR,
+                "vhost": topology.VHOST,
+                "configure": everything,
+                "write": everything,
+                "read": everything,
+            }
         ],
     }
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-
 from grove.web.body import GroveRoute
 
 router = APIRouter(tags=["keys"], route_class=GroveRoute)

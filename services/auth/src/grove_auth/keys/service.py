@@ -5,13 +5,13 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from joserfc import jwt
-from joserfc.jwk import ECKey
-
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.security.encryption import FieldCipher
 from grove.security.tokens import TYPE
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
 from grove_auth.models import Session, SigningKey, User
 from grove_auth.roles import permissions_of, scopes_of
 from grove_auth.settings import AuthSettings
@@ -43,7 +43,9 @@ class KeyService:
         await SigningKey(
             id=key_id,
             public={name: str(value) for name, value in key.as_dict(private=False).items()},
-            sealed_private=self._cipher.seal(json.dumps(key.as_dict(private=True)), purpose=f"signing-key:{key_id}"),
+            sealed_private=self._cipher.seal(
+                json.dumps(key.as_dict(private=True)), purpose=f"signing-key:{key_id}"
+            ),
             created_at=now(),
         ).insert()
 
@@ -67,7 +69,9 @@ class KeyService:
             "ver": user.token_version,
             "gver": 0,
         }
-        return jwt.encode({"alg": "ES256", "typ": TYPE, "kid": newest.id}, claims, self._key(newest), algorithms=["ES256"])
+        return jwt.encode(
+            {"alg": "ES256", "typ": TYPE, "kid": newest.id}, claims, self._key(newest), algorithms=["ES256"]
+        )
 
     async def _keys(self) -> list[SigningKey]:
         if not self._cached or time.monotonic() - self._cached_at > CACHE_SECONDS:

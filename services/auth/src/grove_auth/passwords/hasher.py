@@ -6,11 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from grove.core.errors import ServiceUnavailable
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
-from grove.core.errors import ServiceUnavailable
 from grove_auth.passwords.rules import normalised
 from grove_auth.settings import AuthSettings
 
@@ -23,7 +23,11 @@ class PasswordHasher:
     def __init__(self, settings: AuthSettings) -> None:
         self._hash = PasswordHash(
             (
-                Argon2Hasher(time_cost=settings.argon2_iterations, memory_cost=settings.argon2_memory_kib, parallelism=1),
+                Argon2Hasher(
+                    time_cost=settings.argon2_iterations,
+                    memory_cost=settings.argon2_memory_kib,
+                    parallelism=1,
+                ),
                 BcryptHasher(),
             )
         )

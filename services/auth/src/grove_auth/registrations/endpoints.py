@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-
 from grove.core.context import current_context
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.network import network_of
 from grove.web.rate_limit import Limit
+
 from grove_auth.deps import LimiterDep, ResourcesDep
 from grove_auth.one_time_tokens import token_hash
 from grove_auth.registrations.schemas import Register, ResendVerification, VerifyEmail
@@ -45,7 +45,9 @@ async def verify_email(data: VerifyEmail, registrations: Registrations) -> None:
 
 
 @router.post("/resend-verification", status_code=202, response_class=Response)
-async def resend_verification(data: ResendVerification, registrations: Registrations, limiter: LimiterDep) -> Response:
+async def resend_verification(
+    data: ResendVerification, registrations: Registrations, limiter: LimiterDep
+) -> Response:
     """Mail a new link. The answer is the same whether or not something waits for verification."""
     await limiter.enforce(RESEND_LIMIT, token_hash(data.email).hex()[:32])
     await registrations.resend(data.email)

@@ -1,8 +1,8 @@
 """Queries on registrations."""
 
+from grove.core.clock import now
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from grove.core.clock import now
 from grove_auth.models import Registration
 
 
@@ -23,7 +23,9 @@ class RegistrationRepository:
         found = await Registration.find_one({"token_hash": token_hash})
         return found if found and found.expires_at > now() else None
 
-    async def replace_token(self, registration: Registration, token_hash: bytes, transaction: AsyncClientSession) -> None:
+    async def replace_token(
+        self, registration: Registration, token_hash: bytes, transaction: AsyncClientSession
+    ) -> None:
         """A new link; the old one no longer works."""
         await Registration.get_pymongo_collection().update_one(
             {"_id": registration.id}, {"$set": {"token_hash": token_hash}}, session=transaction

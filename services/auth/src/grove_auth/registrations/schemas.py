@@ -4,10 +4,10 @@ import zoneinfo
 from typing import Annotated
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, Field, StringConstraints
-
 from grove.core.schema import Incoming
 from grove.core.text import Line
+from pydantic import AfterValidator, Field, StringConstraints
+
 from grove_auth.passwords.rules import Password
 
 LOCALES = ("en", "de")
@@ -33,7 +33,9 @@ def _locale(tag: str) -> str:
     return language if language in LOCALES else LOCALES[0]
 
 
-Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_email)]
+Email = Annotated[
+    str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_email)
+]
 Timezone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_timezone)]
 Locale = Annotated[
     str,

@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
-
 from grove.contracts.auth import MailRequested, UserRegistered, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Gone
 from grove.mongo.client import in_transaction
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
 from grove_auth.models import Registration, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.passwords import rules
@@ -46,7 +46,9 @@ class RegistrationService:
             expires_at=moment + timedelta(hours=settings.verification_hours),
         )
         mail = (
-            self._already_registered(owner) if owner else self._verification(data.email, data.locale, data.name, token)
+            self._already_registered(owner)
+            if owner
+            else self._verification(data.email, data.locale, data.name, token)
         )
 
         async def store(transaction: AsyncClientSession) -> None:

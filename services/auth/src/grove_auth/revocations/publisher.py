@@ -5,8 +5,6 @@ import time
 
 import structlog
 from aio_pika.abc import AbstractExchange
-from pymongo.errors import PyMongoError
-
 from grove.contracts.auth import Revocation
 from grove.contracts.event import Envelope
 from grove.core.clock import now
@@ -14,6 +12,8 @@ from grove.core.ids import new_id
 from grove.messaging.broker import BROKER_ERRORS, Broker, message
 from grove.messaging.topology import REVOCATIONS
 from grove.security.revocation import HEARTBEAT_SECONDS
+from pymongo.errors import PyMongoError
+
 from grove_auth.revocations.service import RevocationService
 
 log = structlog.get_logger()

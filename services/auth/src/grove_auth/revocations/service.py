@@ -4,12 +4,12 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.asynchronous.database import AsyncDatabase
-
 from grove.contracts.auth import Revocation
 from grove.core.clock import now
 from grove.security.revocation import Snapshot
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+
 from grove_auth.models.revocation import Kind
 
 _COUNTER = "revocations"
@@ -35,7 +35,8 @@ class RevocationService:
         await self._counters.update_one({"_id": _COUNTER}, {"$inc": {"value": 1}}, session=session)
         counter: Any = await self._counters.find_one({"_id": _COUNTER}, session=session)
         await self._entries.insert_one(
-            {"_id": counter["value"], "kind": kind, "key": key, "minimum": minimum, "until": until}, session=session
+            {"_id": counter["value"], "kind": kind, "key": key, "minimum": minimum, "until": until},
+            session=session,
         )
 
     async def number(self) -> int:
@@ -52,7 +53,9 @@ class RevocationService:
         """All entries in force. The number is read first: an entry that comes between is in the list already."""
         number = await self.number()
         moment = now()
-        return Snapshot(number=number, entries=[e for e in await self.after(0) if e.until is None or e.until > moment])
+        return Snapshot(
+            number=number, entries=[e for e in await self.after(0) if e.until is None or e.until > moment]
+        )
 
 
 def _entry(document: Any) -> Revocation:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from grove.security.principal import Principal
+
 from grove_auth.models import Session, User
 
 

@@ -67,7 +67,8 @@ class SessionRepository:
     async def count_replay(self, session: Session, parent_hash: bytes, limit: int) -> bool:
         """Use up one of the grace window's answers; False when none is left or the session moved on."""
         counted = await Session.get_pymongo_collection().update_one(
-            {"_id": session.id, "parent_hash": parent_hash, "replays": {"$lt": limit}}, {"$inc": {"replays": 1}}
+            {"_id": session.id, "parent_hash": parent_hash, "replays": {"$lt": limit}},
+            {"$inc": {"replays": 1}},
         )
         return counted.modified_count == 1
 

@@ -6,13 +6,13 @@ from typing import Literal
 from uuid import UUID
 
 import structlog
-from pymongo.asynchronous.client_session import AsyncClientSession
-
 from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.context import current_context
 from grove.mongo.client import in_transaction
 from grove.web.network import truncated
+from pymongo.asynchronous.client_session import AsyncClientSession
+
 from grove_auth.models import Session, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.registrations.repository import RegistrationRepository
@@ -159,7 +159,9 @@ class SessionService:
         log.warning("session.reuse_detected", session_id=session.id, user_id=str(session.user_id))
         context = current_context()
         await self._end(
-            [session], "reuse_detected", also=[events.reuse_detected(session, context.client_ip if context else None)]
+            [session],
+            "reuse_detected",
+            also=[events.reuse_detected(session, context.client_ip if context else None)],
         )
 
     async def _end(self, sessions: list[Session], reason: EndReason, also: Iterable[EventData] = ()) -> None:
@@ -180,7 +182,9 @@ class SessionService:
             await in_transaction(self._resources.client, end)
             self._resources.revocations.added.set()
 
-    async def _pair(self, user: User, session: Session, refresh: str | None, *, ends_in: timedelta) -> TokenPair:
+    async def _pair(
+        self, user: User, session: Session, refresh: str | None, *, ends_in: timedelta
+    ) -> TokenPair:
         return TokenPair(
             access_token=await self._resources.keys.access_token(user, session),
             expires_in=self._settings.access_token_minutes * 60,

@@ -3,16 +3,18 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
+
 from grove_auth.deps import ResourcesDep, SessionUser
 from grove_auth.models import User
 from grove_auth.roles import permissions_of
 from grove_auth.users.schemas import Me, MePatch
 from grove_auth.users.service import UserService
 
-router = APIRouter(prefix="/api/v1/auth", tags=["account"], route_class=GroveRoute, responses=error_responses())
+router = APIRouter(
+    prefix="/api/v1/auth", tags=["account"], route_class=GroveRoute, responses=error_responses()
+)
 
 
 async def _service(resources: ResourcesDep) -> UserService:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from grove.core.schema import Incoming, Moment, Outgoing
+
 from grove_auth.registrations.schemas import Locale, Timezone
 
 

@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
-
 from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Conflict, InvalidToken
 from grove.mongo.client import in_transaction
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
 from grove_auth.models import User
 from grove_auth.resources import Resources
 from grove_auth.users.repository import UserRepository
@@ -32,13 +32,19 @@ class UserService:
     async def change(self, user_id: UUID, data: MePatch) -> User:
         """Set the fields that were sent; other services hear of locale and timezone."""
         user = await self.me(user_id)
-        changes = {name: getattr(data, name) for name in data.model_fields_set if getattr(user, name) != getattr(data, name)}
+        changes = {
+            name: getattr(data, name)
+            for name in data.model_fields_set
+            if getattr(user, name) != getattr(data, name)
+        }
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._users.update(user_id, changes, transaction)
             if {"locale", "timezone"} & set(changes):
                 told = user.model_copy(update=changes)
-                fact = UserUpdated(user_id=user_id, locale=told.locale, timezone=told.timezone, roles=told.roles)
+                fact = UserUpdated(
+                    user_id=user_id, locale=told.locale, timezone=told.timezone, roles=told.roles
+                )
                 sequence = await self._users.next_sequence(user_id, 1, transaction)
                 await self._resources.outbox.add(transaction, (fact, sequence))
 

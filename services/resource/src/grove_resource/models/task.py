@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from grove.postgres.base import Base
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
@@ -18,8 +19,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, deferred, mapped_column
-
-from grove.postgres.base import Base
 
 
 class Task(Base):
@@ -41,7 +40,9 @@ class Task(Base):
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     search: Mapped[str] = deferred(
-        mapped_column(TSVECTOR, Computed("to_tsvector('simple', title || ' ' || description)", persisted=True))
+        mapped_column(
+            TSVECTOR, Computed("to_tsvector('simple', title || ' ' || description)", persisted=True)
+        )
     )
 
     __table_args__ = (

@@ -4,19 +4,20 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import TypeAdapter
-from sqlalchemy import Row
-
+from grove.postgres.listing import List
 from grove.web.answers import json_answer, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
-from grove.web.pagination import CursorPage, Page, Paging, page_headers
+from grove.web.pagination import CursorPage, Page, Paging
+from pydantic import TypeAdapter
+from sqlalchemy import Row
+
 from grove_resource.deps import EventOutbox, Once, ReadConnection, TaskReader, TaskWriter, WriteSession
 from grove_resource.models import Task
-from grove_resource.tasks import listing
-from grove_resource.tasks.repository import TaskQueries, TaskRepository
-from grove_resource.tasks.schemas import Completion, Priority, TaskCreate, TaskPatch, TaskRead, TaskReplace
+from grove_resource.tasks.listing import ORDERS, Filter
+from grove_resource.tasks.repository import READ_COLUMNS, TaskQueries, TaskRepository
+from grove_resource.tasks.schemas import Completion, TaskCreate, TaskPatch, TaskRead, TaskReplace
 from grove_resource.tasks.service import TaskService
 
 router = APIRouter(
@@ -24,8 +25,13 @@ router = APIRouter(
 )
 
 _TASK = TypeAdapter(TaskRead)
-_PAGE = TypeAdapter(Page[TaskRead])
-_CURSOR_PAGE = TypeAdapter(CursorPage[TaskRead])
+_TASKS = List(
+    columns=READ_COLUMNS,
+    orders=ORDERS,
+    read=TaskRead.of,
+    page=TypeAdapter(Page[TaskRead]),
+    cursor_page=TypeAdapter(CursorPage[TaskRead]),
+)
 
 
 async def _service(user: TaskWriter, session: WriteSession, outbox: EventOutbox) -> TaskService:
@@ -37,25 +43,11 @@ Tasks = Annotated[TaskService, Depends(_service)]
 
 @router.get("", response_model=Page[TaskRead] | CursorPage[TaskRead])
 async def list_tasks(
-    request: Request, user: TaskReader, connection: ReadConnection, wanted: listing.Filter, paging: Paging
+    request: Request, user: TaskReader, connection: ReadConnection, wanted: Filter, paging: Paging
 ) -> Response:
     """List your tasks, newest first unless `sort` says otherwise."""
-    queries = TaskQueries(connection, user.user_id)
-    if paging.cursor is not None:
-        rows = await queries.rows(listing.walk(wanted, paging))
-        walked = CursorPage[TaskRead].model_construct(
-            items=[_read(row) for row in rows[: paging.size]],
-            size=paging.size,
-            next_cursor=listing.next_cursor(wanted, paging, rows),
-        )
-        return json_answer(_CURSOR_PAGE, walked)
-    rows = await queries.rows(listing.numbered(wanted, paging))
-    # A page behind the end has no row to carry the total.
-    total = rows[0].total if rows else await queries.count(wanted.conditions) if paging.page > 1 else 0
-    page = Page[TaskRead].model_construct(
-        items=[_read(row) for row in rows], total=total, page=paging.page, size=paging.size, pages=paging.pages(total)
-    )
-    return json_answer(_PAGE, page, headers=page_headers(request, paging, total))
+    conditions = [Task.user_id == user.user_id, *wanted.conditions]
+    return await _TASKS.answer(request, connection, paging, conditions, wanted.sort)
 
 
 @router.post("", status_code=201, response_model=TaskRead, dependencies=[Once])
@@ -78,13 +70,17 @@ async def get_task(
 
 
 @router.put("/{task_id}", response_model=TaskRead)
-async def replace_task(task_id: UUID, data: TaskReplace, tasks: Tasks, conditions: RequestConditions) -> Response:
+async def replace_task(
+    task_id: UUID, data: TaskReplace, tasks: Tasks, conditions: RequestConditions
+) -> Response:
     """Replace all writable fields of a task."""
     return _answer(await tasks.change(task_id, data, conditions))
 
 
 @router.patch("/{task_id}", response_model=TaskRead)
-async def update_task(task_id: UUID, data: TaskPatch, tasks: Tasks, conditions: RequestConditions) -> Response:
+async def update_task(
+    task_id: UUID, data: TaskPatch, tasks: Tasks, conditions: RequestConditions
+) -> Response:
     """Change the fields that are sent."""
     return _answer(await tasks.change(task_id, data, conditions))
 
@@ -115,25 +111,4 @@ async def restore_task(task_id: UUID, tasks: Tasks, conditions: RequestCondition
 
 
 def _answer(task: Task | Row[Any], status: int = 200) -> Response:
-    return json_answer(_TASK, _read(task), status=status, headers={"ETag": etag(task.id, task.version)})
-
-
-def _read(task: Task | Row[Any]) -> TaskRead:
-    # Our own rows are known to fit, so nothing is validated a second time.
-    return TaskRead.model_construct(
-        id=task.id,
-        user_id=task.user_id,
-        title=task.title,
-        description=task.description,
-        completed=task.completed_at is not None,
-        completed_at=task.completed_at,
-        due_at=task.due_at,
-        priority=Priority.of_rank(task.priority),
-        tags=task.tags,
-        parent_id=task.parent_id,
-        role="owner",
-        is_deleted=task.deleted_at is not None,
-        deleted_at=task.deleted_at,
-        created_at=task.created_at,
-        updated_at=task.updated_at,
-    )
+    return json_answer(_TASK, TaskRead.of(task), status=status, headers={"ETag": etag(task.id, task.version)})

@@ -1,6 +1,7 @@
 """Task → contract event."""
 
 from grove.contracts import resource
+
 from grove_resource.models import Task
 
 
@@ -32,7 +33,11 @@ def completion(task: Task) -> resource.TaskCompleted | resource.TaskReopened:
 def deleted(task: Task, *, permanent: bool) -> resource.TaskDeleted:
     """A task was deleted."""
     return resource.TaskDeleted(
-        task_id=task.id, user_id=task.user_id, title=task.title, permanent=permanent, deleted_at=task.updated_at
+        task_id=task.id,
+        user_id=task.user_id,
+        title=task.title,
+        permanent=permanent,
+        deleted_at=task.updated_at,
     )
 
 

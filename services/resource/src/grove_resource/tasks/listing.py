@@ -1,21 +1,18 @@
-"""The task list: filters, orders, numbered pages and cursors, one statement each."""
+"""The task list: its filters and orders."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select
-
 from grove.postgres.keyset import Keyset, Sortable, parse_time
-from grove.web.pagination import PageRequest, decode_cursor, encode_cursor
 from grove.web.sorting import SortKey, parse_sort
+from pydantic import AwareDatetime
+from sqlalchemy import ColumnElement, func, literal_column
+
 from grove_resource.models import Task
 from grove_resource.models.task import TITLE_KEY
-from grove_resource.tasks.repository import READ_COLUMNS
 from grove_resource.tasks.schemas import Priority, TaskStatus
 
 _NEVER = literal_column("'9999-12-31T00:00:00Z'::timestamptz")
@@ -61,9 +58,14 @@ async def _task_filter(
     tag: Annotated[str | None, Query(min_length=1, max_length=50, description="Has this tag")] = None,
     priority: Annotated[Priority | None, Query(description="Has this priority")] = None,
     parent_id: Annotated[UUID | None, Query(description="Subtasks of this task")] = None,
-    q: Annotated[str | None, Query(min_length=1, max_length=200, description="Words in title or description")] = None,
+    q: Annotated[
+        str | None, Query(min_length=1, max_length=200, description="Words in title or description")
+    ] = None,
     sort: Annotated[
-        str, Query(max_length=100, description="created_at, updated_at, due_at, priority, title; `-` for descending")
+        str,
+        Query(
+            max_length=100, description="created_at, updated_at, due_at, priority, title; `-` for descending"
+        ),
     ] = "-created_at",
 ) -> TaskFilter:
     conditions = _status_conditions(status, include_deleted=include_deleted)
@@ -80,7 +82,10 @@ async def _task_filter(
 
 
 def _time_conditions(
-    date_from: datetime | None, date_to: datetime | None, due_after: datetime | None, due_before: datetime | None
+    date_from: datetime | None,
+    date_to: datetime | None,
+    due_after: datetime | None,
+    due_before: datetime | None,
 ) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if date_from is not None:
@@ -95,38 +100,3 @@ def _time_conditions(
 
 
 Filter = Annotated[TaskFilter, Depends(_task_filter)]
-
-
-def numbered(wanted: TaskFilter, paging: PageRequest) -> Select[Any]:
-    """One page and the total in one statement."""
-    return (
-        select(*READ_COLUMNS, func.count().over().label("total"))
-        .where(*wanted.conditions)
-        .order_by(*ORDERS.order(wanted.sort))
-        .limit(paging.size)
-        .offset(paging.offset)
-    )
-
-
-def walk(wanted: TaskFilter, paging: PageRequest) -> Select[Any]:
-    """The page behind the cursor, and one row more to know whether it is the last."""
-    statement = (
-        select(*READ_COLUMNS, *ORDERS.columns(wanted.sort))
-        .where(*wanted.conditions)
-        .order_by(*ORDERS.order(wanted.sort))
-        .limit(paging.size + 1)
-    )
-    if paging.cursor:
-        statement = statement.where(ORDERS.after(wanted.sort, decode_cursor(paging.cursor, _names(wanted))))
-    return statement
-
-
-def next_cursor(wanted: TaskFilter, paging: PageRequest, rows: Sequence[Row[Any]]) -> str | None:
-    """Where the next page begins; None on the last."""
-    if len(rows) <= paging.size:
-        return None
-    return encode_cursor(_names(wanted), list(rows[paging.size - 1][len(READ_COLUMNS) :]))
-
-
-def _names(wanted: TaskFilter) -> list[str]:
-    return [str(key) for key in wanted.sort]

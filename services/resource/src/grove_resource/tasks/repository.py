@@ -1,10 +1,9 @@
 """Queries on tasks, always scoped by the acting user."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, exists, func, select
+from sqlalchemy import Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from grove_resource.models import Task
@@ -28,7 +27,9 @@ READ_COLUMNS = (
 MAX_NESTING = 32
 
 
-async def missing(connection: AsyncConnection | AsyncSession, task_id: UUID) -> TaskNotFound | TaskOfAnotherUser:
+async def missing(
+    connection: AsyncConnection | AsyncSession, task_id: UUID
+) -> TaskNotFound | TaskOfAnotherUser:
     """Why a user's task was not found: it is not there (404), or it is somebody else's (403)."""
     found = await connection.scalar(select(exists().where(Task.id == task_id)))
     return TaskOfAnotherUser() if found else TaskNotFound()
@@ -50,17 +51,6 @@ class TaskQueries:
         if row is None:
             raise await missing(self._connection, task_id)
         return row
-
-    async def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
-        """The rows of a list's statement (listing.py), of this user only."""
-        return (await self._connection.execute(statement.where(Task.user_id == self._user_id))).all()
-
-    async def count(self, conditions: Sequence[Any]) -> int:
-        """How many tasks meet the conditions."""
-        counted = await self._connection.scalar(
-            select(func.count()).select_from(Task).where(Task.user_id == self._user_id, *conditions)
-        )
-        return counted or 0
 
 
 class TaskRepository:

@@ -1,13 +1,12 @@
 """Tasks as JSON."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
-
-from pydantic import Field, StringConstraints, field_validator
 
 from grove.core.schema import Incoming, Moment, Outgoing
 from grove.core.text import Line, Text
+from pydantic import Field, StringConstraints, field_validator
 
 
 class Priority(StrEnum):
@@ -107,6 +106,27 @@ class TaskRead(Outgoing):
     deleted_at: Moment | None
     created_at: Moment
     updated_at: Moment
+
+    @classmethod
+    def of(cls, task: Any) -> "TaskRead":
+        """From a row of ours, which is known to fit: nothing is validated a second time."""
+        return cls.model_construct(
+            id=task.id,
+            user_id=task.user_id,
+            title=task.title,
+            description=task.description,
+            completed=task.completed_at is not None,
+            completed_at=task.completed_at,
+            due_at=task.due_at,
+            priority=Priority.of_rank(task.priority),
+            tags=task.tags,
+            parent_id=task.parent_id,
+            role="owner",
+            is_deleted=task.deleted_at is not None,
+            deleted_at=task.deleted_at,
+            created_at=task.created_at,
+            updated_at=task.updated_at,
+        )
 
 
 class TaskStatus(StrEnum):

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
+from grove.core.clock import now
 from sqlalchemy import case, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.core.clock import now
 from grove_resource.models import User
 
 
@@ -16,7 +16,9 @@ class UserRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def store(self, user_id: UUID, *, name: str | None, locale: str, timezone: str, sequence: int) -> None:
+    async def store(
+        self, user_id: UUID, *, name: str | None, locale: str, timezone: str, sequence: int
+    ) -> None:
         """Insert or update; of two events the newer one's values stay, whatever order they come in."""
         row = insert(User).values(
             id=user_id, name=name, locale=locale, timezone=timezone, sequence=sequence, updated_at=now()

@@ -1,0 +1,26 @@
+"""The sandbox's app."""
+
+from fastapi import FastAPI
+
+from grove_sandbox import bank, control, oauth
+from grove_sandbox.faults import FaultMiddleware, Faults
+from grove_sandbox.settings import SandboxSettings
+from grove_sandbox.world import World
+
+
+def create_app(settings: SandboxSettings) -> FastAPI:
+    """An app with a world of its own."""
+    app = FastAPI(title="Grove sandbox", docs_url=None, redoc_url=None)
+    app.state.settings = settings
+    app.state.world = World(settings)
+    app.state.faults = Faults()
+    app.include_router(oauth.router)
+    app.include_router(bank.router)
+    app.include_router(control.router)
+    app.add_middleware(FaultMiddleware, faults=app.state.faults)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return app

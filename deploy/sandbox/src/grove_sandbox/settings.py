@@ -1,0 +1,17 @@
+"""Settings of the sandbox."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SandboxSettings(BaseSettings):
+    """The sandbox"""
+
+    model_config = SettingsConfigDict(env_prefix="SANDBOX_", secrets_dir=None)
+
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(9900, description="Port to listen on")
+    client_id: str = Field("grove", description="OAuth client")
+    client_secret: SecretStr = Field(SecretStr("sandbox"), description="Its secret")
+    access_token_seconds: int = Field(1800, description="Lifetime of access tokens")
+    page_size: int = Field(50, description="Transactions on a page")

@@ -1,0 +1,10 @@
+"""`grove-gateway api`."""
+
+from grove.core.commands import service_command
+
+from grove_gateway import main as api
+
+main = service_command("grove-gateway", {"api": api.run})
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,9 @@
+"""Every router of the portal."""
+
+from fastapi import APIRouter
+
+from grove_gateway.pages import endpoints as pages
+from grove_gateway.reference import endpoints as reference
+from grove_gateway.status import endpoints as status
+
+ROUTERS: tuple[APIRouter, ...] = (pages.router, reference.router, status.router)

@@ -1,0 +1,44 @@
+"""The api process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from grove.core.settings import load
+from grove.web.app import create_app
+from grove.web.server import configure, run_api
+from starlette.staticfiles import StaticFiles
+
+from grove_gateway.api import ROUTERS
+from grove_gateway.resources import Resources
+from grove_gateway.settings import GatewaySettings
+
+
+def build(settings: GatewaySettings, resources: Resources) -> FastAPI:
+    """The app around `resources`."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await resources.aclose()
+
+    app = create_app(
+        settings,
+        title="Grove portal",
+        description="Landing page, API reference, status.",
+        routers=ROUTERS,
+        lifespan=lifespan,
+        health=resources.health(),
+    )
+    app.state.resources = resources
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    return app
+
+
+def run() -> None:
+    """Serve until stopped."""
+    settings = load(GatewaySettings)
+    configure(settings)
+    resources = Resources(settings)
+    run_api(settings, build(settings, resources), resources.tls, resources.health())

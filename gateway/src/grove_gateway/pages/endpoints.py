@@ -1,0 +1,27 @@
+"""Routes of the pages."""
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from grove_gateway.deps import ResourcesDep
+from grove_gateway.pages.rendering import page
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/")
+async def landing(resources: ResourcesDep) -> Response:
+    """Where everything is."""
+    return page("landing.html", resources.settings, services=sorted(resources.settings.services))
+
+
+@router.get("/verify-email")
+async def verify_email(resources: ResourcesDep) -> Response:
+    """What the verification mail links to. The token stays in the fragment until a person clicks."""
+    return page("verify_email.html", resources.settings)
+
+
+@router.get("/connected")
+async def connected(resources: ResourcesDep) -> Response:
+    """Where a browser arrives after connecting a provider."""
+    return page("connected.html", resources.settings)

@@ -1,0 +1,29 @@
+"""Templates → HTML answers, with a strict content policy."""
+
+from typing import Any
+
+from fastapi import Response
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from grove_gateway.settings import GatewaySettings
+
+_templates = Environment(
+    loader=PackageLoader("grove_gateway", "templates"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(template: str, settings: GatewaySettings, **values: Any) -> Response:
+    """A page. Nothing is inline and nothing comes from elsewhere; scripts may call the auth host only."""
+    html = _templates.get_template(template).render(
+        auth_url=settings.public_auth_url, api_url=settings.public_api_url, **values
+    )
+    policy = (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+        f"connect-src 'self' {settings.public_auth_url}; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})

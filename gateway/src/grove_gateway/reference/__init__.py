@@ -1,0 +1,1 @@
+"""One API reference for all services."""

@@ -1,0 +1,81 @@
+"""Routes of the reference."""
+
+from itertools import groupby
+from typing import Any
+
+from fastapi import APIRouter
+from grove.contracts.asyncapi import document as asyncapi_document
+from grove.contracts.catalogue import CATALOGUE
+from grove.core.errors import NotFound
+from starlette.responses import JSONResponse, Response
+
+from grove_gateway.deps import ResourcesDep
+from grove_gateway.pages.rendering import page
+from grove_gateway.reference.service import ReferenceService
+
+router = APIRouter(include_in_schema=False)
+
+_reference = ReferenceService()
+_CACHE = {"Cache-Control": "public, max-age=60"}
+
+
+@router.get("/openapi.json")
+async def openapi(resources: ResourcesDep) -> Response:
+    """One OpenAPI document of all services."""
+    _check_public(resources)
+    return JSONResponse(await _reference.document(resources), headers=_CACHE)
+
+
+@router.get("/asyncapi.json")
+async def asyncapi(resources: ResourcesDep) -> Response:
+    """The AsyncAPI document of all events."""
+    _check_public(resources)
+    return JSONResponse(asyncapi_document(), headers=_CACHE)
+
+
+@router.get("/reference")
+async def reference(resources: ResourcesDep) -> Response:
+    """The reference as a page."""
+    _check_public(resources)
+    document = await _reference.document(resources)
+    operations = sorted(_operations(document), key=lambda operation: (operation["tag"], operation["path"]))
+    groups = [
+        (tag, list(found)) for tag, found in groupby(operations, key=lambda operation: operation["tag"])
+    ]
+    return page("reference.html", resources.settings, groups=groups, events=CATALOGUE)
+
+
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "tag": operation["tags"][0],
+            "method": method.upper(),
+            "path": path,
+            "server": item["servers"][0]["url"],
+            "summary": operation.get("description") or operation.get("summary", ""),
+            "parameters": operation.get("parameters", []),
+            "body": _body_fields(document, operation),
+            "statuses": [
+                (code, answer.get("description", "")) for code, answer in operation["responses"].items()
+            ],
+        }
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method != "servers"
+    ]
+
+
+def _body_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, Any]]:
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    reference = content.get("schema", {}).get("$ref", "")
+    schema = document["components"]["schemas"].get(reference.rsplit("/", 1)[-1], {})
+    required = schema.get("required", [])
+    return [
+        {"name": name, "type": field.get("type") or "see schema", "required": name in required}
+        for name, field in schema.get("properties", {}).items()
+    ]
+
+
+def _check_public(resources: ResourcesDep) -> None:
+    if not resources.settings.docs_public:
+        raise NotFound

@@ -1,0 +1,22 @@
+"""Settings of the gateway."""
+
+from typing import ClassVar
+
+from grove.core.settings import ProcessSettings, PublicSettings, TelemetrySettings, TlsSettings
+from pydantic import Field
+
+
+class GatewaySettings(ProcessSettings, PublicSettings, TlsSettings, TelemetrySettings):
+    """The gateway"""
+
+    service: ClassVar[str] = "gateway"
+
+    services: dict[str, str] = Field(
+        {
+            "auth": "https://auth-api:8000",
+            "resource": "https://resource-api:8000",
+            "notification": "https://notification-api:8000",
+            "provider-sync": "https://provider-sync-api:8000",
+        },
+        description="The services inside the suite (JSON object: name → address)",
+    )

@@ -1,0 +1,8 @@
+"""Every router of the service."""
+
+from fastapi import APIRouter
+
+from grove_notification.live import endpoints as live
+from grove_notification.notifications import endpoints as notifications
+
+ROUTERS: tuple[APIRouter, ...] = (live.router, notifications.router)

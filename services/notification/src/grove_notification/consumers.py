@@ -1,0 +1,45 @@
+"""Every event the service consumes."""
+
+from functools import partial
+
+from grove.contracts import auth, provider_sync, resource
+from grove.messaging.consumer import Handlers
+
+from grove_notification.mails import consumers as mails
+from grove_notification.mails.sender import MailSender
+from grove_notification.notifications import consumers as notifications
+from grove_notification.resources import Resources
+from grove_notification.users import consumers as users
+
+TOLD = (
+    auth.SessionStarted,
+    auth.SessionEnded,
+    auth.SessionReuseDetected,
+    provider_sync.ConnectionLinked,
+    provider_sync.ConnectionNeedsReauth,
+    provider_sync.RunCompleted,
+    provider_sync.RunFailed,
+)
+TASK_FACTS = (
+    resource.TaskCreated,
+    resource.TaskUpdated,
+    resource.TaskCompleted,
+    resource.TaskReopened,
+    resource.TaskDeleted,
+    resource.TaskRestored,
+)
+
+
+def handlers(resources: Resources, sender: MailSender) -> Handlers:
+    """Event → handler."""
+    found = Handlers()
+    found.add(auth.MailRequested, partial(mails.on_mail_requested, sender))
+    found.add(auth.UserRegistered, partial(users.on_registered, resources, sender))
+    found.add(auth.UserVerified, users.on_verified)
+    found.add(auth.UserUpdated, users.on_updated)
+    found.add(provider_sync.ConnectionRemoved, notifications.on_nothing_to_tell)
+    for fact in TOLD:
+        found.add(fact, partial(notifications.on_fact, resources.push))
+    for fact in TASK_FACTS:
+        found.add(fact, partial(notifications.on_task_fact, resources.push))
+    return found

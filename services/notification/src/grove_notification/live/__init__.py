@@ -1,0 +1,1 @@
+"""Live delivery: what is pushed over WebSockets."""

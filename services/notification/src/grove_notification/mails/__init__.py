@@ -1,0 +1,1 @@
+"""Mails: queued with the event that asks for them, sent by SMTP, tried again, never lost."""

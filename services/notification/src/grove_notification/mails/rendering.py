@@ -1,0 +1,42 @@
+"""Mail templates → messages with a text and an HTML part."""
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from typing import Any
+from uuid import UUID
+
+from grove.core.clock import now
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+_templates = Environment(
+    loader=PackageLoader("grove_notification", "mails/templates"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+SUBJECTS = {
+    "verify_email": "Confirm your address",
+    "already_registered": "You already have an account",
+    "welcome": "Welcome to Grove",
+}
+
+
+def render(
+    template: str, *, mail_id: UUID, sender: str, to: str, link_base_url: str, variables: dict[str, Any]
+) -> EmailMessage:
+    """The mail. Its Message-ID comes from its id, so that a mail sent twice is the same mail."""
+    name, address = parseaddr(sender)
+    message = EmailMessage()
+    message["From"] = Address(name, addr_spec=address)
+    message["To"] = Address(addr_spec=to)
+    message["Subject"] = SUBJECTS[template]
+    message["Date"] = format_datetime(now())
+    message["Message-ID"] = f"<{mail_id}@{address.rsplit('@', 1)[-1]}>"
+    message["Auto-Submitted"] = "auto-generated"
+    values = {"link_base_url": link_base_url.rstrip("/"), **variables}
+    message.set_content(_templates.get_template(f"{template}.txt").render(values))
+    message.add_alternative(_templates.get_template(f"{template}.html").render(values), subtype="html")
+    return message

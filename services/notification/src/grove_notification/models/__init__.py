@@ -1,0 +1,11 @@
+"""Tables, one file each; imported here so that migrations see them all."""
+
+from grove.outbox.postgres import InboxRow, OutboxRow
+from grove.postgres.base import Base
+from grove.postgres.idempotency import IdempotencyKeyRow
+
+from grove_notification.models.mail import Mail
+from grove_notification.models.notification import Notification
+from grove_notification.models.user import User
+
+__all__ = ["Base", "IdempotencyKeyRow", "InboxRow", "Mail", "Notification", "OutboxRow", "User"]

@@ -1,0 +1,32 @@
+"""The notifications table."""
+
+from datetime import datetime
+from uuid import UUID
+
+from grove.postgres.base import Base
+from sqlalchemy import Index, Integer, String, column, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+
+class Notification(Base):
+    """Something a user was told. `version` is the ETag."""
+
+    __tablename__ = "notifications"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    type: Mapped[str] = mapped_column(String(40))
+    title: Mapped[str] = mapped_column(String(300))
+    message: Mapped[str] = mapped_column(String(1000))
+    task_id: Mapped[UUID | None]
+    link: Mapped[str | None] = mapped_column(String(300))
+    created_at: Mapped[datetime]
+    read_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+
+    __table_args__ = (
+        # GET /notifications, numbered and by cursor; replays of the live stream
+        Index("ix_notifications_user_created", "user_id", column("created_at").desc(), column("id").desc()),
+        # GET /notifications?unread_only=true, the unread count, mark-all-read
+        Index("ix_notifications_user_unread", "user_id", postgresql_where=text("read_at IS NULL")),
+    )

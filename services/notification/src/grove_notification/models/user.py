@@ -1,0 +1,22 @@
+"""The users table: whom to write to, told by auth's events."""
+
+from datetime import datetime
+from uuid import UUID
+
+from grove.postgres.base import Base
+from sqlalchemy import Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+
+class User(Base):
+    """One account. `sequence` is auth's number of the newest event in here, so that a late older one changes nothing."""
+
+    __tablename__ = "users"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str | None] = mapped_column(String(254))
+    name: Mapped[str | None] = mapped_column(String(100))
+    locale: Mapped[str] = mapped_column(String(35))
+    timezone: Mapped[str] = mapped_column(String(64))
+    sequence: Mapped[int] = mapped_column(Integer)
+    updated_at: Mapped[datetime]

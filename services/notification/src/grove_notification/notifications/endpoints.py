@@ -1,0 +1,134 @@
+"""Notification routes."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from grove.postgres.listing import List
+from grove.web.answers import json_answer, not_modified
+from grove.web.body import GroveRoute
+from grove.web.errors import error_responses
+from grove.web.etag import RequestConditions, etag
+from grove.web.pagination import CursorPage, Page, Paging, invalid_query
+from pydantic import TypeAdapter
+
+from grove_notification.deps import (
+    NotificationReader,
+    NotificationWriter,
+    ReadConnection,
+    WriteSession,
+)
+from grove_notification.models import Notification
+from grove_notification.notifications.listing import ORDERS, Filter
+from grove_notification.notifications.repository import (
+    READ_COLUMNS,
+    NotificationQueries,
+    NotificationRepository,
+)
+from grove_notification.notifications.schemas import (
+    Count,
+    Deleted,
+    NotificationMark,
+    NotificationRead,
+    Updated,
+)
+from grove_notification.notifications.service import NotificationService
+
+router = APIRouter(
+    prefix="/api/v1/notifications",
+    tags=["notifications"],
+    route_class=GroveRoute,
+    responses=error_responses(404, 412),
+)
+
+_NOTIFICATION = TypeAdapter(NotificationRead)
+_NOTIFICATIONS = List(
+    columns=READ_COLUMNS,
+    orders=ORDERS,
+    read=NotificationRead.of,
+    page=TypeAdapter(Page[NotificationRead]),
+    cursor_page=TypeAdapter(CursorPage[NotificationRead]),
+)
+MAX_DELETED = 100
+
+
+async def _service(user: NotificationWriter, session: WriteSession) -> NotificationService:
+    return NotificationService(NotificationRepository(session, user.user_id))
+
+
+Notifications = Annotated[NotificationService, Depends(_service)]
+
+
+@router.get("", response_model=Page[NotificationRead] | CursorPage[NotificationRead])
+async def list_notifications(
+    request: Request, user: NotificationReader, connection: ReadConnection, wanted: Filter, paging: Paging
+) -> Response:
+    """List your notifications, newest first; `X-Unread-Count` counts all that are unread."""
+    unread = await NotificationQueries(connection, user.user_id).unread()
+    conditions = [Notification.user_id == user.user_id, *wanted.conditions]
+    return await _NOTIFICATIONS.answer(
+        request, connection, paging, conditions, wanted.sort, {"X-Unread-Count": str(unread)}
+    )
+
+
+@router.delete("")
+async def delete_notifications(
+    notifications: Notifications,
+    notification_ids: Annotated[list[str], Query(description="1–100 ids, repeated or separated by commas")],
+) -> Deleted:
+    """Delete several notifications; ids that are not yours are passed over."""
+    return Deleted(deleted=await notifications.delete_many(_ids(notification_ids)))
+
+
+@router.put("/mark-all-read")
+async def mark_all_read(notifications: Notifications) -> Updated:
+    """Mark all your notifications as read."""
+    return Updated(updated=await notifications.mark_all_read())
+
+
+@router.get("/unread/count")
+async def unread_count(user: NotificationReader, connection: ReadConnection) -> Count:
+    """How many of your notifications are unread."""
+    return Count(count=await NotificationQueries(connection, user.user_id).unread())
+
+
+@router.get(
+    "/{notification_id}",
+    response_model=NotificationRead,
+    responses={304: {"description": "You have this version"}},
+)
+async def get_notification(
+    notification_id: UUID, user: NotificationReader, connection: ReadConnection, conditions: RequestConditions
+) -> Response:
+    """Read one notification; that does not mark it as read."""
+    row = await NotificationQueries(connection, user.user_id).get(notification_id)
+    tag = etag(row.id, row.version)
+    return not_modified(tag) if conditions.unchanged(tag) else _answer(row)
+
+
+@router.put("/{notification_id}", response_model=NotificationRead)
+async def mark_notification(
+    notification_id: UUID, data: NotificationMark, notifications: Notifications, conditions: RequestConditions
+) -> Response:
+    """Mark one notification as read or unread."""
+    return _answer(await notifications.mark(notification_id, conditions, is_read=data.is_read))
+
+
+@router.delete("/{notification_id}", status_code=204)
+async def delete_notification(notification_id: UUID, notifications: Notifications) -> None:
+    """Delete one notification."""
+    await notifications.delete(notification_id)
+
+
+def _answer(row: Any) -> Response:
+    return json_answer(_NOTIFICATION, NotificationRead.of(row), headers={"ETag": etag(row.id, row.version)})
+
+
+def _ids(given: list[str]) -> list[UUID]:
+    parts = [part.strip() for item in given for part in item.split(",")]
+    if not 1 <= len(parts) <= MAX_DELETED:
+        raise invalid_query("notification_ids", f"takes 1 to {MAX_DELETED} ids")
+    try:
+        return [UUID(part) for part in parts]
+    except ValueError:
+        raise invalid_query("notification_ids", "must be UUIDs") from None

@@ -1,0 +1,39 @@
+"""The notification list: its filters and order."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query
+from grove.postgres.keyset import Keyset, Sortable, parse_time
+from grove.web.sorting import SortKey, parse_sort
+from sqlalchemy import ColumnElement
+
+from grove_notification.models import Notification
+
+ORDERS = Keyset({"created_at": Sortable(Notification.created_at, parse_time)}, tie=Notification.id)
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationFilter:
+    """What a list is narrowed to."""
+
+    conditions: tuple[ColumnElement[bool], ...]
+    sort: tuple[SortKey, ...]
+
+
+async def _filter(
+    unread_only: Annotated[bool, Query(description="Only what is unread")] = False,
+    type: Annotated[  # noqa: A002 - the name is part of the API
+        str | None, Query(pattern=r"^[A-Z_]{1,40}$", description="Only this type, such as TASK_CREATED")
+    ] = None,
+    sort: Annotated[str, Query(max_length=100, description="created_at; `-` for descending")] = "-created_at",
+) -> NotificationFilter:
+    conditions: list[ColumnElement[bool]] = []
+    if unread_only:
+        conditions.append(Notification.read_at.is_(None))
+    if type is not None:
+        conditions.append(Notification.type == type)
+    return NotificationFilter(tuple(conditions), tuple(parse_sort(sort, ORDERS.names)))
+
+
+Filter = Annotated[NotificationFilter, Depends(_filter)]

@@ -1,0 +1,59 @@
+"""Notifications as JSON."""
+
+from typing import Any
+from uuid import UUID
+
+from grove.core.schema import Incoming, Moment, Outgoing
+
+
+class NotificationRead(Outgoing):
+    """Something you were told."""
+
+    id: UUID
+    type: str
+    title: str
+    message: str
+    is_read: bool
+    task_id: UUID | None
+    link: str | None
+    created_at: Moment
+    read_at: Moment | None
+
+    @classmethod
+    def of(cls, row: Any) -> "NotificationRead":
+        """From a row of ours, which is known to fit."""
+        return cls.model_construct(
+            id=row.id,
+            type=row.type,
+            title=row.title,
+            message=row.message,
+            is_read=row.read_at is not None,
+            task_id=row.task_id,
+            link=row.link,
+            created_at=row.created_at,
+            read_at=row.read_at,
+        )
+
+
+class NotificationMark(Incoming):
+    """Read or unread."""
+
+    is_read: bool
+
+
+class Updated(Outgoing):
+    """How many were changed."""
+
+    updated: int
+
+
+class Deleted(Outgoing):
+    """How many were deleted."""
+
+    deleted: int
+
+
+class Count(Outgoing):
+    """How many there are."""
+
+    count: int

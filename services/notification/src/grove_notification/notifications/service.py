@@ -1,0 +1,40 @@
+"""The rules of notifications."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from grove.core.clock import now
+from grove.web.etag import Conditions, etag
+
+from grove_notification.models import Notification
+from grove_notification.notifications.errors import NotificationNotFound
+from grove_notification.notifications.repository import NotificationRepository
+
+
+class NotificationService:
+    """Marks and deletes notifications of the acting user. Never commits."""
+
+    def __init__(self, notifications: NotificationRepository) -> None:
+        self._notifications = notifications
+
+    async def mark(self, notification_id: UUID, conditions: Conditions, *, is_read: bool) -> Notification:
+        """Read or unread; nothing changes when it already is so."""
+        notification = await self._notifications.locked(notification_id)
+        conditions.require(etag(notification.id, notification.version))
+        if (notification.read_at is not None) != is_read:
+            notification.read_at = now() if is_read else None
+            notification.version += 1
+        return notification
+
+    async def mark_all_read(self) -> int:
+        """Mark what is unread; how many that were."""
+        return await self._notifications.mark_all_read()
+
+    async def delete(self, notification_id: UUID) -> None:
+        """Delete one. Raises NotificationNotFound."""
+        if not await self._notifications.delete([notification_id]):
+            raise NotificationNotFound
+
+    async def delete_many(self, ids: Sequence[UUID]) -> int:
+        """Delete several; how many were there."""
+        return await self._notifications.delete(ids)

@@ -1,0 +1,119 @@
+"""Facts → what a user reads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from grove.contracts import auth, provider_sync, resource
+from grove.contracts.event import EventData
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A notification's type and text. `link` leads to its subject in the API."""
+
+    type: str
+    title: str
+    message: str
+    link: str | None = None
+    task_id: UUID | None = None
+
+
+def wording(fact: EventData) -> Wording | None:
+    """How to tell a fact; None when it is not worth telling."""
+    word = _WORDS.get(type(fact))
+    return word(fact) if word else None
+
+
+def _task(kind: str, title: str, message: str) -> Callable[[Any], Wording]:
+    def word(fact: Any) -> Wording:
+        gone = isinstance(fact, resource.TaskDeleted) and fact.permanent
+        link = None if gone else f"/api/v1/tasks/{fact.task_id}"
+        return Wording(kind, title, message.format(title=fact.title), link, fact.task_id)
+
+    return word
+
+
+def _session_started(fact: auth.SessionStarted) -> Wording:
+    place = f" from {fact.ip}" if fact.ip else ""
+    return Wording("LOGIN", "New sign-in", f"{fact.device_name} signed in{place}.", "/api/v1/auth/sessions")
+
+
+def _session_ended(fact: auth.SessionEnded) -> Wording | None:
+    if fact.reason == "reuse_detected":
+        return None  # told by its own, louder fact
+    how = "signed out" if fact.reason == "logout" else "was signed out"
+    return Wording("LOGOUT", "Signed out", f"{fact.device_name} {how}.", "/api/v1/auth/sessions")
+
+
+def _reuse(fact: auth.SessionReuseDetected) -> Wording:
+    return Wording(
+        "SESSION_REUSE",
+        "A session was ended for safety",
+        f"An old refresh token of {fact.device_name} was used again, so the session was ended. "
+        "If that was not you, change your password.",
+        "/api/v1/auth/sessions",
+    )
+
+
+def _registered(fact: auth.UserRegistered) -> Wording:
+    return Wording("SIGNUP", "Welcome to Grove", f"Hello {fact.name}, your account is ready.")
+
+
+def _linked(fact: provider_sync.ConnectionLinked) -> Wording:
+    return Wording(
+        "PROVIDER_CONNECTED",
+        f"{fact.provider_name} is connected",
+        "Your accounts and transactions are being fetched.",
+        f"/api/v1/connections/{fact.connection_id}",
+    )
+
+
+def _needs_reauth(fact: provider_sync.ConnectionNeedsReauth) -> Wording:
+    return Wording(
+        "PROVIDER_NEEDS_REAUTH",
+        f"{fact.provider_name} needs you",
+        f"{fact.reason} Connect it again to go on.",
+        f"/api/v1/connections/{fact.connection_id}",
+    )
+
+
+def _run_completed(fact: provider_sync.RunCompleted) -> Wording | None:
+    if fact.trigger == "scheduled" and not fact.after_failure:
+        return None  # every few hours, for each connection: nobody wants to read that
+    return Wording(
+        "PROVIDER_SYNCED",
+        f"{fact.provider_name} is up to date",
+        f"{fact.accounts} accounts; {fact.added} new, {fact.changed} changed, {fact.removed} removed transactions.",
+        f"/api/v1/connections/{fact.connection_id}",
+    )
+
+
+def _run_failed(fact: provider_sync.RunFailed) -> Wording | None:
+    if fact.trigger == "scheduled":
+        return None  # tried again soon; what lasts is told by needs_reauth
+    return Wording(
+        "PROVIDER_FAILED",
+        f"{fact.provider_name} could not be fetched",
+        f"{fact.reason} It is tried again by itself.",
+        f"/api/v1/connections/{fact.connection_id}",
+    )
+
+
+_WORDS: dict[type[EventData], Callable[[Any], Wording | None]] = {
+    auth.UserRegistered: _registered,
+    auth.SessionStarted: _session_started,
+    auth.SessionEnded: _session_ended,
+    auth.SessionReuseDetected: _reuse,
+    resource.TaskCreated: _task("TASK_CREATED", "Task created", "“{title}” was created."),
+    resource.TaskUpdated: _task("TASK_UPDATED", "Task changed", "“{title}” was changed."),
+    resource.TaskCompleted: _task("TASK_COMPLETED", "Task completed", "“{title}” is done."),
+    resource.TaskReopened: _task("TASK_PENDING", "Task reopened", "“{title}” is pending again."),
+    resource.TaskDeleted: _task("TASK_DELETED", "Task deleted", "“{title}” was deleted."),
+    resource.TaskRestored: _task("TASK_RESTORED", "Task restored", "“{title}” is back."),
+    provider_sync.ConnectionLinked: _linked,
+    provider_sync.ConnectionNeedsReauth: _needs_reauth,
+    provider_sync.RunCompleted: _run_completed,
+    provider_sync.RunFailed: _run_failed,
+}

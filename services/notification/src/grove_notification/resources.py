@@ -1,0 +1,44 @@
+"""What the processes of the notification service hold; the tests build the same."""
+
+from grove.observability.health import Health, while_true
+from grove.postgres.resources import PostgresResources
+from grove.security.encryption import FieldCipher
+from grove.web.resources import SignIn
+
+from grove_notification.live.hub import Hub
+from grove_notification.live.push import LivePush
+from grove_notification.settings import NotificationSettings
+
+
+class Resources(PostgresResources):
+    """Everything of both processes."""
+
+    def __init__(self, settings: NotificationSettings) -> None:
+        super().__init__(settings)
+        self.settings = settings
+        self.sign_in = SignIn(settings, self)
+        self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
+        self.push = LivePush(self.valkey)
+        self.hub = Hub(self.valkey)
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await super().aclose()
+        await self.sign_in.aclose()
+
+    def api_health(self) -> Health:
+        """The checks of an api process."""
+        feed = self.sign_in.feed
+        return Health(
+            required={
+                "database": self.check_database,
+                "revocations": while_true(
+                    lambda: feed.loaded_once, "the revocation snapshot was never loaded"
+                ),
+            },
+            degrading={
+                "cache": self.check_valkey,
+                "live": while_true(lambda: self.hub.subscribed, "live pushes wait for Valkey"),
+                "revocation_feed": while_true(lambda: feed.live, "lost; auth is asked about each token"),
+            },
+        )

@@ -1,0 +1,45 @@
+"""auth's facts about accounts → the users table, a welcome and a first notification."""
+
+from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
+from grove.messaging.consumer import Received
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from grove_notification.mails.sender import MailSender
+from grove_notification.notifications.consumers import on_fact
+from grove_notification.resources import Resources
+from grove_notification.users.repository import UserRepository
+
+
+async def on_registered(
+    resources: Resources, sender: MailSender, session: AsyncSession, event: Received[UserRegistered]
+) -> None:
+    """An account exists from now on: remember whom to write to, and welcome them."""
+    data = event.data
+    await UserRepository(session).store(
+        data.user_id,
+        email=data.email,
+        name=data.name,
+        locale=data.locale,
+        timezone=data.timezone,
+        sequence=event.sequence,
+    )
+    await sender.queue(session, "welcome", to=data.email, locale=data.locale, variables={"name": data.name})
+    event.after_commit.append(sender.wake)
+    await on_fact(resources.push, session, event)
+
+
+async def on_verified(_: AsyncSession, __: Received[UserVerified]) -> None:
+    """Nothing to do: an account is registered here by being verified."""
+
+
+async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> None:
+    """An account's locale or timezone changed; it may be known here only now, when this event overtook the first."""
+    data = event.data
+    await UserRepository(session).store(
+        data.user_id,
+        email=None,
+        name=None,
+        locale=data.locale,
+        timezone=data.timezone,
+        sequence=event.sequence,
+    )

@@ -1,0 +1,28 @@
+"""Account routes."""
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from grove.web.body import GroveRoute
+from grove.web.errors import error_responses
+
+from grove_provider_sync.accounts.repository import AccountQueries
+from grove_provider_sync.accounts.schemas import AccountList, AccountRead
+from grove_provider_sync.deps import ConnectionReader, ReadConnection
+
+router = APIRouter(
+    prefix="/api/v1/accounts", tags=["accounts"], route_class=GroveRoute, responses=error_responses(404)
+)
+
+
+@router.get("")
+async def list_accounts(user: ConnectionReader, connection: ReadConnection) -> AccountList:
+    """Your accounts at all providers."""
+    rows = await AccountQueries(connection, user.user_id).all()
+    return AccountList(items=[AccountRead.model_validate(row) for row in rows])
+
+
+@router.get("/{account_id}")
+async def get_account(account_id: UUID, user: ConnectionReader, connection: ReadConnection) -> AccountRead:
+    """Read one account."""
+    return AccountRead.model_validate(await AccountQueries(connection, user.user_id).get(account_id))

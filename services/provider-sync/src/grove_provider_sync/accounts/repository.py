@@ -1,0 +1,101 @@
+"""Queries on accounts, always scoped by the acting user."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from grove.core.clock import now
+from grove.core.ids import new_id
+from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from grove_provider_sync.accounts.errors import AccountNotFound
+from grove_provider_sync.models import Account
+from grove_provider_sync.providers.interface import AccountData
+
+READ_COLUMNS = (
+    Account.id,
+    Account.connection_id,
+    Account.name,
+    Account.type,
+    Account.mask,
+    Account.currency,
+    Account.balance,
+    Account.available,
+    Account.updated_at,
+)
+MAX_ACCOUNTS = 1000
+
+
+class AccountQueries:
+    """Reads, one statement each, on an autocommit connection."""
+
+    def __init__(self, connection: AsyncConnection, user_id: UUID) -> None:
+        self._connection = connection
+        self._user_id = user_id
+
+    async def all(self) -> Sequence[Row[Any]]:
+        """The user's accounts, by name."""
+        found = await self._connection.execute(
+            select(*READ_COLUMNS)
+            .where(Account.user_id == self._user_id)
+            .order_by(Account.name, Account.id)
+            .limit(MAX_ACCOUNTS)
+        )
+        return found.all()
+
+    async def get(self, account_id: UUID) -> Row[Any]:
+        """One account. Raises AccountNotFound."""
+        found = await self._connection.execute(
+            select(*READ_COLUMNS).where(Account.id == account_id, Account.user_id == self._user_id)
+        )
+        row = found.first()
+        if row is None:
+            raise AccountNotFound
+        return row
+
+
+class AccountRepository:
+    """Rows for change, in a transaction."""
+
+    def __init__(self, session: AsyncSession, user_id: UUID) -> None:
+        self._session = session
+        self._user_id = user_id
+
+    async def store(self, connection_id: UUID, accounts: Sequence[AccountData]) -> None:
+        """Insert or update by the provider's id."""
+        if not accounts:
+            return
+        moment = now()
+        row = insert(Account).values(
+            [
+                {
+                    "id": new_id(),
+                    "user_id": self._user_id,
+                    "connection_id": connection_id,
+                    "provider_id": account.id,
+                    "name": account.name[:200],
+                    "type": account.type[:40],
+                    "mask": account.mask,
+                    "currency": account.currency,
+                    "balance": account.balance,
+                    "available": account.available,
+                    "updated_at": moment,
+                }
+                for account in accounts
+            ]
+        )
+        changing = ("name", "type", "mask", "currency", "balance", "available", "updated_at")
+        await self._session.execute(
+            row.on_conflict_do_update(
+                constraint="uq_accounts_provider_id", set_={name: row.excluded[name] for name in changing}
+            )
+        )
+
+    async def ids(self, connection_id: UUID) -> Mapping[str, UUID]:
+        """The provider's id → ours."""
+        rows = await self._session.execute(
+            select(Account.provider_id, Account.id).where(Account.connection_id == connection_id)
+        )
+        return {row.provider_id: row.id for row in rows}

@@ -1,0 +1,17 @@
+"""Every router of the service."""
+
+from fastapi import APIRouter
+
+from grove_provider_sync.accounts import endpoints as accounts
+from grove_provider_sync.connections import endpoints as connections
+from grove_provider_sync.providers import endpoints as providers
+from grove_provider_sync.sync import endpoints as sync
+from grove_provider_sync.transactions import endpoints as transactions
+
+ROUTERS: tuple[APIRouter, ...] = (
+    providers.router,
+    connections.router,
+    sync.router,
+    accounts.router,
+    transactions.router,
+)

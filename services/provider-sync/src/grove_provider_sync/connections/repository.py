@@ -1,0 +1,128 @@
+"""Queries on connections, always scoped by the acting user."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from grove.core.clock import now
+from sqlalchemy import Row, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from grove_provider_sync.connections.errors import AuthorizationGone, ConnectionNotFound
+from grove_provider_sync.models import Authorization, Connection, SyncRun
+
+READ_COLUMNS = (
+    Connection.id,
+    Connection.provider,
+    Connection.status,
+    Connection.status_detail,
+    Connection.last_synced_at,
+    Connection.next_sync_at,
+    Connection.reauth_by,
+    Connection.created_at,
+)
+MAX_CONNECTIONS = 100
+
+
+async def failing_providers(connection: AsyncConnection) -> set[str]:
+    """Providers of which more than half of the last quarter hour's runs failed."""
+    failed = func.count().filter(SyncRun.status == "failed")
+    rows = await connection.execute(
+        select(Connection.provider)
+        .join(SyncRun, SyncRun.connection_id == Connection.id)
+        .where(SyncRun.finished_at > now() - timedelta(minutes=15))
+        .group_by(Connection.provider)
+        .having(failed * 2 > func.count())
+    )
+    return set(rows.scalars())
+
+
+class ConnectionQueries:
+    """Reads, one statement each, on an autocommit connection."""
+
+    def __init__(self, connection: AsyncConnection, user_id: UUID) -> None:
+        self._connection = connection
+        self._user_id = user_id
+
+    async def all(self) -> Sequence[Row[Any]]:
+        """The user's connections, newest first."""
+        found = await self._connection.execute(
+            select(*READ_COLUMNS)
+            .where(Connection.user_id == self._user_id)
+            .order_by(Connection.created_at.desc(), Connection.id.desc())
+            .limit(MAX_CONNECTIONS)
+        )
+        return found.all()
+
+    async def get(self, connection_id: UUID) -> Row[Any]:
+        """One connection. Raises ConnectionNotFound."""
+        found = await self._connection.execute(
+            select(*READ_COLUMNS).where(Connection.id == connection_id, Connection.user_id == self._user_id)
+        )
+        row = found.first()
+        if row is None:
+            raise ConnectionNotFound
+        return row
+
+
+class ConnectionRepository:
+    """Rows for change, in a transaction."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, connection: Connection) -> None:
+        """Insert."""
+        self._session.add(connection)
+        await self._session.flush()
+
+    async def count(self, user_id: UUID) -> int:
+        """How many the user has."""
+        counted = await self._session.scalar(
+            select(func.count()).select_from(Connection).where(Connection.user_id == user_id)
+        )
+        return counted or 0
+
+    async def locked(self, connection_id: UUID, user_id: UUID) -> Connection:
+        """The user's connection, locked until the transaction ends. Raises ConnectionNotFound."""
+        found = await self._session.scalar(
+            select(Connection)
+            .where(Connection.id == connection_id, Connection.user_id == user_id)
+            .with_for_update()
+        )
+        if found is None:
+            raise ConnectionNotFound
+        return found
+
+    async def remove(self, connection: Connection) -> None:
+        """Delete it with its accounts, transactions and runs."""
+        await self._session.delete(connection)
+        await self._session.flush()
+
+    async def add_authorization(self, authorization: Authorization) -> None:
+        """Insert a try to connect; older ones of the connection, and expired ones, go."""
+        await self._session.execute(
+            delete(Authorization).where(
+                (Authorization.connection_id == authorization.connection_id)
+                | (Authorization.expires_at < now())
+            )
+        )
+        self._session.add(authorization)
+        await self._session.flush()
+
+    async def authorization(self, state_hash: bytes) -> Authorization:
+        """A living try to connect, locked. Raises AuthorizationGone."""
+        found = await self._session.scalar(
+            select(Authorization)
+            .where(Authorization.state_hash == state_hash, Authorization.expires_at > now())
+            .with_for_update()
+        )
+        if found is None:
+            raise AuthorizationGone
+        return found
+
+    async def use_authorization(self, authorization: Authorization) -> None:
+        """It works once."""
+        await self._session.delete(authorization)
+        await self._session.flush()

@@ -1,0 +1,52 @@
+"""Dependencies as types: an endpoint's signature says what it needs and who may call it."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from grove.outbox.postgres import Outbox
+from grove.postgres.idempotency import PostgresIdempotency
+from grove.postgres.session import ReadConnection, WriteSession
+from grove.security.principal import Principal
+from grove.web import idempotency
+from grove.web.auth import require
+
+from grove_provider_sync.resources import Resources
+from grove_provider_sync.settings import ProviderSyncSettings
+
+ConnectionReader = Annotated[Principal, require("connections:read")]
+ConnectionWriter = Annotated[Principal, require("connections:write")]
+
+
+async def _resources(request: Request) -> Resources:
+    found: Resources = request.app.state.resources
+    return found
+
+
+ResourcesDep = Annotated[Resources, Depends(_resources)]
+
+
+async def _outbox(session: WriteSession) -> Outbox:
+    return Outbox(session, ProviderSyncSettings.service)
+
+
+EventOutbox = Annotated[Outbox, Depends(_outbox)]
+
+
+async def _once(
+    request: Request, user: ConnectionWriter, session: WriteSession, key: idempotency.KeyHeader = None
+) -> None:
+    await idempotency.begin(request, PostgresIdempotency(session), user.user_id, key)
+
+
+Once = Depends(_once)
+"""For routes that create something: takes `Idempotency-Key`."""
+
+__all__ = [
+    "ConnectionReader",
+    "ConnectionWriter",
+    "EventOutbox",
+    "Once",
+    "ReadConnection",
+    "ResourcesDep",
+    "WriteSession",
+]

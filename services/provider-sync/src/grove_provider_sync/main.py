@@ -1,0 +1,45 @@
+"""The api process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from grove.core.settings import load
+from grove.postgres.engine import STORE_ERRORS
+from grove.web.app import create_app
+from grove.web.server import background, configure, run_api
+
+from grove_provider_sync.api import ROUTERS
+from grove_provider_sync.resources import Resources
+from grove_provider_sync.settings import ProviderSyncSettings
+
+
+def build(settings: ProviderSyncSettings, resources: Resources) -> FastAPI:
+    """The app around `resources`."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with background({"revocations": resources.sign_in.feed.run}):
+            yield
+        await resources.aclose()
+
+    app = create_app(
+        settings,
+        title="Grove provider-sync",
+        description="Accounts and transactions from outside providers.",
+        routers=ROUTERS,
+        lifespan=lifespan,
+        health=resources.api_health(),
+        unavailable=STORE_ERRORS,
+    )
+    app.state.resources = resources
+    app.state.authenticator = resources.sign_in.authenticator
+    return app
+
+
+def run() -> None:
+    """Serve until stopped."""
+    settings = load(ProviderSyncSettings)
+    configure(settings)
+    resources = Resources(settings)
+    run_api(settings, build(settings, resources), resources.tls, resources.api_health())

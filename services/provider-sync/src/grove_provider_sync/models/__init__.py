@@ -1,0 +1,24 @@
+"""Tables, one file each; imported here so that migrations see them all."""
+
+from grove.outbox.postgres import InboxRow, OutboxRow
+from grove.postgres.base import Base
+from grove.postgres.idempotency import IdempotencyKeyRow
+
+from grove_provider_sync.models.account import Account
+from grove_provider_sync.models.connection import Authorization, Connection
+from grove_provider_sync.models.sync_run import SyncRun
+from grove_provider_sync.models.transaction import Transaction
+from grove_provider_sync.models.user import User
+
+__all__ = [
+    "Account",
+    "Authorization",
+    "Base",
+    "Connection",
+    "IdempotencyKeyRow",
+    "InboxRow",
+    "OutboxRow",
+    "SyncRun",
+    "Transaction",
+    "User",
+]

@@ -1,0 +1,45 @@
+"""The sync_runs table."""
+
+from datetime import datetime
+from uuid import UUID
+
+from grove.postgres.base import Base
+from sqlalchemy import ForeignKey, Index, Integer, String, column, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+
+class SyncRun(Base):
+    """One run of a connection: queued, running, completed, failed."""
+
+    __tablename__ = "sync_runs"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    connection_id: Mapped[UUID] = mapped_column(ForeignKey("connections.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID]
+    trigger: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime]
+    handed_over_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    added: Mapped[int] = mapped_column(Integer, server_default="0")
+    changed: Mapped[int] = mapped_column(Integer, server_default="0")
+    removed: Mapped[int] = mapped_column(Integer, server_default="0")
+    error: Mapped[str | None] = mapped_column(String(500))
+
+    __table_args__ = (
+        # GET /connections/{id}/sync-runs
+        Index(
+            "ix_sync_runs_connection_created",
+            "connection_id",
+            column("created_at").desc(),
+            column("id").desc(),
+        ),
+        # one run of a connection at a time
+        Index(
+            "uq_sync_runs_open",
+            "connection_id",
+            unique=True,
+            postgresql_where=text("status IN ('queued', 'running')"),
+        ),
+    )

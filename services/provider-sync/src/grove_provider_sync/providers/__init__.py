@@ -1,0 +1,1 @@
+"""Providers: one small interface, an adapter each."""

@@ -1,0 +1,1 @@
+"""Synchronisation: runs, their queue, and what they do."""

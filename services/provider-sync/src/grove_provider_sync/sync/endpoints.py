@@ -1,0 +1,43 @@
+"""Sync run routes."""
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from grove.postgres.keyset import Keyset, Sortable, parse_time
+from grove.postgres.listing import List
+from grove.web.body import GroveRoute
+from grove.web.errors import error_responses
+from grove.web.pagination import CursorPage, Page, Paging
+from grove.web.sorting import SortKey
+from pydantic import TypeAdapter
+
+from grove_provider_sync.connections.repository import ConnectionQueries
+from grove_provider_sync.deps import ConnectionReader, ReadConnection
+from grove_provider_sync.models import SyncRun
+from grove_provider_sync.sync.repository import READ_COLUMNS
+from grove_provider_sync.sync.schemas import SyncRunRead
+
+router = APIRouter(
+    prefix="/api/v1/connections", tags=["sync runs"], route_class=GroveRoute, responses=error_responses(404)
+)
+
+_RUNS = List(
+    columns=READ_COLUMNS,
+    orders=Keyset({"created_at": Sortable(SyncRun.created_at, parse_time)}, tie=SyncRun.id),
+    read=SyncRunRead.of,
+    page=TypeAdapter(Page[SyncRunRead]),
+    cursor_page=TypeAdapter(CursorPage[SyncRunRead]),
+)
+
+
+@router.get("/{connection_id}/sync-runs", response_model=Page[SyncRunRead] | CursorPage[SyncRunRead])
+async def list_sync_runs(
+    request: Request, connection_id: UUID, user: ConnectionReader, connection: ReadConnection, paging: Paging
+) -> Response:
+    """Runs of a connection, newest first."""
+    await ConnectionQueries(connection, user.user_id).get(connection_id)
+    conditions: list[Any] = [SyncRun.user_id == user.user_id, SyncRun.connection_id == connection_id]
+    return await _RUNS.answer(
+        request, connection, paging, conditions, [SortKey("created_at", descending=True)]
+    )

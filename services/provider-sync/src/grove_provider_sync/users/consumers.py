@@ -1,0 +1,23 @@
+"""auth's facts about accounts → the users table."""
+
+from grove.contracts.auth import UserRegistered, UserUpdated
+from grove.messaging.consumer import Received
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from grove_provider_sync.users.repository import UserRepository
+
+
+async def on_registered(session: AsyncSession, event: Received[UserRegistered]) -> None:
+    """An account exists from now on."""
+    data = event.data
+    await UserRepository(session).store(
+        data.user_id, name=data.name, locale=data.locale, timezone=data.timezone, sequence=event.sequence
+    )
+
+
+async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> None:
+    """An account's locale or timezone changed; it may be known here only now, when this event overtook the first."""
+    data = event.data
+    await UserRepository(session).store(
+        data.user_id, name=None, locale=data.locale, timezone=data.timezone, sequence=event.sequence
+    )
