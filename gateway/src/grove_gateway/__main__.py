@@ -1,6 +1,6 @@
 """`grove-gateway api`."""
 
-from grove.core.commands import service_command
+from grove.service.commands import service_command
 
 from grove_gateway import main as api
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from grove.core.settings import load
+from grove.service.server import configure, run_api
 from grove.web.app import create_app
-from grove.web.server import configure, run_api
 from starlette.staticfiles import StaticFiles
 
 from grove_gateway.api import ROUTERS

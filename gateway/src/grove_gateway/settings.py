@@ -2,11 +2,11 @@
 
 from typing import ClassVar
 
-from grove.core.settings import ProcessSettings, PublicSettings, TelemetrySettings, TlsSettings
+from grove.core.settings import AppSettings
 from pydantic import Field
 
 
-class GatewaySettings(ProcessSettings, PublicSettings, TlsSettings, TelemetrySettings):
+class GatewaySettings(AppSettings):
     """The gateway"""
 
     service: ClassVar[str] = "gateway"

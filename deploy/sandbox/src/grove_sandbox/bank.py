@@ -54,9 +54,7 @@ async def transactions(request: Request, cursor: Annotated[int, Query(ge=0)] = 0
 
 def _customer(request: Request) -> Customer | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    found: Customer | None = (
-        request.app.state.world.customer_of(token) if scheme.lower() == "bearer" else None
-    )
+    found: Customer | None = request.app.state.world.customer_of(token) if scheme.lower() == "bearer" else None
     return found
 
 

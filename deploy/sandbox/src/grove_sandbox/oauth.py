@@ -27,7 +27,7 @@ async def consent(request: Request) -> str:
         for name, value in request.query_params.items()
     )
     return (
-        "<!doctype html><title>Sandbox Bank</title><body style='font-family:system-ui;max-width:26rem;margin:4rem auto'>"
+        "<!doctype html><title>Sandbox Bank</title><body style='font-family:system-ui;margin:4rem auto'>"
         "<h1>Sandbox Bank</h1><p>Grove asks to read your accounts and transactions.</p>"
         f"<form method='post'>{fields}<label>Customer <input name='customer' value='demo'></label> "
         "<button name='decision' value='allow'>Allow</button> <button name='decision' value='deny'>Deny</button></form>"
@@ -77,9 +77,7 @@ async def token(
     world.calls[grant_type] = world.calls.get(grant_type, 0) + 1
     if grant_type == "authorization_code":
         grant = world.codes.pop(code, None)
-        challenge = (
-            base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).decode().rstrip("=")
-        )
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).decode().rstrip("=")
         if grant is None or grant.expires < time.time() or grant.redirect_uri != redirect_uri:
             return JSONResponse({"error": "invalid_grant"}, 400)
         if not secrets.compare_digest(grant.challenge, challenge):
@@ -105,9 +103,7 @@ async def revoke(request: Request, token: Annotated[str, Form()]) -> Response:
 def _is_client(request: Request) -> bool:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     settings = request.app.state.settings
-    expected = base64.b64encode(
-        f"{settings.client_id}:{settings.client_secret.get_secret_value()}".encode()
-    ).decode()
+    expected = base64.b64encode(f"{settings.client_id}:{settings.client_secret.get_secret_value()}".encode()).decode()
     return scheme.lower() == "basic" and secrets.compare_digest(value, expected)
 
 

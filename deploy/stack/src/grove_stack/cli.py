@@ -164,11 +164,7 @@ def _watch(layout: Layout) -> bool:
     """Show progress until all is ready; False when something failed."""
     deadline = time.monotonic() + START_SECONDS
     seen: dict[str, str] = {}
-    with (
-        Live(console=console, refresh_per_second=8, transient=True)
-        if console.is_terminal
-        else _Silent() as live
-    ):
+    with Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else _Silent() as live:
         while time.monotonic() < deadline:
             told = daemon.status(layout)
             live.update(_table(told, layout, short=True))
@@ -189,9 +185,7 @@ def _watch(layout: Layout) -> bool:
             }
     for name, detail in broken.items():
         console.print(
-            Panel(
-                detail or "not ready in time", title=f"[red]{name}[/red]", subtitle=str(layout.log_file(name))
-            )
+            Panel(detail or "not ready in time", title=f"[red]{name}[/red]", subtitle=str(layout.log_file(name)))
         )
         for line in last_lines(layout.log_file(name), 20):
             console.print(line, markup=False, highlight=False)

@@ -14,9 +14,9 @@ from urllib.parse import urlparse
 
 import httpx2
 import websockets
+from grove.core.ids import new_id
 from rich.console import Console
 
-from grove.core.ids import new_id
 from grove_stack.layout import Layout, read_json
 from grove_stack.loopback import LoopbackTransport
 
@@ -159,8 +159,10 @@ class Demo:
     async def _call(self, step: str, method: str, url: str, expected: int, **kwargs: Any) -> httpx2.Response:
         answer = await self._client.request(method, url, **kwargs)
         if answer.status_code != expected:
-            raise DemoFailed(f"{step}: {method} {url} answered {answer.status_code}, not {expected}: {answer.text[:500]}")
-        self._say(step, f"{method} {url.split('?')[0]} → {answer.status_code}")
+            raise DemoFailed(
+                f"{step}: {method} {url} answered {answer.status_code}, not {expected}: {answer.text[:500]}"
+            )
+        self._say(step, f"{method} {url.split('?', maxsplit=1)[0]} → {answer.status_code}")
         return answer
 
     def _say(self, step: str, detail: str) -> None:

@@ -75,6 +75,16 @@ class Plan:
         """Certificates and secrets."""
         self.layout.prepare(list(EDGE_HOSTS))
 
+    def operator(self) -> dict[str, str]:
+        """How the `grove` command reaches this stack."""
+        return {
+            "broker_url": f"amqps://127.0.0.1:{self.rabbitmq.port}/grove",
+            "broker_management_url": f"https://127.0.0.1:{self.rabbitmq.management_port}",
+            "broker_password_file": str(self.layout.secrets_dir("operator") / "broker_password"),
+            "identity_file": str(self.layout.identity_file("operator")),
+            "ca_file": str(self.layout.internal_ca.certificate_file),
+        }
+
     def servers(self) -> list[ProcessSpec]:
         """What the suite stands on."""
         return [
@@ -214,9 +224,7 @@ class Plan:
             return {"SANDBOX_URL": self.sandbox_url}
         if service.name == "gateway":
             internal = {
-                s.name: f"https://127.0.0.1:{self.ports.pick(f'{s.name}-api')}"
-                for s in SERVICES
-                if s.name != "gateway"
+                s.name: f"https://127.0.0.1:{self.ports.pick(f'{s.name}-api')}" for s in SERVICES if s.name != "gateway"
             }
             return {"SERVICES": json.dumps(internal)}
         return {}

@@ -33,9 +33,7 @@ def problems(settings: StackSettings, *, running: bool) -> list[str]:
             ("GROVE_HTTP_PORT", settings.http_port),
         ):
             if port and not is_free(port):
-                found.append(
-                    f"Port {port} is taken by {owner_of(port)}. End that, or set {name} to another port."
-                )
+                found.append(f"Port {port} is taken by {owner_of(port)}. End that, or set {name} to another port.")
     return found
 
 
@@ -48,11 +46,7 @@ def install_broker() -> str | None:
         return _apt_install()
     if shutil.which("brew"):
         subprocess.run(["brew", "install", "rabbitmq"], check=False)
-    return (
-        None
-        if server_script()
-        else "RabbitMQ is missing: `sudo apt-get install rabbitmq-server`, then try again."
-    )
+    return None if server_script() else "RabbitMQ is missing: `sudo apt-get install rabbitmq-server`, then try again."
 
 
 def _apt_install() -> str | None:
@@ -64,8 +58,4 @@ def _apt_install() -> str | None:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             return f"`{' '.join(command)}` failed: {done.stderr.strip()[-400:]}"
-    return (
-        None
-        if server_script()
-        else "rabbitmq-server was installed, but its start script is not where it should be."
-    )
+    return None if server_script() else "rabbitmq-server was installed, but its start script is not where it should be."

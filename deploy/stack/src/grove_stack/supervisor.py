@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass
@@ -62,6 +61,7 @@ class Supervisor:
         sweep(read_json(self._layout.status_file))
         try:
             self._plan.prepare()
+            write_json(self._layout.root / "operator.json", self._plan.operator())
             self._begin()
             renewal = asyncio.create_task(self._renew())
             await self._follow()
@@ -194,15 +194,13 @@ class Supervisor:
         addresses: dict[str, list[str]] = {}
         for copy in self._plan.copies(self._scale_running()):
             spec = self._specs.get(copy.name)
-            if copy.kind == "api" and spec and spec.address and copy.name not in self._leaving:
-                if self._states[copy.name].state == "ready":
-                    addresses.setdefault(copy.service.name, []).append(spec.address)
+            serves = copy.kind == "api" and copy.name not in self._leaving
+            if serves and spec and spec.address and self._states[copy.name].state == "ready":
+                addresses.setdefault(copy.service.name, []).append(spec.address)
         self._plan.edge.write_servers(addresses)
 
     def _scale(self) -> dict[str, int]:
-        return {
-            name: int(count) for name, count in read_json(self._layout.wanted_file).get("scale", {}).items()
-        }
+        return {name: int(count) for name, count in read_json(self._layout.wanted_file).get("scale", {}).items()}
 
     def _scale_running(self) -> dict[str, int]:
         scale: dict[str, int] = {}
@@ -222,9 +220,7 @@ class Supervisor:
         for task in self._running.values():
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
-        edge_first = [
-            name for name in self._children if name in self._specs and name not in _server_names(self._plan)
-        ]
+        edge_first = [name for name in self._children if name in self._specs and name not in _server_names(self._plan)]
         await asyncio.gather(*(self._children[name].stop() for name in edge_first))
         rest = [name for name in self._children if name not in edge_first and name != "epmd"]
         await asyncio.gather(*(self._children[name].stop() for name in rest))
@@ -246,8 +242,7 @@ class Supervisor:
             self._layout.status_file,
             {
                 "supervisor": {"pid": os.getpid(), "started": started_at(os.getpid()), "stopped": stopped},
-                "ready": bool(self._states)
-                and all(s.state in {"ready", "done"} for s in self._states.values()),
+                "ready": bool(self._states) and all(s.state in {"ready", "done"} for s in self._states.values()),
                 "seconds": round(time.time() - self._began, 1),
                 "parts": {name: asdict(state) for name, state in self._states.items()},
             },
@@ -305,4 +300,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -39,9 +39,7 @@ async def reference(resources: ResourcesDep) -> Response:
     _check_public(resources)
     document = await _reference.document(resources)
     operations = sorted(_operations(document), key=lambda operation: (operation["tag"], operation["path"]))
-    groups = [
-        (tag, list(found)) for tag, found in groupby(operations, key=lambda operation: operation["tag"])
-    ]
+    groups = [(tag, list(found)) for tag, found in groupby(operations, key=lambda operation: operation["tag"])]
     return page("reference.html", resources.settings, groups=groups, events=CATALOGUE)
 
 
@@ -55,9 +53,7 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
             "summary": operation.get("description") or operation.get("summary", ""),
             "parameters": operation.get("parameters", []),
             "body": _body_fields(document, operation),
-            "statuses": [
-                (code, answer.get("description", "")) for code, answer in operation["responses"].items()
-            ],
+            "statuses": [(code, answer.get("description", "")) for code, answer in operation["responses"].items()],
         }
         for path, item in document["paths"].items()
         for method, operation in item.items()

@@ -36,7 +36,5 @@ def _renamed(document: dict[str, Any], service: str) -> dict[str, Any]:
     text = json.dumps(document).replace('"#/components/schemas/', f'"#/components/schemas/{prefix}')
     found: dict[str, Any] = json.loads(text)
     components = found.setdefault("components", {})
-    components["schemas"] = {
-        f"{prefix}{name}": schema for name, schema in components.get("schemas", {}).items()
-    }
+    components["schemas"] = {f"{prefix}{name}": schema for name, schema in components.get("schemas", {}).items()}
     return found

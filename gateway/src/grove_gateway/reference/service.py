@@ -28,9 +28,7 @@ class ReferenceService:
             return self._kept
         names = sorted(resources.clients)
         found = await asyncio.gather(*(_fetch(resources, name) for name in names))
-        documents = {
-            name: document for name, document in zip(names, found, strict=True) if document is not None
-        }
+        documents = {name: document for name, document in zip(names, found, strict=True) if document is not None}
         settings = resources.settings
         document = merged(documents, auth_url=settings.public_auth_url, api_url=settings.public_api_url)
         if len(documents) == len(names):

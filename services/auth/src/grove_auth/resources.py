@@ -7,8 +7,8 @@ from grove.observability.metrics import OUTBOX_AGE
 from grove.outbox.mongo import MongoOutbox
 from grove.security.encryption import FieldCipher
 from grove.security.tokens import KeyCache, TokenVerifier
+from grove.service.resources import ServiceResources
 from grove.web.auth import Authenticator
-from grove.web.resources import ServiceResources
 
 from grove_auth.keys.service import KeyService
 from grove_auth.models import DOCUMENTS

@@ -19,17 +19,11 @@ class AuthSettings(MongoServiceSettings):
 
     access_token_minutes: int = Field(15, ge=1, le=60, description="Lifetime of access tokens")
     session_hours: int = Field(24, ge=1, description="Absolute lifetime of a session")
-    remembered_session_days: int = Field(
-        30, ge=1, description="Absolute lifetime of a session with `remember_me`"
-    )
-    idle_hours_browser: int = Field(
-        168, ge=1, description="A browser's session ends after this long without a refresh"
-    )
+    remembered_session_days: int = Field(30, ge=1, description="Absolute lifetime of a session with `remember_me`")
+    idle_hours_browser: int = Field(168, ge=1, description="A browser's session ends after this long without a refresh")
     idle_hours_mobile: int = Field(720, ge=1, description="The same for mobile apps")
     idle_hours_api_client: int = Field(24, ge=1, description="The same for other clients")
-    refresh_grace_seconds: int = Field(
-        10, ge=0, description="A rotated refresh token gets the same answer this long"
-    )
+    refresh_grace_seconds: int = Field(10, ge=0, description="A rotated refresh token gets the same answer this long")
     refresh_grace_uses: int = Field(10, ge=0, description="… and this often")
     verification_hours: int = Field(24, ge=1, description="Lifetime of a registration that is not verified")
     password_min_length: int = Field(12, ge=8, description="Least length of passwords, in characters")

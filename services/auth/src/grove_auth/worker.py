@@ -4,7 +4,7 @@ from grove.core.settings import load
 from grove.observability.health import while_true
 from grove.outbox.mongo import STORE_ERRORS
 from grove.outbox.relay import Relay
-from grove.web.server import configure, run_worker
+from grove.service.server import configure, run_worker
 
 from grove_auth.resources import Resources
 from grove_auth.settings import AuthSettings

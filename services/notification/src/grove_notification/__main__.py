@@ -1,7 +1,7 @@
 """`grove-notification api | worker | migrate`."""
 
-from grove.core.commands import service_command
 from grove.postgres.migrations import migrate
+from grove.service.commands import service_command
 
 from grove_notification import main as api
 from grove_notification import worker

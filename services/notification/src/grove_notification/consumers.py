@@ -3,6 +3,7 @@
 from functools import partial
 
 from grove.contracts import auth, provider_sync, resource
+from grove.contracts.event import EventData
 from grove.messaging.consumer import Handlers
 
 from grove_notification.mails import consumers as mails
@@ -11,7 +12,7 @@ from grove_notification.notifications import consumers as notifications
 from grove_notification.resources import Resources
 from grove_notification.users import consumers as users
 
-TOLD = (
+TOLD: tuple[type[EventData], ...] = (
     auth.SessionStarted,
     auth.SessionEnded,
     auth.SessionReuseDetected,
@@ -20,7 +21,7 @@ TOLD = (
     provider_sync.RunCompleted,
     provider_sync.RunFailed,
 )
-TASK_FACTS = (
+TASK_FACTS: tuple[type[EventData], ...] = (
     resource.TaskCreated,
     resource.TaskUpdated,
     resource.TaskCompleted,

@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
-from grove.postgres.session import ReadConnection, WriteSession
 from grove.security.principal import Principal
+from grove.service.sessions import ReadConnection, WriteSession
 from grove.web.auth import require
 
 from grove_notification.resources import Resources

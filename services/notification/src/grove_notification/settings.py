@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from grove.postgres.resources import PostgresServiceSettings
+from grove.service.postgres import PostgresServiceSettings
 from pydantic import Field
 
 
@@ -15,12 +15,8 @@ class NotificationSettings(PostgresServiceSettings):
     link_base_url: str = Field("https://localhost:8443", description="Where links in mails lead: the portal")
     smtp_host: str = Field("localhost", description="Mail server")
     smtp_port: int = Field(587, description="Its port")
-    smtp_tls: Literal["none", "starttls", "tls"] = Field(
-        "starttls", description="How the connection is protected"
-    )
-    smtp_user: str = Field(
-        "", description="User; empty: no sign-in, else the secret file `smtp_password` is read"
-    )
+    smtp_tls: Literal["none", "starttls", "tls"] = Field("starttls", description="How the connection is protected")
+    smtp_user: str = Field("", description="User; empty: no sign-in, else the secret file `smtp_password` is read")
     mail_from: str = Field("Grove <no-reply@grove.example>", description="Sender of mails")
     mail_retry_seconds: list[int] = Field(
         [10, 60, 300, 1800, 7200, 21600],

@@ -150,9 +150,7 @@ def upgrade() -> None:
             sa.Computed("to_tsvector('simple', description)", persisted=True),
             nullable=True,
         ),
-        sa.ForeignKeyConstraint(
-            ["account_id"], ["accounts.id"], name="fk_transactions_account_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_transactions_account_id", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
             ["connection_id"], ["connections.id"], name="fk_transactions_connection_id", ondelete="CASCADE"
         ),
@@ -165,9 +163,7 @@ def upgrade() -> None:
         ["account_id", sa.literal_column("booked_at DESC"), sa.literal_column("id DESC")],
         unique=False,
     )
-    op.create_index(
-        "ix_transactions_search", "transactions", ["search"], unique=False, postgresql_using="gin"
-    )
+    op.create_index("ix_transactions_search", "transactions", ["search"], unique=False, postgresql_using="gin")
     op.create_index(
         "ix_transactions_user_booked",
         "transactions",

@@ -1,7 +1,7 @@
 """`grove-provider-sync api | worker | migrate`."""
 
-from grove.core.commands import service_command
 from grove.postgres.migrations import migrate
+from grove.service.commands import service_command
 
 from grove_provider_sync import main as api
 from grove_provider_sync import worker

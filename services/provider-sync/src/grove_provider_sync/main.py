@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from grove.core.settings import load
 from grove.postgres.engine import STORE_ERRORS
+from grove.service.server import background, configure, run_api
 from grove.web.app import create_app
-from grove.web.server import background, configure, run_api
 
 from grove_provider_sync.api import ROUTERS
 from grove_provider_sync.resources import Resources

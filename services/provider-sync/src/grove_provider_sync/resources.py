@@ -1,9 +1,9 @@
 """What the processes of the provider-sync service hold; the tests build the same."""
 
 from grove.observability.health import Health, while_true
-from grove.postgres.resources import PostgresResources
 from grove.security.encryption import FieldCipher
-from grove.web.resources import SignIn
+from grove.service.postgres import PostgresResources
+from grove.service.resources import SignIn
 
 from grove_provider_sync.providers.registry import Providers
 from grove_provider_sync.settings import ProviderSyncSettings
@@ -31,9 +31,7 @@ class Resources(PostgresResources):
         return Health(
             required={
                 "database": self.check_database,
-                "revocations": while_true(
-                    lambda: feed.loaded_once, "the revocation snapshot was never loaded"
-                ),
+                "revocations": while_true(lambda: feed.loaded_once, "the revocation snapshot was never loaded"),
             },
             degrading={
                 "cache": self.check_valkey,

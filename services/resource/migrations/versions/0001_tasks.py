@@ -22,9 +22,7 @@ def upgrade() -> None:
         "tasks",
         sa.Column("id", sa.Uuid(), primary_key=True),
         sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column(
-            "parent_id", sa.Uuid(), sa.ForeignKey("tasks.id", name="fk_tasks_parent_id", ondelete="CASCADE")
-        ),
+        sa.Column("parent_id", sa.Uuid(), sa.ForeignKey("tasks.id", name="fk_tasks_parent_id", ondelete="CASCADE")),
         sa.Column("title", sa.String(200), nullable=False),
         sa.Column("description", sa.String(1000), nullable=False, server_default=""),
         sa.Column("completed_at", TIME),
@@ -43,15 +41,9 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("priority BETWEEN 0 AND 3", name="ck_tasks_priority"),
     )
-    op.create_index(
-        "ix_tasks_user_created", "tasks", ["user_id", sa.text("created_at DESC"), sa.text("id DESC")]
-    )
-    op.create_index(
-        "ix_tasks_user_due", "tasks", ["user_id", "due_at"], postgresql_where=sa.text("due_at IS NOT NULL")
-    )
-    op.create_index(
-        "ix_tasks_parent", "tasks", ["parent_id"], postgresql_where=sa.text("parent_id IS NOT NULL")
-    )
+    op.create_index("ix_tasks_user_created", "tasks", ["user_id", sa.text("created_at DESC"), sa.text("id DESC")])
+    op.create_index("ix_tasks_user_due", "tasks", ["user_id", "due_at"], postgresql_where=sa.text("due_at IS NOT NULL"))
+    op.create_index("ix_tasks_parent", "tasks", ["parent_id"], postgresql_where=sa.text("parent_id IS NOT NULL"))
     op.create_index("ix_tasks_tags", "tasks", ["tags"], postgresql_using="gin")
     op.create_index("ix_tasks_search", "tasks", ["search"], postgresql_using="gin")
     op.create_table(

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 from grove.outbox.postgres import Outbox
-from grove.postgres.idempotency import PostgresIdempotency
-from grove.postgres.session import ReadConnection, WriteSession
 from grove.security.principal import Principal
+from grove.service.idempotency_keys import PostgresIdempotency
+from grove.service.sessions import ReadConnection, WriteSession
 from grove.web import idempotency
 from grove.web.auth import require
 
@@ -23,9 +23,7 @@ async def _outbox(session: WriteSession) -> Outbox:
 EventOutbox = Annotated[Outbox, Depends(_outbox)]
 
 
-async def _once(
-    request: Request, user: TaskWriter, session: WriteSession, key: idempotency.KeyHeader = None
-) -> None:
+async def _once(request: Request, user: TaskWriter, session: WriteSession, key: idempotency.KeyHeader = None) -> None:
     await idempotency.begin(request, PostgresIdempotency(session), user.user_id, key)
 
 

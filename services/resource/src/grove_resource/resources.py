@@ -1,8 +1,8 @@
 """What the processes of the resource service hold; the tests build the same."""
 
 from grove.observability.health import Health, while_true
-from grove.postgres.resources import PostgresResources
-from grove.web.resources import SignIn
+from grove.service.postgres import PostgresResources
+from grove.service.resources import SignIn
 
 from grove_resource.settings import ResourceSettings
 
@@ -26,9 +26,7 @@ class Resources(PostgresResources):
         return Health(
             required={
                 "database": self.check_database,
-                "revocations": while_true(
-                    lambda: feed.loaded_once, "the revocation snapshot was never loaded"
-                ),
+                "revocations": while_true(lambda: feed.loaded_once, "the revocation snapshot was never loaded"),
             },
             degrading={
                 "cache": self.check_valkey,

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from grove.postgres.resources import PostgresServiceSettings
+from grove.service.postgres import PostgresServiceSettings
 
 
 class ResourceSettings(PostgresServiceSettings):

@@ -6,8 +6,8 @@ from grove.messaging.topology import queue_name
 from grove.observability.health import Health, while_true
 from grove.outbox.relay import Relay
 from grove.postgres.engine import STORE_ERRORS
-from grove.postgres.housekeeping import Housekeeping
-from grove.web.server import configure, run_worker
+from grove.service.housekeeping import Housekeeping
+from grove.service.server import configure, run_worker
 
 from grove_resource.consumers import handlers
 from grove_resource.resources import Resources

@@ -33,14 +33,10 @@ class ProcessSettings(BaseSettings):
     instance: str = Field("", description="Name of this copy in logs and traces, e.g. `resource-api-2`")
     host: str = Field("127.0.0.1", description="Address of the mTLS listener")
     port: int = Field(8000, ge=0, le=65535, description="Port of the mTLS listener")
-    ops_host: str = Field(
-        "127.0.0.1", description="Address of the health and metrics listener; keep it private"
-    )
+    ops_host: str = Field("127.0.0.1", description="Address of the health and metrics listener; keep it private")
     ops_port: int = Field(9000, ge=0, le=65535, description="Port of the health and metrics listener")
     secrets_dir: Path = Field(Path("/run/secrets"), description="Folder of the secret files")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least level that is logged"
-    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged")
     slow_query_ms: int = Field(200, ge=1, description="Database statements slower than this are logged")
     shutdown_seconds: int = Field(20, ge=1, description="Time that work in hand gets at shutdown")
 
@@ -57,9 +53,7 @@ class ProcessSettings(BaseSettings):
             except SecretMissing as missing:
                 raise ValueError(str(missing)) from None
             if any(word in value.lower() for word in PLACEHOLDERS):
-                raise ValueError(
-                    f"The secret file {name!r} still holds a placeholder. Put a real value there."
-                )
+                raise ValueError(f"The secret file {name!r} still holds a placeholder. Put a real value there.")
         return self
 
 
@@ -67,18 +61,14 @@ class PublicSettings(BaseSettings):
     """Where clients find the suite"""
 
     public_url: str = Field("https://localhost:8443", description="The portal's address")
-    public_auth_url: str = Field(
-        "https://auth.localhost:8443", description="The auth host's address; `iss` of tokens"
-    )
+    public_auth_url: str = Field("https://auth.localhost:8443", description="The auth host's address; `iss` of tokens")
     public_api_url: str = Field("https://api.localhost:8443", description="The api host's address")
     cors_origins: list[str] = Field([], description="Origins (JSON list) of web apps that may call the APIs")
     docs_public: bool = Field(False, description="Serve the OpenAPI documents to everyone")
     limits: Literal["production", "development"] = Field(
         "production", description="`development` multiplies every rate limit by 100"
     )
-    feature_flags_file: Path | None = Field(
-        None, description="Flag definitions (flagd JSON), read again on change"
-    )
+    feature_flags_file: Path | None = Field(None, description="Flag definitions (flagd JSON), read again on change")
 
 
 class TlsSettings(BaseSettings):
@@ -95,9 +85,7 @@ class TlsSettings(BaseSettings):
 class BrokerSettings(BaseSettings):
     """RabbitMQ"""
 
-    broker_url: str = Field(
-        "amqps://rabbitmq:5671/grove", description="Address; sign-in is by certificate (EXTERNAL)"
-    )
+    broker_url: str = Field("amqps://rabbitmq:5671/grove", description="Address; sign-in is by certificate (EXTERNAL)")
     consumer_prefetch: int = Field(64, ge=1, le=300, description="Events in hand per worker")
 
 
@@ -117,9 +105,7 @@ class PostgresSettings(BaseSettings):
     database_name: str = Field("", description="Database; empty: the service's name")
     database_user: str = Field("", description="Role; empty: the service's name")
     database_pool_size: int = Field(10, ge=1, description="Connections per process")
-    database_statement_timeout_ms: int = Field(
-        5000, ge=100, description="A statement is cancelled after this"
-    )
+    database_statement_timeout_ms: int = Field(5000, ge=100, description="A statement is cancelled after this")
 
 
 class TelemetrySettings(BaseSettings):
@@ -132,10 +118,12 @@ class TelemetrySettings(BaseSettings):
     sentry_dsn: str = Field("", description="Sentry-compatible error reporting; empty: off")
 
 
-class ServiceSettings(
-    ProcessSettings, PublicSettings, TlsSettings, BrokerSettings, ValkeySettings, TelemetrySettings
-):
-    """What every service has."""
+class AppSettings(ProcessSettings, PublicSettings, TlsSettings, TelemetrySettings):
+    """What every process of the suite has"""
+
+
+class ServiceSettings(AppSettings, BrokerSettings, ValkeySettings):
+    """What every service has"""
 
 
 S = TypeVar("S", bound=ProcessSettings)

@@ -120,9 +120,7 @@ class Consumer:
                 try:
                     await self._consume()
                 except BROKER_ERRORS as error:
-                    log.warning(
-                        "consumer.disconnected", queue=self.queue, error=str(error) or type(error).__name__
-                    )
+                    log.warning("consumer.disconnected", queue=self.queue, error=str(error) or type(error).__name__)
                 finally:
                     self.connected = False
                 await asyncio.sleep(1)
@@ -162,9 +160,7 @@ class Consumer:
                 await incoming.ack()
             except BROKER_ERRORS as error:
                 # Not answered: the broker delivers it again, and the inbox knows whether it was applied.
-                log.warning(
-                    "consumer.answer_lost", queue=self.queue, error=str(error) or type(error).__name__
-                )
+                log.warning("consumer.answer_lost", queue=self.queue, error=str(error) or type(error).__name__)
 
     async def _handle(self, incoming: AbstractIncomingMessage, internal: AbstractExchange) -> None:
         try:

@@ -40,9 +40,7 @@ def internal_exchange(service: str) -> str:
     return f"{service}.internal"
 
 
-def consumer(
-    service: str, patterns: list[str], *, queue: str | None = None
-) -> dict[str, list[dict[str, Any]]]:
+def consumer(service: str, patterns: list[str], *, queue: str | None = None) -> dict[str, list[dict[str, Any]]]:
     """Queue, delay ladder, dead-letter queue and bindings of one consumer."""
     queue = queue or queue_name(service)
     internal = internal_exchange(service)
@@ -111,9 +109,7 @@ def user(service: str) -> dict[str, list[dict[str, Any]]]:
                 "read": rf"^({own}\..*|grove\.revocations)$",
             }
         ],
-        "topic_permissions": [
-            {"user": service, "vhost": VHOST, "exchange": EVENTS, "write": publishes, "read": ".*"}
-        ],
+        "topic_permissions": [{"user": service, "vhost": VHOST, "exchange": EVENTS, "write": publishes, "read": ".*"}],
     }
 
 

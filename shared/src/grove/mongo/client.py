@@ -1,7 +1,7 @@
 """The MongoDB client and transactions."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 from pydantic import Field
@@ -39,24 +39,20 @@ class MongoSettings(BaseSettings):
     mongo_port: int = Field(27017, description="Port")
     mongo_database: str = Field("", description="Database; empty: the service's name")
     mongo_user: str = Field("", description="User; empty: the service's name")
-    mongo_replica_set: str = Field(
-        "rs0", description="Name of the replica set; empty: connect to this host only"
-    )
+    mongo_replica_set: str = Field("rs0", description="Name of the replica set; empty: connect to this host only")
 
 
 class MongoServiceSettings(ServiceSettings, MongoSettings):
     """Settings of a service with a MongoDB database"""
 
-    required_secrets = ("mongo_password", "valkey_password")
+    required_secrets: ClassVar[tuple[str, ...]] = ("mongo_password", "valkey_password")
 
 
 def create_client(settings: MongoServiceSettings) -> "AsyncMongoClient[Document]":
     """A client over mTLS: majority and journaled writes, majority reads, every operation timed out."""
     PymongoInstrumentor().instrument()
-    topology: dict[str, object] = (
-        {"replicaSet": settings.mongo_replica_set}
-        if settings.mongo_replica_set
-        else {"directConnection": True}
+    topology: dict[str, Any] = (
+        {"replicaSet": settings.mongo_replica_set} if settings.mongo_replica_set else {"directConnection": True}
     )
     return AsyncMongoClient(
         settings.mongo_host,
@@ -82,9 +78,7 @@ def create_client(settings: MongoServiceSettings) -> "AsyncMongoClient[Document]
     )
 
 
-async def in_transaction(
-    client: "AsyncMongoClient[Document]", work: Callable[[AsyncClientSession], Awaitable[T]]
-) -> T:
+async def in_transaction(client: "AsyncMongoClient[Document]", work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
     """Run `work` in a transaction, again when it met a write conflict. What it raises rolls back."""
     async with client.start_session() as session:
         return await session.with_transaction(

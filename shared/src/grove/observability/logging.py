@@ -14,9 +14,7 @@ from grove.core.settings import ProcessSettings
 
 Event = MutableMapping[str, Any]
 
-_SECRET_KEYS = re.compile(
-    r"(password|secret|token|authorization|cookie|api_key|sealed|code_verifier)", re.IGNORECASE
-)
+_SECRET_KEYS = re.compile(r"(password|secret|token|authorization|cookie|api_key|sealed|code_verifier)", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
     r"(eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]+)|(grv_[\w-]{8,})|((?<=Bearer )[\w.~+/-]+)|((?<=://)[^/\s:@]+:[^@\s]+(?=@))"
 )

@@ -9,6 +9,4 @@ OUTBOX_AGE = Gauge("grove_outbox_oldest_seconds", "Age of the oldest event that 
 RATE_LIMITED = Counter("grove_rate_limited", "Requests refused by a rate limit", ["limit"])
 RATE_LIMIT_FALLBACK = Counter("grove_rate_limit_local", "Rate limit decisions made without Valkey", ["limit"])
 REVOCATION_LIVE = Gauge("grove_revocation_feed_live", "1 while the revocation feed is trusted")
-UPSTREAM_SECONDS = Histogram(
-    "grove_upstream_seconds", "Time of calls to other systems", ["upstream", "outcome"]
-)
+UPSTREAM_SECONDS = Histogram("grove_upstream_seconds", "Time of calls to other systems", ["upstream", "outcome"])

@@ -11,12 +11,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
-from grove.core.settings import ProcessSettings, TelemetrySettings
+from grove.core.settings import AppSettings
 
 
-def configure_tracing(settings: ProcessSettings) -> None:
+def configure_tracing(settings: AppSettings) -> None:
     """Set the process's tracer and meter; spans leave the process only when a collector is configured."""
-    telemetry = settings if isinstance(settings, TelemetrySettings) else TelemetrySettings()
     resource = Resource.create(
         {
             "service.name": f"grove-{settings.service}",
@@ -24,16 +23,14 @@ def configure_tracing(settings: ProcessSettings) -> None:
             "deployment.environment.name": settings.environment,
         }
     )
-    provider = TracerProvider(
-        resource=resource, sampler=ParentBased(TraceIdRatioBased(telemetry.trace_sample_ratio))
-    )
-    if telemetry.otlp_endpoint:
+    provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.trace_sample_ratio)))
+    if settings.otlp_endpoint:
         provider.add_span_processor(
-            BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{telemetry.otlp_endpoint}/v1/traces"))
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint}/v1/traces"))
         )
     trace.set_tracer_provider(provider)
     metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()]))
-    if telemetry.otlp_endpoint:
+    if settings.otlp_endpoint:
         RedisInstrumentor().instrument()
-    if telemetry.sentry_dsn:
-        sentry_sdk.init(dsn=telemetry.sentry_dsn, environment=settings.environment, send_default_pii=False)
+    if settings.sentry_dsn:
+        sentry_sdk.init(dsn=settings.sentry_dsn, environment=settings.environment, send_default_pii=False)

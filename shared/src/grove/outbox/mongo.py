@@ -61,9 +61,7 @@ class MongoOutbox:
         held = [partition for partition in sorted(wanted) if await self._hold(partition)]
         found: list[Document] = []
         for partition in held:
-            found += (
-                await self._events.find({"partition": partition}).sort("_id", 1).to_list(limit - len(found))
-            )
+            found += await self._events.find({"partition": partition}).sort("_id", 1).to_list(limit - len(found))
             if len(found) >= limit:
                 break
         yield [_event(document) for document in found]
@@ -96,9 +94,7 @@ class MongoOutbox:
         if taken.modified_count:
             return True
         try:
-            await self._leases.insert_one(
-                {"_id": partition, "owner": self._owner, "until": until["$set"]["until"]}
-            )
+            await self._leases.insert_one({"_id": partition, "owner": self._owner, "until": until["$set"]["until"]})
         except DuplicateKeyError:
             return False
         return True

@@ -107,7 +107,12 @@ class PostgresOutboxStore:
         gone = asyncio.Event()
         async with self._engine.connect() as connection:
             driver: asyncpg.Connection[Any] = (await connection.get_raw_connection()).driver_connection
-            driver.add_termination_listener(lambda _: (gone.set(), woken.set()))
+
+            def lost(_: object) -> None:
+                gone.set()
+                woken.set()
+
+            driver.add_termination_listener(lost)
             await driver.add_listener(CHANNEL, lambda *_: woken.set())
             try:
                 while True:

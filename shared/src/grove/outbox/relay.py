@@ -33,9 +33,7 @@ class OutboxStore(Protocol):
 class Relay:
     """Runs in every worker."""
 
-    def __init__(
-        self, broker: Broker, store: OutboxStore, *, store_errors: tuple[type[Exception], ...]
-    ) -> None:
+    def __init__(self, broker: Broker, store: OutboxStore, *, store_errors: tuple[type[Exception], ...]) -> None:
         self._broker = broker
         self._store = store
         self._store_errors = store_errors
@@ -92,5 +90,5 @@ class Relay:
                 await work()
             except errors as error:
                 self.connected = self.connected and what != "broker"
-                log.warning(f"relay.{what}_unreachable", error=str(error) or type(error).__name__)
+                log.warning("relay.unreachable", what=what, error=str(error) or type(error).__name__)
             await asyncio.sleep(1)

@@ -1,11 +1,14 @@
 """The base of all tables."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData, Uuid
+from sqlalchemy import DateTime, MetaData, Row, Uuid
 from sqlalchemy.orm import DeclarativeBase
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row of whatever columns were selected."""
 
 
 class Base(DeclarativeBase):

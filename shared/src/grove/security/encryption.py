@@ -51,9 +51,7 @@ class FieldCipher:
             version, _, text = line.strip().partition(":")
             key = base64.b64decode(text)
             if len(key) != 32:
-                raise ValueError(
-                    f"Encryption key {version!r} is not 32 bytes. Make one with `grove config key`."
-                )
+                raise ValueError(f"Encryption key {version!r} is not 32 bytes. Make one with `grove config key`.")
             keys[version] = key
         return keys
 

@@ -73,6 +73,5 @@ def peer_identity(tls: ssl.SSLObject | ssl.SSLSocket | None) -> str | None:
     if not certificate:
         return None
     names = certificate.get("subjectAltName", ())
-    return next(
-        (str(value) for kind, value in names if kind == "URI" and str(value).startswith(TRUST_DOMAIN)), None
-    )
+    uris = [str(name[1]) for name in names if name[0] == "URI"]
+    return next((uri for uri in uris if uri.startswith(TRUST_DOMAIN)), None)

@@ -49,10 +49,7 @@ class KeyCache:
         ):
             return self._keys
         async with self._lock:
-            if (
-                time.monotonic() - self._fetched > min(age, UNKNOWN_KEY_COOLDOWN_SECONDS)
-                or self._keys is None
-            ):
+            if time.monotonic() - self._fetched > min(age, UNKNOWN_KEY_COOLDOWN_SECONDS) or self._keys is None:
                 await self._refresh()
         if self._keys is None:
             raise ServiceUnavailable("Tokens can't be checked right now: the auth service is away.")

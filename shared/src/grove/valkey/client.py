@@ -19,12 +19,10 @@ class _FileCredentials(CredentialProvider):
 
     def get_credentials(self) -> tuple[str, str]:
         """(user, password)."""
-        return self._settings.valkey_username or self._settings.service, self._settings.secrets.read(
-            "valkey_password"
-        )
+        return self._settings.valkey_username or self._settings.service, self._settings.secrets.read("valkey_password")
 
 
-def create_valkey(settings: ServiceSettings) -> "Redis[bytes]":
+def create_valkey(settings: ServiceSettings) -> Redis:
     """A client that gives up quickly: what uses it has a way to go on without."""
     return Redis(
         host=settings.valkey_host,

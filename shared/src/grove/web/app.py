@@ -7,13 +7,12 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from grove.core.settings import ProcessSettings, PublicSettings
+from grove.core.settings import AppSettings
 from grove.observability.health import Health, health_routes
 from grove.web import errors
 from grove.web.auth import callers
 from grove.web.middleware import RequestContextMiddleware
 
-MAX_BODY_BYTES = 1024 * 1024
 EXPOSED_HEADERS = [
     "ETag",
     "Link",
@@ -29,7 +28,7 @@ EXPOSED_HEADERS = [
 
 
 def create_app(
-    settings: ProcessSettings,
+    settings: AppSettings,
     *,
     title: str,
     description: str,
@@ -42,17 +41,15 @@ def create_app(
 
     `unavailable`: exceptions that mean the service's store is away; they become 503.
     """
-    public = settings if isinstance(settings, PublicSettings) else PublicSettings()
     app = FastAPI(
         title=title,
         description=description,
         version="1",
         lifespan=lifespan,
-        openapi_url="/api/v1/openapi.json" if public.docs_public else None,
+        openapi_url="/api/v1/openapi.json" if settings.docs_public else None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MAX_BODY_BYTES,
         generate_unique_id_function=lambda route: route.name,
     )
     errors.install(app, unavailable=unavailable)
@@ -62,7 +59,7 @@ def create_app(
     app.router.routes.extend(health_routes(health))
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=[public.public_url, *public.cors_origins],
+        allow_origins=[settings.public_url, *settings.cors_origins],
         allow_methods=["*"],
         allow_headers=["*"],
         allow_credentials=True,

@@ -10,9 +10,9 @@ from starlette.requests import HTTPConnection
 from grove.core.context import current_context
 from grove.core.errors import Forbidden, InvalidToken, Unauthorized
 from grove.security.mtls import identity_of
+from grove.security.network import EDGE, network_of
 from grove.security.principal import Principal
 from grove.security.tokens import TokenVerifier
-from grove.web.network import EDGE, network_of
 from grove.web.rate_limit import Limit, RateLimiter
 
 USER_LIMIT = Limit("user", 100, 60)

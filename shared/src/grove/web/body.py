@@ -13,20 +13,6 @@ from grove.web.idempotency import remember_response
 MAX_DEPTH = 64
 
 
-class StrictRequest(Request):
-    """A request whose JSON is safe to hand on."""
-
-    async def json(self) -> Any:
-        """The parsed body. Raises RequestValidationError."""
-        body = await self.body()
-        if depth(body) > MAX_DEPTH:
-            raise _invalid("json_depth", f"JSON may be nested {MAX_DEPTH} levels deep at most")
-        parsed = await super().json()
-        if b"\\u0000" in body or b"\\ud" in body.lower():
-            _check_text(parsed)
-        return parsed
-
-
 class GroveRoute(APIRoute):
     """The route class of every router: strict JSON, and responses remembered for Idempotency-Key."""
 
@@ -35,9 +21,23 @@ class GroveRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await remember_response(StrictRequest(request.scope, request.receive), handler)
+            if "json" in request.headers.get("content-type", ""):
+                check_json(await request.body())
+            return await remember_response(request, handler)
 
         return handle
+
+
+def check_json(body: bytes) -> None:
+    """Raises RequestValidationError for text that is no text, or nesting without end; syntax is checked later."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        raise _invalid("json_encoding", "JSON must be UTF-8") from None
+    if depth(body) > MAX_DEPTH:
+        raise _invalid("json_depth", f"JSON may be nested {MAX_DEPTH} levels deep at most")
+    if b"\\u0000" in body or b"\\ud" in body.lower():
+        _check_text(body)
 
 
 def depth(body: bytes) -> int:
@@ -64,14 +64,16 @@ def depth(body: bytes) -> int:
     return deepest
 
 
-def _check_text(parsed: Any) -> None:
-    text = json.dumps(parsed, ensure_ascii=False)
-    if "\\u0000" in text:
-        raise _invalid("json_nul", "NUL characters are not allowed")
+def _check_text(body: bytes) -> None:
     try:
+        text = json.dumps(json.loads(body), ensure_ascii=False)
         text.encode()
     except UnicodeEncodeError:
         raise _invalid("json_surrogate", "half of a surrogate pair is not text") from None
+    except ValueError:
+        return  # not JSON at all, which is told later
+    if "\\u0000" in text:
+        raise _invalid("json_nul", "NUL characters are not allowed")
 
 
 def _invalid(kind: str, message: str) -> RequestValidationError:

@@ -83,9 +83,7 @@ class HttpClient:
         self._total = total_seconds
         self._breaker = breaker or Breaker()
 
-    async def request(
-        self, method: str, url: str, *, retry: bool | None = None, **kwargs: Any
-    ) -> httpx2.Response:
+    async def request(self, method: str, url: str, *, retry: bool | None = None, **kwargs: Any) -> httpx2.Response:
         """The response, whatever its status below 500.
 
         Idempotent methods are tried again after connection errors and 502–504. Raises UpstreamError,
@@ -112,9 +110,7 @@ class HttpClient:
         finally:
             UPSTREAM_SECONDS.labels(self._name, outcome).observe(time.perf_counter() - started)
 
-    async def _once(
-        self, method: str, url: str, headers: dict[str, str], kwargs: dict[str, Any]
-    ) -> httpx2.Response:
+    async def _once(self, method: str, url: str, headers: dict[str, str], kwargs: dict[str, Any]) -> httpx2.Response:
         self._breaker.before()
         try:
             async with asyncio.timeout(self._total):
@@ -124,28 +120,23 @@ class HttpClient:
             raise _Retryable(UpstreamTimeout(f"{self._name} did not answer in time.")) from None
         except httpx2.HTTPError as error:
             self._breaker.failed()
-            raise _Retryable(
-                UpstreamError(f"{self._name} can't be reached ({type(error).__name__}).")
-            ) from None
+            raise _Retryable(UpstreamError(f"{self._name} can't be reached ({type(error).__name__}).")) from None
         if response.status_code >= 500:
             self._breaker.failed()
             raise _Retryable(UpstreamError(f"{self._name} answered {response.status_code}."))
         self._breaker.succeeded()
         return response
 
-    async def _read(
-        self, method: str, url: str, headers: dict[str, str], kwargs: dict[str, Any]
-    ) -> httpx2.Response:
+    async def _read(self, method: str, url: str, headers: dict[str, str], kwargs: dict[str, Any]) -> httpx2.Response:
         async with self._client.stream(method, url, headers=headers, **kwargs) as response:
             self._check_peer(response)
             body = bytearray()
-            async for chunk in response.aiter_raw():
+            async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > MAX_RESPONSE_BYTES:
                     raise UpstreamError(f"{self._name} answered with more than {MAX_RESPONSE_BYTES} bytes.")
-            return httpx2.Response(
-                response.status_code, headers=response.headers, content=bytes(body), request=response.request
-            )
+            kept = {k: v for k, v in response.headers.items() if k not in {"content-encoding", "content-length"}}
+            return httpx2.Response(response.status_code, headers=kept, content=bytes(body), request=response.request)
 
     def _check_peer(self, response: httpx2.Response) -> None:
         if self._peer is None:

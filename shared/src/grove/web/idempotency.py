@@ -52,7 +52,7 @@ class StoredResponse:
 
 
 class IdempotencyStore(Protocol):
-    """Keeps answers in the request's own transaction (postgres/idempotency.py)."""
+    """Keeps answers in the request's own transaction (service/idempotency_keys.py)."""
 
     async def begin(self, user_id: UUID, key: str) -> StoredResponse | None:
         """Take the key for this transaction; the stored answer if there is one. Raises StillRunning."""
@@ -93,9 +93,7 @@ async def begin(request: Request, store: IdempotencyStore, user_id: UUID, key: s
         raise Replay(stored)
 
 
-async def remember_response(
-    request: Request, handler: Callable[[Request], Coroutine[Any, Any, Response]]
-) -> Response:
+async def remember_response(request: Request, handler: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
     """Run the handler; keep its answer if the request is idempotent. An error rolls back, so it is not kept."""
     try:
         response = await handler(request)
@@ -105,11 +103,7 @@ async def remember_response(
         return Response(stored.body, stored.status, headers)
     pending: _Pending | None = getattr(request.state, "idempotency", None)
     if pending is not None and response.status_code < 500:
-        kept = {
-            name: value
-            for name, value in response.headers.items()
-            if name in {"content-type", "etag", "location"}
-        }
+        kept = {name: value for name, value in response.headers.items() if name in {"content-type", "etag", "location"}}
         await pending.store.save(
             pending.user_id,
             pending.key,

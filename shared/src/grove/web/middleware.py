@@ -14,13 +14,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grove.core.context import RequestContext, use_context
-from grove.core.errors import GroveError, Invalid
+from grove.core.errors import GroveError, Invalid, PayloadTooLarge
 from grove.core.ids import new_id
+from grove.security.network import EDGE
 from grove.web.errors import render
-from grove.web.network import EDGE
 
 log = structlog.get_logger()
 
+MAX_BODY_BYTES = 1024 * 1024
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")
 _STANDARD_HEADERS = {
     "API-Version": "1",
@@ -80,15 +81,13 @@ class RequestContextMiddleware:
         try:
             if "\x00" in unquote(scope["path"]) or b"%00" in scope["query_string"]:
                 raise Invalid("NUL characters are not allowed.")
-            await self.app(scope, receive, send_with_headers)
+            await self.app(scope, _limited(receive, Headers(scope=scope)), send_with_headers)
         except Exception as error:
             if answered:
                 raise
             request = Request(scope)
             response = (
-                render(request, error)
-                if isinstance(error, GroveError)
-                else await self._on_unknown(request, error)
+                render(request, error) if isinstance(error, GroveError) else await self._on_unknown(request, error)
             )
             await response(scope, receive, send_with_headers)
         finally:
@@ -102,6 +101,24 @@ class RequestContextMiddleware:
                     client=context.client_ip,
                     trace_id=_trace_id(),
                 )
+
+
+def _limited(receive: Receive, headers: Headers) -> Receive:
+    """`receive`, which raises PayloadTooLarge beyond the limit, whether the length was told or not."""
+    told = headers.get("content-length", "")
+    if told.isdigit() and int(told) > MAX_BODY_BYTES:
+        raise PayloadTooLarge
+    taken = 0
+
+    async def receive_limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MAX_BODY_BYTES:
+            raise PayloadTooLarge
+        return message
+
+    return receive_limited
 
 
 def client_ip(scope: Scope, headers: Headers) -> str | None:

@@ -57,9 +57,7 @@ async def _page_request(
     size: Annotated[int, Query(ge=1, le=100, description="Items on a page")] = 20,
     cursor: Annotated[
         str | None,
-        Query(
-            max_length=1000, description="Empty to start a walk, then the `next_cursor` of the last answer"
-        ),
+        Query(max_length=1000, description="Empty to start a walk, then the `next_cursor` of the last answer"),
     ] = None,
 ) -> PageRequest:
     if cursor is not None and page is not None:

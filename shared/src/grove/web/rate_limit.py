@@ -95,9 +95,7 @@ class RateLimiter:
         decision = await self._decide(scaled, key)
         context = current_context()
         if context is not None:
-            context.response_headers["RateLimit-Policy"] = (
-                f'"{limit.name}";q={scaled.amount};w={scaled.seconds}'
-            )
+            context.response_headers["RateLimit-Policy"] = f'"{limit.name}";q={scaled.amount};w={scaled.seconds}'
             context.response_headers["RateLimit"] = (
                 f'"{limit.name}";r={decision.remaining};t={max(0, round(decision.reset))}'
             )

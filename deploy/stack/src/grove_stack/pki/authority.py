@@ -51,9 +51,7 @@ class Authority:
         write_private(self._key_file, _pem(key))
         self.certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(
-        self, common_name: str, *, uri: str | None, hosts: list[str], into: Path, days: int = LEAF_DAYS
-    ) -> None:
+    def issue(self, common_name: str, *, uri: str | None, hosts: list[str], into: Path, days: int = LEAF_DAYS) -> None:
         """Write key, certificate and CA certificate to one PEM file, replaced atomically.
 
         `hosts`: DNS names and addresses; `uri`: the SPIFFE-style name of processes.
@@ -76,9 +74,7 @@ class Authority:
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
                 critical=False,
             )
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
             .sign(ca_key, hashes.SHA256())
         )
         write_private(into, _pem(key) + certificate.public_bytes(serialization.Encoding.PEM))

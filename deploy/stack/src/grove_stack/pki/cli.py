@@ -30,9 +30,7 @@ def issue(
     layout = Layout(state_dir.resolve())
     target = out or layout.identity_file(service)
     layout.internal_ca.issue_identity(service, into=target)
-    show(
-        f"Wrote key and certificate of [bold]{service}[/bold] to {target}. CA: {layout.internal_ca.certificate_file}"
-    )
+    show(f"Wrote key and certificate of [bold]{service}[/bold] to {target}. CA: {layout.internal_ca.certificate_file}")
 
 
 @commands.command("renew")
@@ -55,7 +53,5 @@ def list_identities(state_dir: StateDir = Path(".grove")) -> None:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
         left = (certificate.not_valid_after_utc - now()).days
-        table.add_row(
-            file.parent.name, ", ".join(uris), f"{left} days", "due" if needs_renewal(file) else "not due"
-        )
+        table.add_row(file.parent.name, ", ".join(uris), f"{left} days", "due" if needs_renewal(file) else "not due")
     show(table)

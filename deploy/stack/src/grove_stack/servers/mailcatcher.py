@@ -36,9 +36,7 @@ def main() -> None:
     """Catch mail until stopped."""
     mail_dir, port = Path(sys.argv[1]), int(sys.argv[2])
     mail_dir.parent.mkdir(parents=True, exist_ok=True)
-    controller = Controller(
-        Mailbox(str(mail_dir)), hostname="127.0.0.1", port=port, server_hostname=socket.gethostname()
-    )
+    controller = Controller(Mailbox(mail_dir), hostname="127.0.0.1", port=port, server_hostname=socket.gethostname())
     controller.start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     controller.stop()

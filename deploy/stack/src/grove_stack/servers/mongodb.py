@@ -111,9 +111,7 @@ async def _create(
     client: "AsyncMongoClient[dict[str, object]]", database: str, name: str, password: str, role: str
 ) -> None:
     try:
-        await client[database].command(
-            "createUser", name, pwd=password, roles=[{"role": role, "db": database}]
-        )
+        await client[database].command("createUser", name, pwd=password, roles=[{"role": role, "db": database}])
     except OperationFailure as error:
         if "already exists" not in str(error):
             raise

@@ -53,18 +53,21 @@ class Postgres:
         )
 
     async def create_databases(self) -> None:
-        """Each service's role and database; nobody else may connect to it."""
+        """Each service's role and database."""
+        for name in DATABASES:
+            await self.create_database(name, password=self._layout.secret(name.replace("_", "-"), "database_password"))
+
+    async def create_database(self, name: str, *, password: str) -> None:
+        """A role and a database of the same name; nobody else may connect to it."""
         admin = await self._connect()
+        quoted = password.replace("'", "''")
         try:
-            for name in DATABASES:
-                service = name.replace("_", "-")
-                password = self._layout.secret(service, "database_password").replace("'", "''")
-                exists = await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name)
-                verb = "ALTER" if exists else "CREATE"
-                await admin.execute(f"{verb} ROLE {name} LOGIN PASSWORD '{password}' CONNECTION LIMIT 100")
-                if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
-                    await admin.execute(f"CREATE DATABASE {name} OWNER {name}")
-                    await admin.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
+            exists = await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name)
+            verb = "ALTER" if exists else "CREATE"
+            await admin.execute(f"{verb} ROLE {name} LOGIN PASSWORD '{quoted}' CONNECTION LIMIT 100")
+            if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+                await admin.execute(f"CREATE DATABASE {name} OWNER {name}")
+                await admin.execute(f"REVOKE CONNECT, TEMPORARY ON DATABASE {name} FROM PUBLIC")
         finally:
             await admin.close()
 

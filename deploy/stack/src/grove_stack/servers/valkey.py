@@ -51,9 +51,7 @@ class Valkey:
         for service, names in SERVICE_SECRETS.items():
             if "valkey_password" in names:
                 digest = hashlib.sha256(self._layout.secret(service, "valkey_password").encode()).hexdigest()
-                users.append(
-                    f"user {service} on #{digest} resetkeys ~{service}:* resetchannels &{service}:* {_RIGHTS}"
-                )
+                users.append(f"user {service} on #{digest} resetkeys ~{service}:* resetchannels &{service}:* {_RIGHTS}")
         (folder / "users.acl").write_text("\n".join(users) + "\n")
         (folder / "valkey.conf").write_text(
             f"bind 127.0.0.1\nport {self._port}\ndir {folder}\naclfile {folder / 'users.acl'}\n"
@@ -61,7 +59,7 @@ class Valkey:
         )
 
     async def _probe(self) -> str | None:
-        client: Redis[bytes] = Redis(
+        client: Redis = Redis(
             port=self._port,
             username="resource",
             password=self._layout.secret("resource", "valkey_password"),

@@ -43,9 +43,7 @@ class KeyService:
         await SigningKey(
             id=key_id,
             public={name: str(value) for name, value in key.as_dict(private=False).items()},
-            sealed_private=self._cipher.seal(
-                json.dumps(key.as_dict(private=True)), purpose=f"signing-key:{key_id}"
-            ),
+            sealed_private=self._cipher.seal(json.dumps(key.as_dict(private=True)), purpose=f"signing-key:{key_id}"),
             created_at=now(),
         ).insert()
 

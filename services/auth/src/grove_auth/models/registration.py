@@ -13,7 +13,7 @@ from pymongo import IndexModel
 class Registration(Document):
     """A pending registration. Password and token belong together, so nobody can prepare somebody else's account."""
 
-    id: UUID = Field(default_factory=new_id)
+    id: UUID = Field(default_factory=new_id)  # type: ignore[assignment] # Beanie declares its own kind of id
     email: str
     name: str
     password_hash: str

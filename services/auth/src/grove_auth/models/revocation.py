@@ -12,7 +12,7 @@ Kind = Literal["session", "user", "api_key", "global", "signing_key"]
 class RevocationEntry(Document):
     """One revocation. Its id is its number in the feed, taken under the counter's lock: numbers commit in order."""
 
-    id: int
+    id: int  # type: ignore[assignment] # Beanie declares its own kind of id
     kind: Kind
     key: str
     minimum: int = 0

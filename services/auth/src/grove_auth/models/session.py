@@ -13,7 +13,7 @@ from pymongo import IndexModel
 class Session(Document):
     """One sign-in. It exists while it is valid: ending it deletes it, expiry is by TTL."""
 
-    id: str = Field(default_factory=lambda: str(new_id()))
+    id: str = Field(default_factory=lambda: str(new_id()))  # type: ignore[assignment] # Beanie declares its own kind of id
     user_id: UUID
     refresh_hash: bytes
     parent_hash: bytes | None = None
@@ -46,7 +46,7 @@ class Session(Document):
 class SpentToken(Document):
     """The hash of a refresh token that was rotated, so that its later use is known for what it is."""
 
-    id: bytes
+    id: bytes  # type: ignore[assignment] # Beanie declares its own kind of id
     session_id: str
     expires_at: datetime
 

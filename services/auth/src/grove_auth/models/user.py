@@ -13,7 +13,7 @@ from pymongo import IndexModel
 class User(Document):
     """One account. `sequence` counts its events; a token below `token_version` is dead."""
 
-    id: UUID = Field(default_factory=new_id)
+    id: UUID = Field(default_factory=new_id)  # type: ignore[assignment] # Beanie declares its own kind of id
     email: str
     email_verified: bool = True
     name: str

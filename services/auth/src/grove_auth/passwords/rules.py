@@ -12,9 +12,7 @@ from grove_auth.settings import AuthSettings
 MAX_LENGTH = 128
 SCORED_CHARACTERS = 40  # zxcvbn's time grows steeply with length; what is longer is strong enough by length
 
-Password = Annotated[
-    str, Field(min_length=1, max_length=4 * MAX_LENGTH, json_schema_extra={"format": "password"})
-]
+Password = Annotated[str, Field(min_length=1, max_length=4 * MAX_LENGTH, json_schema_extra={"format": "password"})]
 
 
 class WeakPassword(Invalid):

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from grove.core.context import current_context
+from grove.security.network import network_of
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from grove.web.network import network_of
 from grove.web.rate_limit import Limit
 
 from grove_auth.deps import LimiterDep, ResourcesDep
@@ -14,9 +14,7 @@ from grove_auth.one_time_tokens import token_hash
 from grove_auth.registrations.schemas import Register, ResendVerification, VerifyEmail
 from grove_auth.registrations.service import RegistrationService
 
-router = APIRouter(
-    prefix="/api/v1/auth", tags=["registration"], route_class=GroveRoute, responses=error_responses(410)
-)
+router = APIRouter(prefix="/api/v1/auth", tags=["registration"], route_class=GroveRoute, responses=error_responses(410))
 
 REGISTER_LIMIT = Limit("register", 3, 3600)
 RESEND_LIMIT = Limit("resend", 3, 3600)
@@ -45,9 +43,7 @@ async def verify_email(data: VerifyEmail, registrations: Registrations) -> None:
 
 
 @router.post("/resend-verification", status_code=202, response_class=Response)
-async def resend_verification(
-    data: ResendVerification, registrations: Registrations, limiter: LimiterDep
-) -> Response:
+async def resend_verification(data: ResendVerification, registrations: Registrations, limiter: LimiterDep) -> Response:
     """Mail a new link. The answer is the same whether or not something waits for verification."""
     await limiter.enforce(RESEND_LIMIT, token_hash(data.email).hex()[:32])
     await registrations.resend(data.email)

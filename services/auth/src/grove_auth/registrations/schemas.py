@@ -33,9 +33,7 @@ def _locale(tag: str) -> str:
     return language if language in LOCALES else LOCALES[0]
 
 
-Email = Annotated[
-    str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_email)
-]
+Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_email)]
 Timezone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_timezone)]
 Locale = Annotated[
     str,

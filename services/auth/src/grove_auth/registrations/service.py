@@ -46,9 +46,7 @@ class RegistrationService:
             expires_at=moment + timedelta(hours=settings.verification_hours),
         )
         mail = (
-            self._already_registered(owner)
-            if owner
-            else self._verification(data.email, data.locale, data.name, token)
+            self._already_registered(owner) if owner else self._verification(data.email, data.locale, data.name, token)
         )
 
         async def store(transaction: AsyncClientSession) -> None:

@@ -10,8 +10,8 @@ from grove.contracts.event import Envelope
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.messaging.broker import BROKER_ERRORS, Broker, message
+from grove.messaging.revocation import HEARTBEAT_SECONDS
 from grove.messaging.topology import REVOCATIONS
-from grove.security.revocation import HEARTBEAT_SECONDS
 from pymongo.errors import PyMongoError
 
 from grove_auth.revocations.service import RevocationService

@@ -6,7 +6,7 @@ from typing import Any
 
 from grove.contracts.auth import Revocation
 from grove.core.clock import now
-from grove.security.revocation import Snapshot
+from grove.messaging.revocation import Snapshot
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -53,9 +53,7 @@ class RevocationService:
         """All entries in force. The number is read first: an entry that comes between is in the list already."""
         number = await self.number()
         moment = now()
-        return Snapshot(
-            number=number, entries=[e for e in await self.after(0) if e.until is None or e.until > moment]
-        )
+        return Snapshot(number=number, entries=[e for e in await self.after(0) if e.until is None or e.until > moment])
 
 
 def _entry(document: Any) -> Revocation:

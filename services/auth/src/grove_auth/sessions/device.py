@@ -30,8 +30,6 @@ def describe(user_agent: str, name: str | None) -> Device:
     elif system in _MOBILE_SYSTEMS or "Darwin" in user_agent or "okhttp" in user_agent:
         kind = "mobile"
     guess = (
-        " on ".join(part for part in (browser, system) if part)
-        or user_agent.split("/", 1)[0][:60]
-        or "Unknown device"
+        " on ".join(part for part in (browser, system) if part) or user_agent.split("/", 1)[0][:60] or "Unknown device"
     )
     return Device(name or guess, kind, browser, system)

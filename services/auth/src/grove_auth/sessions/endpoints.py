@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from grove.core.context import current_context
+from grove.security.network import network_of
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from grove.web.network import network_of
 from grove.web.rate_limit import Limit
 
 from grove_auth.deps import LimiterDep, ResourcesDep, SessionUser
@@ -14,9 +14,7 @@ from grove_auth.one_time_tokens import token_hash
 from grove_auth.sessions.schemas import Login, Refresh, SessionList, SessionRead, TokenPair
 from grove_auth.sessions.service import SessionService
 
-router = APIRouter(
-    prefix="/api/v1/auth", tags=["sessions"], route_class=GroveRoute, responses=error_responses(404)
-)
+router = APIRouter(prefix="/api/v1/auth", tags=["sessions"], route_class=GroveRoute, responses=error_responses(404))
 
 LOGIN_LIMIT = Limit("login", 5, 60)
 REFRESH_LIMIT = Limit("refresh", 30, 60)

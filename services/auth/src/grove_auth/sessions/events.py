@@ -4,7 +4,7 @@ from typing import Literal
 
 from grove.contracts import auth
 from grove.core.clock import now
-from grove.web.network import truncated
+from grove.security.network import truncated
 
 from grove_auth.models import Session
 

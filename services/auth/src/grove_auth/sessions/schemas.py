@@ -32,7 +32,7 @@ class TokenPair(Outgoing):
     """Tokens of a session. `expires_in` and `refresh_expires_in` in seconds."""
 
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
     expires_in: int
     refresh_token: str | None
     refresh_expires_in: int | None

@@ -10,7 +10,7 @@ from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.context import current_context
 from grove.mongo.client import in_transaction
-from grove.web.network import truncated
+from grove.security.network import truncated
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove_auth.models import Session, User
@@ -182,9 +182,7 @@ class SessionService:
             await in_transaction(self._resources.client, end)
             self._resources.revocations.added.set()
 
-    async def _pair(
-        self, user: User, session: Session, refresh: str | None, *, ends_in: timedelta
-    ) -> TokenPair:
+    async def _pair(self, user: User, session: Session, refresh: str | None, *, ends_in: timedelta) -> TokenPair:
         return TokenPair(
             access_token=await self._resources.keys.access_token(user, session),
             expires_in=self._settings.access_token_minutes * 60,

@@ -12,9 +12,7 @@ from grove_auth.roles import permissions_of
 from grove_auth.users.schemas import Me, MePatch
 from grove_auth.users.service import UserService
 
-router = APIRouter(
-    prefix="/api/v1/auth", tags=["account"], route_class=GroveRoute, responses=error_responses()
-)
+router = APIRouter(prefix="/api/v1/auth", tags=["account"], route_class=GroveRoute, responses=error_responses())
 
 
 async def _service(resources: ResourcesDep) -> UserService:

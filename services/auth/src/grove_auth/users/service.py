@@ -33,18 +33,14 @@ class UserService:
         """Set the fields that were sent; other services hear of locale and timezone."""
         user = await self.me(user_id)
         changes = {
-            name: getattr(data, name)
-            for name in data.model_fields_set
-            if getattr(user, name) != getattr(data, name)
+            name: getattr(data, name) for name in data.model_fields_set if getattr(user, name) != getattr(data, name)
         }
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._users.update(user_id, changes, transaction)
             if {"locale", "timezone"} & set(changes):
                 told = user.model_copy(update=changes)
-                fact = UserUpdated(
-                    user_id=user_id, locale=told.locale, timezone=told.timezone, roles=told.roles
-                )
+                fact = UserUpdated(user_id=user_id, locale=told.locale, timezone=told.timezone, roles=told.roles)
                 sequence = await self._users.next_sequence(user_id, 1, transaction)
                 await self._resources.outbox.add(transaction, (fact, sequence))
 

@@ -37,9 +37,7 @@ class Closed(Exception):
 class LiveConnection:
     """Lives as long as its WebSocket."""
 
-    def __init__(
-        self, socket: WebSocket, principal: Principal, resources: Resources, resume_from: UUID | None
-    ) -> None:
+    def __init__(self, socket: WebSocket, principal: Principal, resources: Resources, resume_from: UUID | None) -> None:
         self._socket = socket
         self._principal = principal
         self._resources = resources

@@ -19,9 +19,7 @@ from grove_notification.resources import Resources
 
 log = structlog.get_logger()
 
-router = APIRouter(
-    prefix="/api/v1/notifications", tags=["live"], route_class=GroveRoute, responses=error_responses()
-)
+router = APIRouter(prefix="/api/v1/notifications", tags=["live"], route_class=GroveRoute, responses=error_responses())
 
 PROTOCOL = "grove.v1"
 BEARER_PREFIX = "bearer."

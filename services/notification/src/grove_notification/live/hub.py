@@ -33,7 +33,7 @@ class Listener(Protocol):
 class Hub:
     """Hands pushes to the connections of their user."""
 
-    def __init__(self, valkey: "Redis[bytes]") -> None:
+    def __init__(self, valkey: Redis) -> None:
         self._valkey = valkey
         self._listeners: dict[UUID, set[Listener]] = {}
         self.subscribed = False

@@ -19,16 +19,14 @@ TICKET_SECONDS = 30
 class Tickets:
     """Kept in Valkey under their hash, so that any replica can take one."""
 
-    def __init__(self, valkey: "Redis[bytes]") -> None:
+    def __init__(self, valkey: Redis) -> None:
         self._valkey = valkey
 
     async def issue(self, principal: Principal) -> str:
         """A ticket for a signed-in user."""
         ticket = secrets.token_urlsafe(32)
         try:
-            await self._valkey.set(
-                _key(ticket), json.dumps(asdict(principal), default=_plain), ex=TICKET_SECONDS
-            )
+            await self._valkey.set(_key(ticket), json.dumps(asdict(principal), default=_plain), ex=TICKET_SECONDS)
         except VALKEY_ERRORS:
             raise ServiceUnavailable("Tickets can't be made right now. Sign in with a header.") from None
         return ticket

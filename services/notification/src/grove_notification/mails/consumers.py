@@ -7,9 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from grove_notification.mails.sender import MailSender
 
 
-async def on_mail_requested(
-    sender: MailSender, session: AsyncSession, event: Received[MailRequested]
-) -> None:
+async def on_mail_requested(sender: MailSender, session: AsyncSession, event: Received[MailRequested]) -> None:
     """Queue the mail; it stays sealed until it is sent."""
     data = event.data
     await sender.queue_sealed(session, data.mail_id, data.template, locale=data.locale, sealed=data.sealed)

@@ -31,7 +31,4 @@ class MailRepository:
 
     async def count(self, status: str) -> int:
         """How many have the status."""
-        return (
-            await self._session.scalar(select(func.count()).select_from(Mail).where(Mail.status == status))
-            or 0
-        )
+        return await self._session.scalar(select(func.count()).select_from(Mail).where(Mail.status == status)) or 0

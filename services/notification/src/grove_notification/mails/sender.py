@@ -157,9 +157,7 @@ class MailSender:
         )
         if mail.attempts <= len(pauses) and not permanent:
             mail.due_at = now() + timedelta(seconds=pauses[mail.attempts - 1])
-            log.warning(
-                "mail.delayed", mail_id=str(mail.id), reason=reason, seconds=pauses[mail.attempts - 1]
-            )
+            log.warning("mail.delayed", mail_id=str(mail.id), reason=reason, seconds=pauses[mail.attempts - 1])
             return
         mail.status = "failed"
         log.error("mail.failed", mail_id=str(mail.id), template=mail.template, reason=reason)

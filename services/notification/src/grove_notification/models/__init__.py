@@ -2,7 +2,7 @@
 
 from grove.outbox.postgres import InboxRow, OutboxRow
 from grove.postgres.base import Base
-from grove.postgres.idempotency import IdempotencyKeyRow
+from grove.service.idempotency_keys import IdempotencyKeyRow
 
 from grove_notification.models.mail import Mail
 from grove_notification.models.notification import Notification

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 
 class User(Base):
-    """One account. `sequence` is auth's number of the newest event in here, so that a late older one changes nothing."""
+    """One account. `sequence`: auth's number of the newest event in here; a late older one changes nothing."""
 
     __tablename__ = "users"
 

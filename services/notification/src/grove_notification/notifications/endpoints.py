@@ -4,7 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from grove.postgres.listing import List
+from grove.service.listing import List
 from grove.web.answers import json_answer, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses

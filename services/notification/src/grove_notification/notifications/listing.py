@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query
-from grove.postgres.keyset import Keyset, Sortable, parse_time
+from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.sorting import SortKey, parse_sort
 from sqlalchemy import ColumnElement
 

@@ -1,11 +1,11 @@
 """Queries on notifications, always scoped by the acting user."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from grove.core.clock import now
-from sqlalchemy import Row, delete, func, select, update
+from grove.postgres.base import AnyRow
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from grove_notification.models import Notification
@@ -32,12 +32,10 @@ class NotificationQueries:
         self._connection = connection
         self._user_id = user_id
 
-    async def get(self, notification_id: UUID) -> Row[Any]:
+    async def get(self, notification_id: UUID) -> AnyRow:
         """One notification. Raises NotificationNotFound."""
         found = await self._connection.execute(
-            select(*READ_COLUMNS).where(
-                Notification.id == notification_id, Notification.user_id == self._user_id
-            )
+            select(*READ_COLUMNS).where(Notification.id == notification_id, Notification.user_id == self._user_id)
         )
         row = found.first()
         if row is None:
@@ -53,7 +51,7 @@ class NotificationQueries:
         )
         return counted or 0
 
-    async def after(self, notification_id: UUID) -> Sequence[Row[Any]]:
+    async def after(self, notification_id: UUID) -> Sequence[AnyRow]:
         """What came after a notification, oldest first: ids rise with time."""
         found = await self._connection.execute(
             select(*READ_COLUMNS)

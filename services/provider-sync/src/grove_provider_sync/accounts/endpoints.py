@@ -10,9 +10,7 @@ from grove_provider_sync.accounts.repository import AccountQueries
 from grove_provider_sync.accounts.schemas import AccountList, AccountRead
 from grove_provider_sync.deps import ConnectionReader, ReadConnection
 
-router = APIRouter(
-    prefix="/api/v1/accounts", tags=["accounts"], route_class=GroveRoute, responses=error_responses(404)
-)
+router = APIRouter(prefix="/api/v1/accounts", tags=["accounts"], route_class=GroveRoute, responses=error_responses(404))
 
 
 @router.get("")

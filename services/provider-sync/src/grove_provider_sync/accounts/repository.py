@@ -1,12 +1,12 @@
 """Queries on accounts, always scoped by the acting user."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from uuid import UUID
 
 from grove.core.clock import now
 from grove.core.ids import new_id
-from sqlalchemy import Row, select
+from grove.postgres.base import AnyRow
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -35,7 +35,7 @@ class AccountQueries:
         self._connection = connection
         self._user_id = user_id
 
-    async def all(self) -> Sequence[Row[Any]]:
+    async def all(self) -> Sequence[AnyRow]:
         """The user's accounts, by name."""
         found = await self._connection.execute(
             select(*READ_COLUMNS)
@@ -45,7 +45,7 @@ class AccountQueries:
         )
         return found.all()
 
-    async def get(self, account_id: UUID) -> Row[Any]:
+    async def get(self, account_id: UUID) -> AnyRow:
         """One account. Raises AccountNotFound."""
         found = await self._connection.execute(
             select(*READ_COLUMNS).where(Account.id == account_id, Account.user_id == self._user_id)

@@ -7,9 +7,14 @@ from uuid import UUID
 from grove.core.schema import Moment, Outgoing
 from pydantic import PlainSerializer
 
-Money = Annotated[
-    Decimal, PlainSerializer(lambda amount: format(amount, "f"), return_type=str, when_used="json")
-]
+
+def _money(amount: Decimal) -> str:
+    """At least two decimals, more only where they say something."""
+    cents = amount.quantize(Decimal("0.01"))
+    return format(cents if cents == amount else amount.normalize(), "f")
+
+
+Money = Annotated[Decimal, PlainSerializer(_money, return_type=str, when_used="json")]
 """A decimal string; the currency stands beside it."""
 
 

@@ -6,10 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
 from grove.core.context import current_context
 from grove.core.errors import Unauthorized
+from grove.security.network import network_of
 from grove.web.auth import ANONYMOUS_LIMIT, Authenticator
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from grove.web.network import network_of
 from starlette.responses import RedirectResponse
 
 from grove_provider_sync.connections.repository import ConnectionQueries, ConnectionRepository
@@ -70,9 +70,7 @@ async def callback(
     context = current_context()
     await resources.limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))
     user_id = await _bearer(request, resources.sign_in.authenticator)
-    connection = await connections.finish(
-        state, code=code, error=error, browser_key=browser_key, user_id=user_id
-    )
+    connection = await connections.finish(state, code=code, error=error, browser_key=browser_key, user_id=user_id)
     if "text/html" in request.headers.get("accept", ""):
         answer: Response = RedirectResponse(f"{resources.settings.public_url}/connected", 303)
     else:
@@ -89,9 +87,7 @@ async def list_connections(user: ConnectionReader, connection: ReadConnection) -
 
 
 @router.get("/{connection_id}")
-async def get_connection(
-    connection_id: UUID, user: ConnectionReader, connection: ReadConnection
-) -> ConnectionRead:
+async def get_connection(connection_id: UUID, user: ConnectionReader, connection: ReadConnection) -> ConnectionRead:
     """Read one connection."""
     return ConnectionRead.model_validate(await ConnectionQueries(connection, user.user_id).get(connection_id))
 
@@ -121,9 +117,7 @@ def _started(started: Started, response: Response) -> ConnectionStarted:
     response.set_cookie(
         BROWSER_COOKIE, started.browser_key, max_age=900, path="/", secure=True, httponly=True, samesite="lax"
     )
-    return ConnectionStarted(
-        **_read(started.connection).model_dump(), authorization_url=started.authorization_url
-    )
+    return ConnectionStarted(**_read(started.connection).model_dump(), authorization_url=started.authorization_url)
 
 
 def _read(connection: object) -> ConnectionRead:

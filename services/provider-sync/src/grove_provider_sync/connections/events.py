@@ -23,9 +23,7 @@ def linked(connection: Connection, provider: Description) -> provider_sync.Conne
     return provider_sync.ConnectionLinked(**_about(connection, provider), linked_at=now())
 
 
-def needs_reauth(
-    connection: Connection, provider: Description, reason: str
-) -> provider_sync.ConnectionNeedsReauth:
+def needs_reauth(connection: Connection, provider: Description, reason: str) -> provider_sync.ConnectionNeedsReauth:
     """The provider took access away."""
     return provider_sync.ConnectionNeedsReauth(**_about(connection, provider), reason=reason, since=now())
 
@@ -52,9 +50,7 @@ def run_completed(
     )
 
 
-def run_failed(
-    connection: Connection, provider: Description, run: SyncRun, reason: str
-) -> provider_sync.RunFailed:
+def run_failed(connection: Connection, provider: Description, run: SyncRun, reason: str) -> provider_sync.RunFailed:
     """A run failed."""
     return provider_sync.RunFailed(
         **_about(connection, provider), run_id=run.id, trigger=run.trigger, reason=reason, finished_at=now()

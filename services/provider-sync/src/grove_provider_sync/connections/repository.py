@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from grove.core.clock import now
-from sqlalchemy import Row, delete, func, select
+from grove.postgres.base import AnyRow
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from grove_provider_sync.connections.errors import AuthorizationGone, ConnectionNotFound
@@ -45,7 +45,7 @@ class ConnectionQueries:
         self._connection = connection
         self._user_id = user_id
 
-    async def all(self) -> Sequence[Row[Any]]:
+    async def all(self) -> Sequence[AnyRow]:
         """The user's connections, newest first."""
         found = await self._connection.execute(
             select(*READ_COLUMNS)
@@ -55,7 +55,7 @@ class ConnectionQueries:
         )
         return found.all()
 
-    async def get(self, connection_id: UUID) -> Row[Any]:
+    async def get(self, connection_id: UUID) -> AnyRow:
         """One connection. Raises ConnectionNotFound."""
         found = await self._connection.execute(
             select(*READ_COLUMNS).where(Connection.id == connection_id, Connection.user_id == self._user_id)
@@ -87,9 +87,7 @@ class ConnectionRepository:
     async def locked(self, connection_id: UUID, user_id: UUID) -> Connection:
         """The user's connection, locked until the transaction ends. Raises ConnectionNotFound."""
         found = await self._session.scalar(
-            select(Connection)
-            .where(Connection.id == connection_id, Connection.user_id == user_id)
-            .with_for_update()
+            select(Connection).where(Connection.id == connection_id, Connection.user_id == user_id).with_for_update()
         )
         if found is None:
             raise ConnectionNotFound
@@ -104,8 +102,7 @@ class ConnectionRepository:
         """Insert a try to connect; older ones of the connection, and expired ones, go."""
         await self._session.execute(
             delete(Authorization).where(
-                (Authorization.connection_id == authorization.connection_id)
-                | (Authorization.expires_at < now())
+                (Authorization.connection_id == authorization.connection_id) | (Authorization.expires_at < now())
             )
         )
         self._session.add(authorization)

@@ -86,9 +86,7 @@ class ConnectionService:
         Raises AuthorizationGone, NotYourBrowser, ConsentDenied, or what the provider's adapter raises.
         """
         authorization = await self._connections.authorization(_hash(state))
-        begun_here = browser_key is not None and secrets.compare_digest(
-            _hash(browser_key), authorization.browser_hash
-        )
+        begun_here = browser_key is not None and secrets.compare_digest(_hash(browser_key), authorization.browser_hash)
         if not begun_here and user_id != authorization.user_id:
             raise NotYourBrowser
         connection = await self._connections.locked(authorization.connection_id, authorization.user_id)
@@ -96,9 +94,7 @@ class ConnectionService:
             log.info("connection.denied", connection_id=str(connection.id), reason=error)
             raise ConsentDenied
         provider = self._resources.providers.get(connection.provider)
-        verifier = self._resources.token_cipher.open(
-            authorization.sealed_verifier, purpose=f"pkce:{connection.id}"
-        )
+        verifier = self._resources.token_cipher.open(authorization.sealed_verifier, purpose=f"pkce:{connection.id}")
         try:
             async with asyncio.timeout(self._settings.callback_seconds):
                 given = await provider.exchange(code, verifier=verifier, redirect_uri=self._redirect_uri)
@@ -113,7 +109,7 @@ class ConnectionService:
         return connection
 
     async def sync(self, user_id: UUID, connection_id: UUID) -> None:
-        """Queue a run that the user asks for; one that is queued or running already serves. Raises ConnectionNotUsable."""
+        """Queue a run that the user asks for; an open one already serves. Raises ConnectionNotUsable."""
         connection = await self._connections.locked(connection_id, user_id)
         if connection.status not in {"active", "error"}:
             raise ConnectionNotUsable

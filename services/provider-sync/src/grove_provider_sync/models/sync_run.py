@@ -28,7 +28,7 @@ class SyncRun(Base):
     error: Mapped[str | None] = mapped_column(String(500))
 
     __table_args__ = (
-        # GET /connections/{id}/sync-runs
+        # the runs of a connection, GET /connections/{id}/sync-runs
         Index(
             "ix_sync_runs_connection_created",
             "connection_id",

@@ -38,10 +38,8 @@ class Transaction(Base):
         UniqueConstraint("connection_id", "provider_id", name="uq_transactions_provider_id"),  # upsert
         # GET /transactions in its default order, numbered and by cursor
         Index("ix_transactions_user_booked", "user_id", column("booked_at").desc(), column("id").desc()),
-        # GET /accounts/{id}/transactions
-        Index(
-            "ix_transactions_account_booked", "account_id", column("booked_at").desc(), column("id").desc()
-        ),
+        # the transactions of one account, GET /accounts/{id}/transactions
+        Index("ix_transactions_account_booked", "account_id", column("booked_at").desc(), column("id").desc()),
         # GET /transactions?q=
         Index("ix_transactions_search", "search", postgresql_using="gin"),
     )

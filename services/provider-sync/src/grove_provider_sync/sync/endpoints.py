@@ -4,8 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from grove.postgres.keyset import Keyset, Sortable, parse_time
-from grove.postgres.listing import List
+from grove.service.keyset import Keyset, Sortable, parse_time
+from grove.service.listing import List
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.pagination import CursorPage, Page, Paging
@@ -38,6 +38,4 @@ async def list_sync_runs(
     """Runs of a connection, newest first."""
     await ConnectionQueries(connection, user.user_id).get(connection_id)
     conditions: list[Any] = [SyncRun.user_id == user.user_id, SyncRun.connection_id == connection_id]
-    return await _RUNS.answer(
-        request, connection, paging, conditions, [SortKey("created_at", descending=True)]
-    )
+    return await _RUNS.answer(request, connection, paging, conditions, [SortKey("created_at", descending=True)])

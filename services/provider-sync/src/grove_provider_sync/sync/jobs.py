@@ -24,6 +24,9 @@ LOOK_SECONDS = 0.5
 BATCH = 50
 
 
+_WAITING_ERRORS: tuple[type[BaseException], ...] = (*BROKER_ERRORS, *STORE_ERRORS)
+
+
 class Scheduler:
     """Turns due connections into runs, and hands runs to the queue. Any number of workers may do it."""
 
@@ -37,14 +40,12 @@ class Scheduler:
             try:
                 async with self._broker.connection() as connection:
                     channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-                    exchange = await channel.get_exchange(
-                        internal_exchange(ProviderSyncSettings.service), ensure=False
-                    )
+                    exchange = await channel.get_exchange(internal_exchange(ProviderSyncSettings.service), ensure=False)
                     while True:
                         await self._schedule_due()
                         await self._hand_over(exchange)
                         await asyncio.sleep(LOOK_SECONDS)
-            except (*BROKER_ERRORS, *STORE_ERRORS) as error:
+            except _WAITING_ERRORS as error:
                 log.warning("scheduler.waiting", error=str(error) or type(error).__name__)
             await asyncio.sleep(1)
 

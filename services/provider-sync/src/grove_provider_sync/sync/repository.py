@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from grove.core.clock import now
 from grove.core.ids import new_id
-from sqlalchemy import Row, Select, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove_provider_sync.models import Connection, SyncRun
 
@@ -27,18 +26,6 @@ READ_COLUMNS = (
     SyncRun.created_at,
 )
 HAND_OVER_AGAIN = timedelta(seconds=30)
-
-
-class SyncRunQueries:
-    """Reads on an autocommit connection."""
-
-    def __init__(self, connection: AsyncConnection, user_id: UUID) -> None:
-        self._connection = connection
-        self._user_id = user_id
-
-    async def rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
-        """The rows of a list's statement, of this user only."""
-        return (await self._connection.execute(statement.where(SyncRun.user_id == self._user_id))).all()
 
 
 class SyncRunRepository:
@@ -105,14 +92,10 @@ class SyncRunRepository:
 
     async def locked(self, connection_id: UUID) -> Connection | None:
         """The connection, locked; None when it was removed."""
-        return await self._session.scalar(
-            select(Connection).where(Connection.id == connection_id).with_for_update()
-        )
+        return await self._session.scalar(select(Connection).where(Connection.id == connection_id).with_for_update())
 
     async def open_run(self, connection_id: UUID) -> SyncRun | None:
         """The connection's queued or running run."""
         return await self._session.scalar(
-            select(SyncRun).where(
-                SyncRun.connection_id == connection_id, SyncRun.status.in_(("queued", "running"))
-            )
+            select(SyncRun).where(SyncRun.connection_id == connection_id, SyncRun.status.in_(("queued", "running")))
         )

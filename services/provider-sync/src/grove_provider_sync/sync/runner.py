@@ -85,10 +85,7 @@ class SyncRunner:
                 return held.access_token
             fresh = await provider.refresh(held)
             connection.sealed_tokens = tokens.seal(cipher, connection_id, fresh)
-            if fresh.refresh_token == held.refresh_token:
-                kind = "same"
-            else:
-                kind = "new"
+            kind = "same" if fresh.refresh_token == held.refresh_token else "new"
             log.info("provider.token_refreshed", connection_id=str(connection_id), rotation_type=kind)
         return fresh.access_token
 
@@ -115,18 +112,14 @@ class SyncRunner:
                 return
         raise GroveError(f"The provider has more than {MAX_PAGES} pages.")
 
-    async def _apply(
-        self, connection_id: UUID, provider: Provider, page: TransactionPage, cursor: str | None
-    ) -> None:
+    async def _apply(self, connection_id: UUID, provider: Provider, page: TransactionPage, cursor: str | None) -> None:
         async with self._resources.sessions.begin() as session:
             connection = await self._held(session, connection_id)
             run = await SyncRunRepository(session).open_run(connection_id)
             if run is None or connection.cursor != cursor:
                 raise RunLost
             accounts = await AccountRepository(session, connection.user_id).ids(connection_id)
-            changes = await TransactionRepository(session, connection.user_id).apply(
-                connection_id, accounts, page
-            )
+            changes = await TransactionRepository(session, connection.user_id).apply(connection_id, accounts, page)
             connection.cursor = page.next_cursor
             run.added += len(changes.added)
             run.changed += len(changes.changed)

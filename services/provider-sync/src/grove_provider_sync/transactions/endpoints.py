@@ -7,8 +7,8 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from grove.postgres.keyset import Keyset, Sortable, parse_time
-from grove.postgres.listing import List
+from grove.service.keyset import Keyset, Sortable, parse_time
+from grove.service.listing import List
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.pagination import CursorPage, Page, Paging
@@ -22,9 +22,7 @@ from grove_provider_sync.models import Transaction
 from grove_provider_sync.transactions.repository import READ_COLUMNS
 from grove_provider_sync.transactions.schemas import TransactionRead
 
-router = APIRouter(
-    prefix="/api/v1", tags=["transactions"], route_class=GroveRoute, responses=error_responses(404)
-)
+router = APIRouter(prefix="/api/v1", tags=["transactions"], route_class=GroveRoute, responses=error_responses(404))
 
 _ORDERS = Keyset(
     {
@@ -54,13 +52,9 @@ class TransactionFilter:
 async def _filter(
     date_from: Annotated[date | None, Query(description="Booked on this day or later")] = None,
     date_to: Annotated[date | None, Query(description="Booked before this day")] = None,
-    amount_from: Annotated[
-        Decimal | None, Query(description="At least this amount; money out is negative")
-    ] = None,
+    amount_from: Annotated[Decimal | None, Query(description="At least this amount; money out is negative")] = None,
     amount_to: Annotated[Decimal | None, Query(description="Less than this amount")] = None,
-    q: Annotated[
-        str | None, Query(min_length=1, max_length=200, description="Words in the description")
-    ] = None,
+    q: Annotated[str | None, Query(min_length=1, max_length=200, description="Words in the description")] = None,
     sort: Annotated[
         str, Query(max_length=100, description="booked_at, updated_at, amount; `-` for descending")
     ] = "-booked_at",

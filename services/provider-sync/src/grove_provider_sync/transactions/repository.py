@@ -51,9 +51,7 @@ class TransactionRepository:
         self._session = session
         self._user_id = user_id
 
-    async def apply(
-        self, connection_id: UUID, accounts: Mapping[str, UUID], page: TransactionPage
-    ) -> Changes:
+    async def apply(self, connection_id: UUID, accounts: Mapping[str, UUID], page: TransactionPage) -> Changes:
         """Upsert by the provider's id; what is the same already changes nothing. Removed ones are marked."""
         # Of one id twice on a page the later entry holds; bookings of accounts we may not see are passed over.
         latest = {item.id: item for item in page.changed if item.account_id in accounts}
@@ -110,9 +108,7 @@ class TransactionRepository:
             ]
         )
         kept = {"id", "user_id", "connection_id", "provider_id"}
-        changing = {
-            column.name: row.excluded[column.name] for column in READ_COLUMNS if column.name not in kept
-        }
+        changing = {column.name: row.excluded[column.name] for column in READ_COLUMNS if column.name not in kept}
         changing |= {"payload_hash": row.excluded.payload_hash, "removed_at": None}
         stored = await self._session.execute(
             row.on_conflict_do_update(constraint="uq_transactions_provider_id", set_=changing).returning(

@@ -40,9 +40,7 @@ class Task(Base):
     updated_at: Mapped[datetime]
     version: Mapped[int] = mapped_column(Integer, server_default="1")
     search: Mapped[str] = deferred(
-        mapped_column(
-            TSVECTOR, Computed("to_tsvector('simple', title || ' ' || description)", persisted=True)
-        )
+        mapped_column(TSVECTOR, Computed("to_tsvector('simple', title || ' ' || description)", persisted=True))
     )
 
     __table_args__ = (

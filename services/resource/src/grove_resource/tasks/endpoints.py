@@ -1,17 +1,17 @@
 """Task routes."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from grove.postgres.listing import List
+from grove.postgres.base import AnyRow
+from grove.service.listing import List
 from grove.web.answers import json_answer, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
 from grove.web.pagination import CursorPage, Page, Paging
 from pydantic import TypeAdapter
-from sqlalchemy import Row
 
 from grove_resource.deps import EventOutbox, Once, ReadConnection, TaskReader, TaskWriter, WriteSession
 from grove_resource.models import Task
@@ -20,9 +20,7 @@ from grove_resource.tasks.repository import READ_COLUMNS, TaskQueries, TaskRepos
 from grove_resource.tasks.schemas import Completion, TaskCreate, TaskPatch, TaskRead, TaskReplace
 from grove_resource.tasks.service import TaskService
 
-router = APIRouter(
-    prefix="/api/v1/tasks", tags=["tasks"], route_class=GroveRoute, responses=error_responses(404, 412)
-)
+router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"], route_class=GroveRoute, responses=error_responses(404, 412))
 
 _TASK = TypeAdapter(TaskRead)
 _TASKS = List(
@@ -70,17 +68,13 @@ async def get_task(
 
 
 @router.put("/{task_id}", response_model=TaskRead)
-async def replace_task(
-    task_id: UUID, data: TaskReplace, tasks: Tasks, conditions: RequestConditions
-) -> Response:
+async def replace_task(task_id: UUID, data: TaskReplace, tasks: Tasks, conditions: RequestConditions) -> Response:
     """Replace all writable fields of a task."""
     return _answer(await tasks.change(task_id, data, conditions))
 
 
 @router.patch("/{task_id}", response_model=TaskRead)
-async def update_task(
-    task_id: UUID, data: TaskPatch, tasks: Tasks, conditions: RequestConditions
-) -> Response:
+async def update_task(task_id: UUID, data: TaskPatch, tasks: Tasks, conditions: RequestConditions) -> Response:
     """Change the fields that are sent."""
     return _answer(await tasks.change(task_id, data, conditions))
 
@@ -110,5 +104,5 @@ async def restore_task(task_id: UUID, tasks: Tasks, conditions: RequestCondition
     return _answer(await tasks.restore(task_id, conditions))
 
 
-def _answer(task: Task | Row[Any], status: int = 200) -> Response:
+def _answer(task: Task | AnyRow, status: int = 200) -> Response:
     return json_answer(_TASK, TaskRead.of(task), status=status, headers={"ETag": etag(task.id, task.version)})

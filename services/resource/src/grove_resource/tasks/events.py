@@ -7,9 +7,7 @@ from grove_resource.models import Task
 
 def created(task: Task) -> resource.TaskCreated:
     """A task was created."""
-    return resource.TaskCreated(
-        task_id=task.id, user_id=task.user_id, title=task.title, created_at=task.created_at
-    )
+    return resource.TaskCreated(task_id=task.id, user_id=task.user_id, title=task.title, created_at=task.created_at)
 
 
 def updated(task: Task, changed: list[str]) -> resource.TaskUpdated:
@@ -25,9 +23,7 @@ def completion(task: Task) -> resource.TaskCompleted | resource.TaskReopened:
         return resource.TaskCompleted(
             task_id=task.id, user_id=task.user_id, title=task.title, completed_at=task.completed_at
         )
-    return resource.TaskReopened(
-        task_id=task.id, user_id=task.user_id, title=task.title, reopened_at=task.updated_at
-    )
+    return resource.TaskReopened(task_id=task.id, user_id=task.user_id, title=task.title, reopened_at=task.updated_at)
 
 
 def deleted(task: Task, *, permanent: bool) -> resource.TaskDeleted:
@@ -43,6 +39,4 @@ def deleted(task: Task, *, permanent: bool) -> resource.TaskDeleted:
 
 def restored(task: Task) -> resource.TaskRestored:
     """A deleted task is back."""
-    return resource.TaskRestored(
-        task_id=task.id, user_id=task.user_id, title=task.title, restored_at=task.updated_at
-    )
+    return resource.TaskRestored(task_id=task.id, user_id=task.user_id, title=task.title, restored_at=task.updated_at)

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from grove.postgres.keyset import Keyset, Sortable, parse_time
+from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.sorting import SortKey, parse_sort
 from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, func, literal_column
@@ -15,7 +15,7 @@ from grove_resource.models import Task
 from grove_resource.models.task import TITLE_KEY
 from grove_resource.tasks.schemas import Priority, TaskStatus
 
-_NEVER = literal_column("'9999-12-31T00:00:00Z'::timestamptz")
+_NEVER: ColumnElement[datetime] = literal_column("'9999-12-31T00:00:00Z'::timestamptz")
 
 ORDERS = Keyset(
     {
@@ -40,7 +40,7 @@ class TaskFilter:
 def _status_conditions(status: TaskStatus, *, include_deleted: bool) -> list[ColumnElement[bool]]:
     if status is TaskStatus.DELETED:
         return [Task.deleted_at.is_not(None)]
-    conditions = [] if include_deleted else [Task.deleted_at.is_(None)]
+    conditions: list[ColumnElement[bool]] = [] if include_deleted else [Task.deleted_at.is_(None)]
     if status is TaskStatus.PENDING:
         conditions.append(Task.completed_at.is_(None))
     elif status is TaskStatus.COMPLETED:
@@ -58,14 +58,10 @@ async def _task_filter(
     tag: Annotated[str | None, Query(min_length=1, max_length=50, description="Has this tag")] = None,
     priority: Annotated[Priority | None, Query(description="Has this priority")] = None,
     parent_id: Annotated[UUID | None, Query(description="Subtasks of this task")] = None,
-    q: Annotated[
-        str | None, Query(min_length=1, max_length=200, description="Words in title or description")
-    ] = None,
+    q: Annotated[str | None, Query(min_length=1, max_length=200, description="Words in title or description")] = None,
     sort: Annotated[
         str,
-        Query(
-            max_length=100, description="created_at, updated_at, due_at, priority, title; `-` for descending"
-        ),
+        Query(max_length=100, description="created_at, updated_at, due_at, priority, title; `-` for descending"),
     ] = "-created_at",
 ) -> TaskFilter:
     conditions = _status_conditions(status, include_deleted=include_deleted)

@@ -1,9 +1,9 @@
 """Queries on tasks, always scoped by the acting user."""
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, exists, func, select
+from grove.postgres.base import AnyRow
+from sqlalchemy import exists, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from grove_resource.models import Task
@@ -27,9 +27,7 @@ READ_COLUMNS = (
 MAX_NESTING = 32
 
 
-async def missing(
-    connection: AsyncConnection | AsyncSession, task_id: UUID
-) -> TaskNotFound | TaskOfAnotherUser:
+async def missing(connection: AsyncConnection | AsyncSession, task_id: UUID) -> TaskNotFound | TaskOfAnotherUser:
     """Why a user's task was not found: it is not there (404), or it is somebody else's (403)."""
     found = await connection.scalar(select(exists().where(Task.id == task_id)))
     return TaskOfAnotherUser() if found else TaskNotFound()
@@ -42,7 +40,7 @@ class TaskQueries:
         self._connection = connection
         self._user_id = user_id
 
-    async def get(self, task_id: UUID) -> Row[Any]:
+    async def get(self, task_id: UUID) -> AnyRow:
         """One task. Raises TaskNotFound or TaskOfAnotherUser."""
         found = await self._connection.execute(
             select(*READ_COLUMNS).where(Task.id == task_id, Task.user_id == self._user_id)
@@ -86,7 +84,7 @@ class TaskRepository:
     async def can_be_parent(self, parent_id: UUID, child_id: UUID | None) -> bool:
         """Whether the user's task `parent_id` may have `child_id` below it: it must not itself be below the child."""
         above = (
-            select(Task.id, Task.parent_id, Task.deleted_at, func.cast(0, Task.priority.type).label("level"))
+            select(Task.id, Task.parent_id, Task.deleted_at, literal(0).label("level"))
             .where(Task.id == parent_id, Task.user_id == self.user_id)
             .cte("above", recursive=True)
         )

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.outbox.postgres import Outbox
@@ -53,7 +54,7 @@ class TaskService:
             await self._check_parent(data.parent_id, task.id)
         was_completed = task.completed_at is not None
         changed = _apply(task, data)
-        facts = []
+        facts: list[tuple[EventData, int]] = []
         if changed:
             self._touch(task)
             facts.append((events.updated(task, changed), task.version))

@@ -16,9 +16,7 @@ class UserRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def store(
-        self, user_id: UUID, *, name: str | None, locale: str, timezone: str, sequence: int
-    ) -> None:
+    async def store(self, user_id: UUID, *, name: str | None, locale: str, timezone: str, sequence: int) -> None:
         """Insert or update; of two events the newer one's values stay, whatever order they come in."""
         row = insert(User).values(
             id=user_id, name=name, locale=locale, timezone=timezone, sequence=sequence, updated_at=now()

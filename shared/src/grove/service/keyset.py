@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, Label, SQLColumnExpression, UnaryExpression, and_, or_
 
 from grove.web.pagination import invalid_query
 from grove.web.sorting import SortKey
@@ -16,14 +16,14 @@ from grove.web.sorting import SortKey
 class Sortable:
     """A key that a list can be ordered by. `parse` turns a cursor's JSON value into what the column compares with."""
 
-    expression: ColumnElement[Any]
+    expression: SQLColumnExpression[Any]
     parse: Callable[[Any], Any]
 
 
 class Keyset:
     """The orders of one list. `tie` breaks ties: the primary key, in the direction of the last key."""
 
-    def __init__(self, keys: Mapping[str, Sortable], tie: ColumnElement[UUID]) -> None:
+    def __init__(self, keys: Mapping[str, Sortable], tie: SQLColumnExpression[UUID]) -> None:
         self._keys = keys
         self._tie = Sortable(tie, UUID)
 
@@ -32,15 +32,13 @@ class Keyset:
         """What `sort` may name."""
         return frozenset(self._keys)
 
-    def columns(self, sort: Sequence[SortKey]) -> list[ColumnElement[Any]]:
+    def columns(self, sort: Sequence[SortKey]) -> list[Label[Any]]:
         """What to select, after the row's own columns, for the cursor of its place."""
         return [sortable.expression.label(f"_key{i}") for i, (sortable, _) in enumerate(self._order(sort))]
 
-    def order(self, sort: Sequence[SortKey]) -> list[ColumnElement[Any]]:
+    def order(self, sort: Sequence[SortKey]) -> list[UnaryExpression[Any]]:
         """ORDER BY."""
-        return [
-            s.expression.desc() if descending else s.expression.asc() for s, descending in self._order(sort)
-        ]
+        return [s.expression.desc() if descending else s.expression.asc() for s, descending in self._order(sort)]
 
     def after(self, sort: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:
         """Rows behind the place that a cursor names. Raises Invalid when the values are of another kind."""

@@ -5,10 +5,11 @@ from typing import Any, Generic, TypeVar
 
 from fastapi import Request, Response
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from grove.postgres.keyset import Keyset
+from grove.postgres.base import AnyRow
+from grove.service.keyset import Keyset
 from grove.web.answers import json_answer
 from grove.web.pagination import (
     CursorPage,
@@ -31,7 +32,7 @@ class List(Generic[T]):
         *,
         columns: Sequence[Any],
         orders: Keyset,
-        read: Callable[[Row[Any]], T],
+        read: Callable[[AnyRow], T],
         page: TypeAdapter[Page[T]],
         cursor_page: TypeAdapter[CursorPage[T]],
     ) -> None:

@@ -4,8 +4,8 @@ from grove.core.errors import UpstreamError
 from grove.core.flags import Flags
 from grove.core.settings import ServiceSettings
 from grove.messaging.broker import Broker
+from grove.messaging.revocation import RevocationFeed, Snapshot, TokenAnswer, TokenGate, TokenQuestion
 from grove.security.mtls import TlsMaterial
-from grove.security.revocation import RevocationFeed, Snapshot, TokenAnswer, TokenGate, TokenQuestion
 from grove.security.tokens import KeyCache, TokenVerifier
 from grove.valkey.client import create_valkey
 from grove.web.auth import Authenticator

@@ -80,9 +80,7 @@ class Revocations:
     def forget_old(self) -> None:
         """Drop entries that no living token can match."""
         moment = now()
-        self._ids = {
-            key: entry for key, entry in self._ids.items() if entry.until is None or entry.until > moment
-        }
+        self._ids = {key: entry for key, entry in self._ids.items() if entry.until is None or entry.until > moment}
 
 
 class RevocationFeed:
@@ -200,9 +198,7 @@ class TokenGate:
                 )
             )
         except GroveError:
-            raise ServiceUnavailable(
-                "Your sign-in can't be checked right now. Try again in a moment."
-            ) from None
+            raise ServiceUnavailable("Your sign-in can't be checked right now. Try again in a moment.") from None
         if len(self._answers) > 10_000:
             self._answers.clear()
         self._answers[principal.token_id] = (asked, answer.active)

@@ -13,7 +13,7 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from grove.core.settings import ProcessSettings
+from grove.core.settings import AppSettings
 from grove.observability.health import Health, ops_app
 from grove.observability.logging import configure_logging
 from grove.observability.tracing import configure_tracing
@@ -46,13 +46,13 @@ class _Server(uvicorn.Server):
         yield
 
 
-def configure(settings: ProcessSettings) -> None:
+def configure(settings: AppSettings) -> None:
     """Logs and traces of this process."""
     configure_logging(settings)
     configure_tracing(settings)
 
 
-def run_api(settings: ProcessSettings, app: ASGIApp, tls: TlsMaterial, health: Health) -> None:
+def run_api(settings: AppSettings, app: ASGIApp, tls: TlsMaterial, health: Health) -> None:
     """Serve `app` over mTLS until SIGTERM or SIGINT; requests in hand are finished."""
     main = _Server(
         uvicorn.Config(
@@ -76,7 +76,7 @@ def run_api(settings: ProcessSettings, app: ASGIApp, tls: TlsMaterial, health: H
 
 
 def run_worker(
-    settings: ProcessSettings,
+    settings: AppSettings,
     jobs: Mapping[str, Callable[[], Awaitable[None]]],
     tls: TlsMaterial,
     health: Health,
@@ -95,7 +95,7 @@ def _run(main: Any, tls: TlsMaterial) -> None:
 
 
 async def _serve(
-    settings: ProcessSettings,
+    settings: AppSettings,
     main: uvicorn.Server | None,
     health: Health,
     jobs: Mapping[str, Callable[[], Awaitable[None]]],

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.outbox.postgres import PostgresInbox
 from grove.postgres.engine import STORE_ERRORS
-from grove.postgres.idempotency import purge_keys
+from grove.service.idempotency_keys import purge_keys
 
 log = structlog.get_logger()
 

@@ -1,21 +1,23 @@
 """The PostgreSQL part of a service's resources."""
 
+from typing import ClassVar
+
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
-from grove.core.settings import PostgresSettings, ServiceSettings
+from grove.core.settings import ServiceSettings
 from grove.observability.metrics import OUTBOX_AGE
 from grove.outbox.postgres import PostgresInbox, PostgresOutboxStore
-from grove.postgres.engine import create_engine
-from grove.web.resources import ServiceResources
+from grove.postgres.engine import DatabaseSettings, create_engine
+from grove.service.resources import ServiceResources
 
 OUTBOX_ALARM_SECONDS = 30
 
 
-class PostgresServiceSettings(ServiceSettings, PostgresSettings):
+class PostgresServiceSettings(ServiceSettings, DatabaseSettings):
     """Settings of a service with a PostgreSQL database"""
 
-    required_secrets = ("database_password", "valkey_password")
+    required_secrets: ClassVar[tuple[str, ...]] = ("database_password", "valkey_password")
 
 
 class PostgresResources(ServiceResources):

@@ -1,0 +1,1 @@
+"""What the tests of all parts need: real servers, and the runner of `make test`."""

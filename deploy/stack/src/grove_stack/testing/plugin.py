@@ -1,0 +1,64 @@
+"""The pytest plugin that gives tests real servers.
+
+The servers are, in this order: those that `GROVE_TEST_STATE_DIR` names (a running stack, as `make test` starts
+once for all parts), or a stack of stores started for this run and removed after it.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from grove.core.settings import ProcessSettings
+from grove_stack.layout import Layout
+from grove_stack.plan import Plan
+from grove_stack.services import SERVICES
+from grove_stack.settings import StackSettings
+from grove_stack.testing.stacks import remove, start
+
+S = TypeVar("S", bound=ProcessSettings)
+
+
+class Stores:
+    """The servers of a running stack, and settings with which a service reaches them."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.plan = Plan(StackSettings(state_dir=state_dir, parts="stores", durable=False))
+        self.layout: Layout = self.plan.layout
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The environment of a service's process."""
+        service = next(service for service in SERVICES if service.name == name)
+        self.layout.ensure_identity(name, f"{name}-test")
+        return self.plan.environment(service, f"{name}-test") | {"ENVIRONMENT": "test"}
+
+    def settings(self, kind: type[S], **changes: Any) -> S:
+        """Settings of a service, with changes."""
+        environment = {key.lower(): value for key, value in self.environment(kind.service).items()}
+        saved = dict(os.environ)
+        os.environ.update({key.upper(): value for key, value in environment.items()})
+        try:
+            return kind(**changes)
+        finally:
+            os.environ.clear()
+            os.environ.update(saved)
+
+
+@pytest.fixture(scope="session")
+def stores() -> Iterator[Stores]:
+    """Real servers for the tests of this run."""
+    given = os.environ.get("GROVE_TEST_STATE_DIR")
+    if given:
+        yield Stores(Path(given))
+        return
+    folder = Path(tempfile.mkdtemp(prefix="grove-test-"))
+    start(folder, parts="stores")
+    try:
+        yield Stores(folder)
+    finally:
+        remove(folder)
+
+

@@ -1,0 +1,119 @@
+"""`make test`: every part's tests in a process of its own, on one set of servers; a summary; a closing line."""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from grove_stack.testing.stacks import remove, start
+
+ROOT = Path(__file__).parents[5]
+LEAST_COVERAGE = 85
+PARTS = {
+    "shared": "grove",
+    "services/auth": "grove_auth",
+    "services/resource": "grove_resource",
+    "services/notification": "grove_notification",
+    "services/provider-sync": "grove_provider_sync",
+    "gateway": "grove_gateway",
+    "deploy/stack": "grove_stack",
+    "deploy/sandbox": "grove_sandbox",
+}
+console = Console()
+
+
+@dataclass
+class Result:
+    """How one part went."""
+
+    part: str
+    code: int
+    counts: dict[str, int]
+    coverage: str
+    seconds: float
+
+
+def main(arguments: list[str]) -> int:
+    """Run the parts that `arguments` ask for: --unit, --integration, --journeys, or all."""
+    only = arguments[0] if arguments else ""
+    began = time.monotonic()
+    results: list[Result] = []
+    if only != "--journeys":
+        results += _parts(unit=only == "--unit")
+    if only in {"", "--journeys"}:
+        console.rule("tests-e2e", align="left")
+        results.append(_run("tests-e2e", ["tests-e2e"], {}))
+    console.print(_table(results))
+    counts: dict[str, int] = {}
+    for result in results:
+        for name, count in result.counts.items():
+            counts[name] = counts.get(name, 0) + count
+    failed = any(result.code for result in results)
+    words = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no tests ran"
+    print(f"===== {words} in {time.monotonic() - began:.2f}s =====", flush=True)  # noqa: T201 - the closing line
+    return 1 if failed or not counts else 0
+
+
+def _parts(*, unit: bool) -> list[Result]:
+    marks = ["-m", "not integration"] if unit else []
+    if unit:
+        return [_part(part, module, marks, {}) for part, module in PARTS.items()]
+    folder = Path(tempfile.mkdtemp(prefix="grove-test-"))
+    console.print("Starting the servers …")
+    start(folder, parts="stores")
+    try:
+        return [_part(part, module, marks, {"GROVE_TEST_STATE_DIR": str(folder)}) for part, module in PARTS.items()]
+    finally:
+        remove(folder)
+
+
+def _part(part: str, module: str, marks: list[str], environment: dict[str, str]) -> Result:
+    console.rule(part, align="left")
+    coverage = ["--cov", module, "--cov-branch", "--cov-report", "term:skip-covered"]
+    if not marks:
+        coverage += [f"--cov-fail-under={LEAST_COVERAGE}"]
+    return _run(part, [f"{part}/tests", *marks, *coverage], environment)
+
+
+def _run(part: str, arguments: list[str], environment: dict[str, str]) -> Result:
+    began = time.monotonic()
+    data = {"COVERAGE_FILE": str(ROOT / f".coverage.{part.replace('/', '-')}"), "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment, **data},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    counts: dict[str, int] = {}
+    coverage = ""
+    for line in process.stdout or ():
+        print(line, end="", flush=True)  # noqa: T201 - pass on what pytest says as it says it
+        closing = re.search(r"\d+ (?:passed|failed|error).* in [\d.]+s", line)
+        if closing:
+            counts = {name.rstrip("s"): int(count) for count, name in re.findall(r"(\d+) ([a-z]+)", closing.group())}
+        covered = re.match(r"^TOTAL .* (\d+%)", line)
+        coverage = covered.group(1) if covered else coverage
+    code = process.wait()
+    return Result(part, code, counts, coverage, time.monotonic() - began)
+
+
+def _table(results: list[Result]) -> Table:
+    table = Table("part", "result", "tests", "coverage", "seconds")
+    for result in results:
+        word = "[green]ok[/green]" if result.code == 0 else "[red]failed[/red]"
+        tests = ", ".join(f"{count} {name}" for name, count in result.counts.items())
+        table.add_row(result.part, word, tests, result.coverage, f"{result.seconds:.0f}")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

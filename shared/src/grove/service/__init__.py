@@ -1,0 +1,1 @@
+"""How a service is put together: what its processes hold, the commit edge, lists, housekeeping."""

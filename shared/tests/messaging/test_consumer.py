@@ -1,0 +1,222 @@
+"""Consuming from a real RabbitMQ: once, again with a pause, parked, inspected, replayed."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from grove.contracts.auth import UserRegistered
+from grove.contracts.event import Envelope
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.messaging.broker import BROKER_ERRORS, EventPublisher
+from grove.messaging.consumer import Consumer, Handlers, StoreUnavailable, Unacceptable
+from grove.messaging.dead_letters import DeadLetters
+from grove.messaging.topology import queue_name
+from grove.outbox.event import outbox_event
+from grove.outbox.postgres import Outbox, PostgresInbox, PostgresOutboxStore
+from grove.outbox.relay import Relay
+from grove.postgres.engine import STORE_ERRORS
+
+pytestmark = pytest.mark.integration
+
+QUEUE = queue_name("resource")
+
+
+def registered(user=None) -> UserRegistered:
+    return UserRegistered(
+        user_id=user or new_id(),
+        email="a@example.com",
+        name="A",
+        locale="en",
+        timezone="UTC",
+        roles=["user"],
+        registered_at=now(),
+    )
+
+
+class Handling:
+    """A handler that does as it is told and remembers what it saw."""
+
+    def __init__(self) -> None:
+        self.seen: list[Envelope] = []
+        self.failures: list[Exception] = []
+        self.handled = asyncio.Event()
+
+    async def __call__(self, session, event) -> None:
+        self.seen.append(event.envelope)
+        if self.failures:
+            raise self.failures.pop(0)
+        event.after_commit.append(self.done)
+
+    async def done(self) -> None:
+        self.handled.set()
+
+
+@pytest.fixture
+async def letters(brokers) -> DeadLetters:
+    letters = DeadLetters(brokers("operator"), "resource", QUEUE)
+    async with brokers("operator").connection() as connection:
+        channel = await connection.channel()
+        for name in (QUEUE, f"{QUEUE}.dead"):
+            await (await channel.get_queue(name, ensure=False)).purge()
+    return letters
+
+
+@asynccontextmanager
+async def consuming(brokers, sessions, handling, **options) -> AsyncIterator[Consumer]:
+    handlers = Handlers()
+    handlers.add(UserRegistered, handling)
+    consumer = Consumer(
+        "resource", QUEUE, brokers("resource"), PostgresInbox(sessions), handlers, prefetch=10, delays={1: 1}, **options
+    )
+    task = asyncio.create_task(consumer.run())
+    while not consumer.connected:
+        await asyncio.sleep(0.01)
+    try:
+        yield consumer
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def publish(brokers, body: bytes, event_type: str = UserRegistered.type, service: str = "auth") -> None:
+    async with brokers(service).connection() as connection:
+        publisher = await EventPublisher.on(connection)
+        await publisher.publish(new_id(), event_type, body, mandatory=True)
+
+
+async def until(condition, seconds: float = 8) -> None:
+    async with asyncio.timeout(seconds):
+        while not (await condition() if asyncio.iscoroutinefunction(condition) else condition()):
+            await asyncio.sleep(0.02)
+
+
+async def test_an_event_is_applied_once_however_often_it_comes(brokers, sessions, letters):
+    body = outbox_event("auth", registered(), sequence=1).body
+    handling = Handling()
+    async with consuming(brokers, sessions, handling):
+        for _ in range(3):
+            await publish(brokers, body)
+        await until(handling.handled.is_set)
+        await asyncio.sleep(0.3)
+    assert len(handling.seen) == 1
+
+
+async def test_a_failure_is_retried_after_a_pause(brokers, sessions, letters):
+    handling = Handling()
+    handling.failures = [ValueError("first")]
+    async with consuming(brokers, sessions, handling):
+        started = asyncio.get_running_loop().time()
+        await publish(brokers, outbox_event("auth", registered(), sequence=1).body)
+        await until(handling.handled.is_set)
+    assert len(handling.seen) == 2
+    assert asyncio.get_running_loop().time() - started >= 1
+    assert await letters.all() == []
+
+
+async def test_poison_is_parked_with_its_reason_holds_nobody_up_and_can_be_replayed(brokers, sessions, letters):
+    handling = Handling()
+    handling.failures = [ValueError("first"), ValueError("second")]
+    poison = outbox_event("auth", registered(), sequence=1)
+    async with consuming(brokers, sessions, handling):
+        await publish(brokers, poison.body)
+        await until(lambda: len(handling.seen) == 2)
+        other = outbox_event("auth", registered(), sequence=1)
+        await publish(brokers, other.body)
+        await until(handling.handled.is_set)
+
+        async def parked() -> bool:
+            return len(await letters.all()) == 1
+
+        await until(parked)
+        [letter] = await letters.all()
+        assert letter.reason == "ValueError: second"
+        assert letter.attempts == 2
+        assert letter.first_failed < letter.last_failed
+        assert letter.body["id"] == str(poison.id)
+        handling.handled.clear()
+        assert await letters.replay({letter.id}) == 1
+        await until(handling.handled.is_set)
+    assert await letters.all() == []
+    assert [envelope.id for envelope in handling.seen].count(poison.id) == 3
+
+
+@pytest.mark.parametrize("kind", ["not json", "unknown type", "spoofed source", "wrong data", "refused"])
+async def test_what_can_never_be_handled_is_parked_at_once(brokers, sessions, letters, kind):
+    good = json.loads(outbox_event("auth", registered(), sequence=1).body)
+    body = {
+        "not json": b"not json",
+        "unknown type": json.dumps(good | {"type": "auth.user.invented.v1"}).encode(),
+        "spoofed source": json.dumps(good | {"source": "/grove/resource"}).encode(),
+        "wrong data": json.dumps(good | {"data": {"user_id": "x"}}).encode(),
+        "refused": json.dumps(good).encode(),
+    }[kind]
+    handling = Handling()
+    handling.failures = [Unacceptable("not for us")]
+
+    async def parked() -> bool:
+        return len(await letters.all()) == 1
+
+    async with consuming(brokers, sessions, handling):
+        await publish(brokers, body)
+        await until(parked)
+    assert await letters.purge() == 1
+    assert await letters.purge() == 0
+
+
+async def test_a_store_that_is_away_costs_no_tries(brokers, sessions, letters, monkeypatch):
+    monkeypatch.setattr("grove.messaging.consumer.LOST_STORE_DELAY", 1)
+    handling = Handling()
+    handling.failures = [StoreUnavailable("away")] * 3
+    async with consuming(brokers, sessions, handling):
+        await publish(brokers, outbox_event("auth", registered(), sequence=1).body)
+        await until(handling.handled.is_set, 12)
+    assert len(handling.seen) == 4
+    assert await letters.all() == []
+
+
+async def test_a_handler_that_hangs_counts_as_failed(brokers, sessions, letters, monkeypatch):
+    monkeypatch.setattr("grove.messaging.consumer.HANDLER_SECONDS", 0.2)
+    handling = Handling()
+    hung = []
+
+    async def hang(session, event) -> None:
+        if not hung:
+            hung.append(1)
+            await asyncio.sleep(60)
+        await handling(session, event)
+
+    async with consuming(brokers, sessions, hang):
+        await publish(brokers, outbox_event("auth", registered(), sequence=1).body)
+        await until(handling.handled.is_set)
+    assert len(handling.seen) == 1
+
+
+async def test_the_broker_refuses_events_of_another_service(brokers, letters):
+    body = outbox_event("auth", registered(), sequence=1).body
+    with pytest.raises(BROKER_ERRORS):
+        await publish(brokers, body, service="resource")
+
+
+async def test_an_event_that_nobody_reads_is_an_error_when_it_should_be_read(brokers):
+    with pytest.raises(BROKER_ERRORS):
+        await publish(brokers, b"{}", event_type="auth.nobody.listens.v1")
+
+
+async def test_from_commit_to_effect_through_relay_and_broker(brokers, sessions, engine, letters):
+    """The whole way: outbox row → relay → broker → inbox."""
+    relay = Relay(brokers("auth"), PostgresOutboxStore(engine), store_errors=STORE_ERRORS)
+    handling = Handling()
+    task = asyncio.create_task(relay.run())
+    async with consuming(brokers, sessions, handling):
+        await until(lambda: relay.connected)
+        users = [new_id() for _ in range(150)]
+        async with sessions.begin() as session:
+            await Outbox(session, "auth").add(*((registered(user), 1) for user in users))
+        await until(lambda: len(handling.seen) == 150)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert {envelope.subject for envelope in handling.seen} == {str(user) for user in users}

@@ -1,0 +1,92 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from grove.contracts.auth import Revocation
+from grove.core.clock import now
+from grove.core.errors import ServiceUnavailable, UpstreamError
+from grove.core.ids import new_id
+from grove.messaging.revocation import Revocations, TokenAnswer, TokenGate
+from grove.security.principal import Principal
+
+
+def principal(**changes) -> Principal:
+    usual = {
+        "user_id": new_id(),
+        "session_id": "s1",
+        "scopes": frozenset(),
+        "roles": frozenset(),
+        "auth_time": now(),
+        "expires_at": datetime(2099, 1, 1, tzinfo=UTC),
+        "version": 3,
+        "global_version": 1,
+        "token_id": str(new_id()),
+    }
+    return Principal(**usual | changes)
+
+
+def entry(number: int, kind: str, key: str = "", minimum: int = 0, until=None) -> Revocation:
+    return Revocation(number=number, kind=kind, key=key, minimum=minimum, until=until or now() + timedelta(minutes=15))
+
+
+def test_a_session_a_version_or_everything_can_be_revoked():
+    someone = principal()
+    held = Revocations()
+    assert not held.revoked(someone)
+    held.add(entry(1, "session", "s2"))
+    held.add(entry(2, "user", str(someone.user_id), minimum=3))
+    assert not held.revoked(someone)
+    held.add(entry(3, "user", str(someone.user_id), minimum=4))
+    assert held.revoked(someone)
+    assert held.revoked(principal(session_id="s2"))
+    held.add(entry(4, "global", minimum=2))
+    assert held.revoked(principal(session_id="s9"))
+    assert held.number == 4
+
+
+def test_entries_are_forgotten_when_no_token_can_match():
+    held = Revocations()
+    held.add(entry(1, "session", "s1", until=now() - timedelta(seconds=1)))
+    held.add(entry(2, "heartbeat"))
+    held.forget_old()
+    assert not held.revoked(principal())
+
+
+class Feed:
+    def __init__(self, *, live: bool, revoked: bool = False) -> None:
+        self.live = live
+        self._revoked = revoked
+
+    def revoked(self, _: Principal) -> bool:
+        return self._revoked
+
+
+async def test_a_live_feed_decides_alone():
+    async def ask(_):
+        raise AssertionError("must not be asked")
+
+    assert await TokenGate(Feed(live=True), ask).admits(principal())
+    assert not await TokenGate(Feed(live=True, revoked=True), ask).admits(principal())
+
+
+async def test_a_lost_feed_asks_auth_and_keeps_the_answer_for_a_moment():
+    asked = []
+
+    async def ask(question):
+        asked.append(question)
+        return TokenAnswer(active=len(asked) == 1)
+
+    gate, someone = TokenGate(Feed(live=False), ask), principal()
+    assert await gate.admits(someone)
+    assert await gate.admits(someone)
+    assert len(asked) == 1
+    gate._answers = {key: (at - 1, active) for key, (at, active) in gate._answers.items()}
+    assert not await gate.admits(someone)
+
+
+async def test_without_feed_and_auth_nobody_is_trusted():
+    async def ask(_):
+        raise UpstreamError
+
+    with pytest.raises(ServiceUnavailable):
+        await TokenGate(Feed(live=False), ask).admits(principal())

@@ -1,0 +1,164 @@
+"""The outbox and the inbox on PostgreSQL."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import func, select
+
+from grove.contracts.event import Envelope
+from grove.contracts.resource import TaskCreated
+from grove.core.clock import now
+from grove.core.context import RequestContext, use_context
+from grove.core.ids import new_id
+from grove.messaging.consumer import Received, StoreUnavailable
+from grove.outbox.event import outbox_event
+from grove.outbox.postgres import InboxRow, Outbox, OutboxRow, PostgresInbox, PostgresOutboxStore
+from grove.postgres.engine import STORE_ERRORS, create_engine, is_lost
+
+pytestmark = pytest.mark.integration
+
+
+def created(task_id=None) -> TaskCreated:
+    return TaskCreated(task_id=task_id or new_id(), user_id=new_id(), title="Plant", created_at=now())
+
+
+async def write(sessions, *events) -> None:
+    async with sessions.begin() as session:
+        await Outbox(session, "resource").add(*events)
+
+
+async def count(sessions, table) -> int:
+    async with sessions() as session:
+        return await session.scalar(select(func.count()).select_from(table))
+
+
+async def test_an_event_carries_its_context(sessions, engine):
+    user = new_id()
+    with use_context(RequestContext("req-5", user_id=user)):
+        await write(sessions, (created(), 7))
+    async with PostgresOutboxStore(engine).claim(10) as events:
+        envelope = Envelope.model_validate_json(events[0].body)
+    assert (envelope.requestid, envelope.actorid, envelope.sequence) == ("req-5", user, 7)
+    assert (envelope.source, envelope.type, envelope.specversion) == ("/grove/resource", events[0].type, "1.0")
+    assert events[0].mandatory
+
+
+async def test_a_change_that_rolls_back_is_never_published(sessions):
+    with pytest.raises(ValueError, match="no"):
+        async with sessions.begin() as session:
+            await Outbox(session, "resource").add((created(), 1))
+            raise ValueError("no")
+    await write(sessions)
+    assert await count(sessions, OutboxRow) == 0
+
+
+async def test_events_stay_until_the_block_ends_well(sessions, engine):
+    await write(sessions, (created(), 1))
+    store = PostgresOutboxStore(engine)
+    with pytest.raises(ConnectionError):
+        async with store.claim(10):
+            raise ConnectionError("the broker went away")
+    assert await count(sessions, OutboxRow) == 1
+    assert await store.oldest_age() >= 0
+    async with store.claim(10) as events:
+        assert len(events) == 1
+    assert await count(sessions, OutboxRow) == 0
+    assert await store.oldest_age() == 0
+
+
+async def test_two_relays_share_the_work_and_keep_each_aggregates_order(sessions, engine):
+    tasks = [new_id() for _ in range(20)]
+    for sequence in range(1, 11):
+        await write(sessions, *((created(task), sequence) for task in tasks))
+    sent: list[tuple[str, int]] = []
+
+    async def relay() -> None:
+        store = PostgresOutboxStore(engine)
+        for _ in range(200):
+            async with store.claim(7) as events:
+                for event in events:
+                    envelope = Envelope.model_validate_json(event.body)
+                    sent.append((envelope.subject, envelope.sequence))
+                await asyncio.sleep(0.001)
+            if len(sent) >= 200:
+                return
+
+    await asyncio.gather(relay(), relay(), relay())
+    assert len(sent) == len(set(sent)) == 200
+    for task in tasks:
+        assert [sequence for subject, sequence in sent if subject == str(task)] == list(range(1, 11))
+
+
+async def test_a_commit_wakes_the_relay(sessions, engine):
+    woken = asyncio.Event()
+
+    async def listen() -> None:
+        async for _ in PostgresOutboxStore(engine).wakeups():
+            woken.set()
+
+    listener = asyncio.create_task(listen())
+    await asyncio.sleep(0.3)
+    await write(sessions, (created(), 1))
+    await asyncio.wait_for(woken.wait(), 2)
+    listener.cancel()
+
+
+def received() -> Received:
+    event = outbox_event("resource", created(), sequence=1)
+    envelope = Envelope.model_validate_json(event.body)
+    return Received(envelope, TaskCreated.model_validate(envelope.data))
+
+
+async def test_an_event_delivered_many_times_at_once_has_one_effect(sessions):
+    effects = []
+
+    async def handler(session, event) -> None:
+        effects.append(event.envelope.id)
+        await asyncio.sleep(0.01)
+
+    event, inbox = received(), PostgresInbox(sessions)
+    answers = await asyncio.gather(*(inbox.apply(handler, event) for _ in range(8)))
+    assert sorted(answers) == [False] * 7 + [True]
+    assert len(effects) == 1
+
+
+async def test_a_failed_effect_leaves_no_trace_and_can_be_tried_again(sessions):
+    tries = []
+
+    async def handler(session, event) -> None:
+        tries.append(1)
+        await Outbox(session, "resource").add((created(), 1))
+        if len(tries) == 1:
+            raise ValueError("first")
+
+    event, inbox = received(), PostgresInbox(sessions)
+    with pytest.raises(ValueError, match="first"):
+        await inbox.apply(handler, event)
+    assert await count(sessions, InboxRow) == await count(sessions, OutboxRow) == 0
+    assert await inbox.apply(handler, event)
+    assert await count(sessions, InboxRow) == await count(sessions, OutboxRow) == 1
+    assert await inbox.purge() == 0
+
+
+async def test_a_lost_database_is_not_the_events_fault(settings):
+    away = create_engine(settings.model_copy(update={"database_port": 1}))
+    from sqlalchemy.ext.asyncio import async_sessionmaker
+
+    async def handler(session, event) -> None:
+        raise AssertionError("never reached")
+
+    with pytest.raises(StoreUnavailable):
+        await PostgresInbox(async_sessionmaker(away)).apply(handler, received())
+    await away.dispose()
+
+
+async def test_a_wrong_statement_is_not_a_lost_database(engine):
+    from sqlalchemy import text
+
+    for statement, lost in (("SELECT 1/0", False), ("SELECT pg_terminate_backend(pg_backend_pid())", True)):
+        with pytest.raises(STORE_ERRORS) as caught:
+            async with engine.connect() as connection:
+                await connection.execute(text(statement))
+        assert is_lost(caught.value) is lost
+    assert is_lost(ConnectionRefusedError())
+    assert not is_lost(ValueError())

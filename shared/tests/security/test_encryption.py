@@ -1,0 +1,38 @@
+import pytest
+
+from grove.security.encryption import DecryptionFailed, FieldCipher, new_key
+
+
+def test_what_is_sealed_opens_with_its_purpose_only():
+    ring = new_key("v1")
+    cipher = FieldCipher(lambda: ring)
+    sealed = cipher.seal("secret", purpose="mail:1")
+    assert "secret" not in sealed
+    assert cipher.open(sealed, purpose="mail:1") == "secret"
+    with pytest.raises(DecryptionFailed):
+        cipher.open(sealed, purpose="mail:2")
+    with pytest.raises(DecryptionFailed):
+        cipher.open(sealed[:-6] + "AAAA==", purpose="mail:1")
+
+
+def test_keys_rotate_without_downtime():
+    old = new_key("v1")
+    ring = old
+    cipher = FieldCipher(lambda: ring)
+    sealed = cipher.seal("secret", purpose="p")
+    ring = f"{new_key('v2')}\n{old}"
+    assert cipher.open(sealed, purpose="p") == "secret"
+    assert not cipher.is_current(sealed)
+    assert cipher.is_current(cipher.seal("secret", purpose="p"))
+    ring = new_key("v3")
+    with pytest.raises(DecryptionFailed, match="v1"):
+        cipher.open(sealed, purpose="p")
+
+
+def test_another_key_of_the_same_name_and_a_short_key_are_refused():
+    ring = new_key("v1")
+    sealed = FieldCipher(lambda: ring).seal("secret", purpose="p")
+    with pytest.raises(DecryptionFailed):
+        FieldCipher(lambda: new_key("v1")).open(sealed, purpose="p")
+    with pytest.raises(ValueError, match="32 bytes"):
+        FieldCipher(lambda: "v1:AAAA").seal("x", purpose="p")

@@ -1,0 +1,107 @@
+import base64
+import json
+import time
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
+
+from grove.core.errors import InvalidToken, ServiceUnavailable
+from grove.core.ids import new_id
+from grove.security.tokens import KeyCache, TokenVerifier
+from grove.testing.tokens import AUDIENCE, ISSUER, Issuer
+
+
+async def test_a_good_token_names_its_bearer():
+    issuer, user = Issuer(), new_id()
+    verifier = issuer.verifier()
+    principal = await verifier.verify(issuer.token(user, scope="tasks:read"))
+    assert principal.user_id == user
+    assert principal.has("tasks:read")
+    assert not principal.has("tasks:write")
+
+
+async def test_a_repeated_token_costs_no_second_check():
+    issuer = Issuer()
+    verifier, token = issuer.verifier(), issuer.token()
+    first = await verifier.verify(token)
+    assert await verifier.verify(token) is first
+    assert issuer.fetches == 1
+
+
+async def test_a_known_token_still_expires():
+    issuer = Issuer()
+    verifier = issuer.verifier()
+    token = issuer.token(exp=int(time.time()) + 1)
+    await verifier.verify(token)
+    time.sleep(1.1)
+    with pytest.raises(InvalidToken):
+        await verifier.verify(token)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"header": {"typ": "JWT"}},
+        {"iss": "https://evil.test"},
+        {"aud": "https://other.test"},
+        {"exp": 1},
+        {"sub": None},
+        {"sub": "no-uuid"},
+        {"sid": None},
+        {"ver": None},
+        {"exp": None},
+        {"jti": None},
+        {"auth_time": "yesterday"},
+    ],
+)
+async def test_a_token_that_is_wrong_anywhere_is_refused(claims):
+    issuer = Issuer()
+    with pytest.raises(InvalidToken):
+        await issuer.verifier().verify(issuer.token(**claims))
+
+
+async def test_other_keys_algorithms_and_nonsense_are_refused():
+    issuer, stranger = Issuer(), Issuer()
+    verifier = issuer.verifier()
+    header = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "at+jwt"}).encode()).decode().rstrip("=")
+    body = issuer.token().split(".")[1]
+    hmac = jwt.encode(
+        {"alg": "HS256", "typ": "at+jwt", "kid": issuer.key.kid},
+        {"iss": ISSUER, "aud": AUDIENCE},
+        OctKey.import_key("k" * 40),
+        algorithms=["HS256"],
+    )
+    for token in (f"{header}.{body}.", stranger.token(), hmac, "a.b.c", "", "x" * 5000, issuer.token()[:-4] + "AAAA"):
+        with pytest.raises(InvalidToken):
+            await verifier.verify(token)
+
+
+async def test_unknown_keys_do_not_flood_auth():
+    issuer, stranger = Issuer(), Issuer()
+    verifier = issuer.verifier()
+    await verifier.verify(issuer.token())
+    for _ in range(20):
+        with pytest.raises(InvalidToken):
+            await verifier.verify(stranger.token())
+    assert issuer.fetches <= 2
+
+
+async def test_without_keys_nothing_can_be_checked_and_old_keys_bridge_an_absence():
+    issuer = Issuer()
+    away = True
+
+    async def fetch():
+        if away:
+            raise ConnectionError("auth is away")
+        return await issuer.jwks()
+
+    cache = KeyCache(fetch)
+    verifier = TokenVerifier(cache, issuer=ISSUER, audience=AUDIENCE)
+    with pytest.raises(ServiceUnavailable):
+        await verifier.verify(issuer.token())
+    away = False
+    await verifier.verify(issuer.token())
+    away = True
+    cache._fetched -= 1000
+    await verifier.verify(issuer.token())

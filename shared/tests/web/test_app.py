@@ -1,0 +1,127 @@
+"""What every answer of every service has in common."""
+
+import json
+
+import pytest
+
+from grove.web.body import depth
+
+
+async def test_an_error_in_groves_format(client):
+    answer = await client.get("/api/v1/things/7", headers={"X-Request-ID": "abc-1"})
+    assert answer.status_code == 404
+    assert answer.json() == {
+        "success": False,
+        "error": {
+            "code": "RESOURCE_NOT_FOUND",
+            "message": "There is nothing here.",
+            "details": [{"field": "number", "message": "7", "type": "x"}],
+        },
+        "request_id": "abc-1",
+    }
+
+
+async def test_the_same_facts_as_problem_json(client):
+    answer = await client.get("/api/v1/things/7", headers={"Accept": "application/problem+json"})
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert (problem["status"], problem["code"], problem["instance"]) == (404, "RESOURCE_NOT_FOUND", "/api/v1/things/7")
+    assert problem["errors"][0]["field"] == "number"
+    assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "RESOURCE_NOT_FOUND"),
+        ("PUT", "/api/v1/things", 405, "METHOD_NOT_ALLOWED"),
+        ("GET", "/api/v1/things?x=%00", 422, "VALIDATION_ERROR"),
+        ("GET", "/api/v1/lost", 503, "SERVICE_UNAVAILABLE"),
+        ("GET", "/api/v1/broken", 500, "INTERNAL_ERROR"),
+    ],
+)
+async def test_frameworks_errors_too(client, method, path, status, code):
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.headers["api-version"] == "1"
+    assert "hunter2" not in answer.text
+
+
+async def test_a_lost_store_says_when_to_try_again(client):
+    assert (await client.get("/api/v1/lost")).headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("given", ["", "with space", "x" * 129, "line\tbreak"])
+async def test_an_unusable_request_id_is_replaced(client, given):
+    answer = await client.get("/nowhere", headers={"X-Request-ID": given})
+    assert answer.headers["x-request-id"] != given
+    assert len(answer.headers["x-request-id"]) == 36
+
+
+async def test_the_headers_that_all_answers_carry(client):
+    headers = (await client.post("/api/v1/things", json={"title": "x"})).headers
+    assert headers["cache-control"] == "private, no-store"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "x-xss-protection" not in headers
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"title": "a\\u0000b"}',
+        b'{"title": "\\ud800"}',
+        b'{"title": "x", "extra": ' + b"[" * 70 + b"]" * 70 + b"}",
+        b'{"title": "x", "extra": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"title": "x", "unknown": 1}',
+        b'{"title": ""}',
+        b"not json",
+        b'{"title": "\xff"}',
+        b"",
+        b"[]",
+    ],
+)
+async def test_a_bad_body_is_a_422_and_never_a_500(client, body):
+    answer = await client.post("/api/v1/things", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
+    assert answer.json()["error"]["details"]
+
+
+async def test_a_body_over_a_mebibyte_is_a_413(client):
+    body = json.dumps({"title": "x" * 1_100_000})
+    answer = await client.post("/api/v1/things", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_so_is_one_that_does_not_tell_its_length(client):
+    async def chunks():
+        for _ in range(20):
+            yield b"x" * 100_000
+
+    answer = await client.post("/api/v1/things", content=chunks(), headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_brackets_in_text_are_not_depth():
+    assert depth(b'{"a": "' + b"[" * 100 + b'\\"]"}') == 1
+    assert depth(b"[" * 65 + b"]" * 65) == 65
+    assert depth(b"[]") == 0
+
+
+async def test_the_edge_is_believed_about_addresses_and_nobody_else(client_as, app, capsys, monkeypatch):
+    seen = []
+    monkeypatch.setattr("grove.web.middleware.log.info", lambda *_, **fields: seen.append(fields["client"]))
+    for identity in ("spiffe://grove/traefik", None):
+        async with client_as(identity) as client:
+            await client.get("/nowhere", headers={"X-Forwarded-For": "198.51.100.1, 203.0.113.9"})
+    async with client_as("spiffe://grove/traefik") as client:
+        await client.get("/nowhere", headers={"X-Forwarded-For": "nonsense"})
+    assert seen == ["203.0.113.9", "127.0.0.1", None]
+
+
+async def test_the_portal_may_call_and_strangers_may_not(client):
+    for origin, allowed in (("https://portal.test", "https://portal.test"), ("https://evil.test", None)):
+        answer = await client.get("/nowhere", headers={"Origin": origin})
+        assert answer.headers.get("access-control-allow-origin") == allowed

@@ -1,0 +1,63 @@
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from grove.core.errors import RateLimited
+from grove.core.ids import new_id
+from grove.valkey.client import create_valkey
+from grove.web.rate_limit import Limit, LocalBuckets, RateLimiter
+
+
+@pytest.fixture
+async def valkey(settings):
+    client: Redis = create_valkey(settings)
+    yield client
+    await client.aclose()
+
+
+async def taken(limiter: RateLimiter, limit: Limit, key: str, tries: int) -> int:
+    async def one() -> bool:
+        try:
+            await limiter.enforce(limit, key)
+        except RateLimited:
+            return False
+        return True
+
+    return sum(await asyncio.gather(*(one() for _ in range(tries))))
+
+
+@pytest.mark.integration
+async def test_two_processes_share_one_bucket_exactly(valkey):
+    limit, key = Limit("shared", 10, 3600), str(new_id())
+    first, second = RateLimiter(valkey, "resource"), RateLimiter(valkey, "resource")
+    counts = await asyncio.gather(taken(first, limit, key, 20), taken(second, limit, key, 20))
+    assert sum(counts) == 10
+
+
+@pytest.mark.integration
+async def test_tokens_come_back_evenly(valkey):
+    limit, key = Limit("even", 10, 1), str(new_id())
+    limiter = RateLimiter(valkey, "resource")
+    assert await taken(limiter, limit, key, 30) in range(10, 14)
+    await asyncio.sleep(0.35)
+    assert await taken(limiter, limit, key, 30) in range(3, 6)
+
+
+@pytest.mark.integration
+async def test_the_development_profile_multiplies(valkey):
+    limiter = RateLimiter(valkey, "resource", factor=100)
+    assert await taken(limiter, Limit("dev", 1, 3600), str(new_id()), 50) == 50
+
+
+async def test_without_valkey_the_process_counts_alone():
+    away = Redis(port=1, socket_connect_timeout=0.2)
+    limiter = RateLimiter(away, "resource")
+    assert await taken(limiter, Limit("local", 5, 3600), "k", 8) == 5
+
+
+def test_local_buckets_are_bounded():
+    buckets = LocalBuckets()
+    for number in range(10_050):
+        buckets.take(str(number), Limit("x", 1, 60))
+    assert len(buckets._buckets) == 10_000
