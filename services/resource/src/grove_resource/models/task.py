@@ -5,7 +5,7 @@ from uuid import UUID
 
 from grove.postgres.base import Base
 from sqlalchemy import (
-    ARRAY,
+
     CheckConstraint,
     Computed,
     ForeignKey,
@@ -17,7 +17,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 

@@ -1,0 +1,206 @@
+"""The account, keys, the first administrator, the feed, the outbox on MongoDB."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+from grove.contracts.auth import Revocation
+from grove.contracts.event import Envelope
+from grove.core.errors import Conflict
+from grove.core.ids import new_id
+from grove.messaging.broker import Broker
+from grove.messaging.revocation import RevocationFeed
+from grove.mongo.client import in_transaction
+from grove.outbox.mongo import STORE_ERRORS, MongoOutbox
+from grove.outbox.relay import Relay
+from grove.security.mtls import TlsMaterial
+from grove_auth.cli import commands
+from grove_auth.passwords.hasher import PasswordHasher
+from grove_auth.users.service import UserService
+
+pytestmark = pytest.mark.integration
+AUTH = "/api/v1/auth"
+
+
+async def test_me_and_its_changes(ada, outside):
+    me = (await ada.client.get(f"{AUTH}/me", headers=ada.headers)).json()
+    assert (me["email"], me["email_verified"], me["roles"], me["permissions"]) == (ada.email, True, ["user"], [])
+    assert (me["mfa_enabled"], me["locale"], me["timezone"]) == (False, "en", "UTC")
+    changed = await ada.client.patch(f"{AUTH}/me", json={"timezone": "Europe/Berlin"}, headers=ada.headers)
+    assert (changed.json()["timezone"], changed.json()["locale"]) == ("Europe/Berlin", "en")
+    told = (await outside.events())[-1]
+    assert (told.type, told.data["timezone"]) == ("auth.user.updated.v1", "Europe/Berlin")
+    count = len(await outside.events())
+    await ada.client.patch(f"{AUTH}/me", json={"timezone": "Europe/Berlin"}, headers=ada.headers)
+    await ada.client.patch(f"{AUTH}/me", json={"marketing": True}, headers=ada.headers)
+    assert len(await outside.events()) == count
+    refused = await ada.client.patch(f"{AUTH}/me", json={"name": "Eve"}, headers=ada.headers)
+    assert refused.status_code == 422
+
+
+async def test_sequences_rise_by_one(ada, outside):
+    await ada.login()
+    await ada.client.patch(f"{AUTH}/me", json={"locale": "de"}, headers=ada.headers)
+    await ada.client.delete(f"{AUTH}/sessions/others", headers=ada.headers)
+    numbers = [event.sequence for event in await outside.events() if event.type != "auth.mail.requested.v1"]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_jwks_is_public_cacheable_and_has_no_private_part(client, resources):
+    answer = await client.get("/.well-known/jwks.json")
+    assert answer.headers["cache-control"] == "public, max-age=300"
+    [key] = answer.json()["keys"]
+    assert (key["alg"], key["use"], key["kty"]) == ("ES256", "sig", "EC")
+    assert "d" not in key
+    stored = str(await resources.database["signing_keys"].find({}).to_list())
+    assert '"d"' not in stored
+
+
+async def test_the_first_admin(resources, client, stores, monkeypatch):
+    for name, value in stores.environment("auth").items():
+        monkeypatch.setenv(name, value)
+    email = f"{new_id().hex[-10:]}@example.com"
+    arguments = ["users", "create-admin", "--email", email, "--password-stdin"]
+
+    def run(password: str):
+        return CliRunner().invoke(commands, arguments, input=f"{password}\n")
+
+    weak = await asyncio.to_thread(run, "password1234")
+    assert weak.exit_code == 1
+    assert "Not created" in weak.output
+    made = await asyncio.to_thread(run, "plant trees not walls")
+    assert made.exit_code == 0, made.output
+    again = await asyncio.to_thread(run, "plant trees not walls")
+    assert "already" in again.output
+    await resources.start()
+    login = await client.post(f"{AUTH}/login", json={"email": email, "password": "plant trees not walls"})
+    me = await client.get(f"{AUTH}/me", headers={"Authorization": f"Bearer {login.json()['access_token']}"})
+    assert me.json()["roles"] == ["user", "admin"]
+    assert "users:write" in me.json()["permissions"]
+
+
+async def test_a_taken_address_has_no_second_admin(ada, resources):
+    with pytest.raises(Conflict):
+        await UserService(resources).create_admin(ada.email, "A", "plant trees not walls")
+
+
+async def test_hashes_made_elsewhere_verify_and_are_renewed(ada, resources, settings):
+    import bcrypt
+
+    old = bcrypt.hashpw(b"plant trees not walls", bcrypt.gensalt(4)).decode()
+    await resources.database["users"].update_many({}, {"$set": {"password_hash": old}})
+    assert (await ada.login()).status_code == 200
+    stored = await resources.database["users"].find_one({"email": ada.email})
+    assert stored["password_hash"].startswith("$argon2id$")
+    hasher = PasswordHasher(settings)
+    assert await hasher.verify("x", None) == (False, None)
+    hasher.close()
+
+
+def broker_of(stores, service: str) -> Broker:
+    stores.layout.ensure_identity(service, f"{service}-test")
+    tls = TlsMaterial(stores.layout.identity_file(f"{service}-test"), stores.layout.internal_ca.certificate_file)
+    return Broker(f"amqps://127.0.0.1:{stores.plan.rabbitmq.port}/grove", tls, "test")
+
+
+async def test_the_feed_reaches_an_instance_and_a_gap_is_noticed(ada, resources, stores):
+    publisher = asyncio.create_task(resources.publisher.run())
+    snapshots = []
+
+    async def snapshot():
+        snapshots.append(await resources.revocations.snapshot())
+        return snapshots[-1]
+
+    feed = RevocationFeed("resource", broker_of(stores, "resource"), snapshot)
+    following = asyncio.create_task(feed.run())
+    async with asyncio.timeout(10):
+        while not feed.live:
+            await asyncio.sleep(0.01)
+    principal = await resources.authenticator.verifier.verify(ada.tokens["access_token"])
+    assert not feed.revoked(principal)
+    assert (await ada.client.post(f"{AUTH}/logout", headers=ada.headers)).status_code == 204
+    async with asyncio.timeout(1):
+        while not feed.revoked(principal):
+            await asyncio.sleep(0.005)
+    loads = len(snapshots)
+    missed = Revocation(number=feed._held.number + 5, kind="heartbeat")
+    await feed._take(message_of(missed))
+    assert not feed.live
+    async with asyncio.timeout(5):
+        while len(snapshots) == loads:
+            await asyncio.sleep(0.01)
+    await feed._take(SimpleNamespace(body=b"unreadable", message_id="x"))
+    assert await resources.publisher.check() is None
+    for task in (following, publisher):
+        task.cancel()
+    await asyncio.gather(following, publisher, return_exceptions=True)
+    assert not feed.live
+
+
+def message_of(entry: Revocation) -> SimpleNamespace:
+    """A message of the feed."""
+    envelope = Envelope(
+        id=new_id(),
+        source="/grove/auth",
+        type=entry.type,
+        subject="",
+        time="2026-01-01T00:00:00Z",
+        data=json.loads(entry.model_dump_json()),
+        sequence=entry.number,
+    )
+    return SimpleNamespace(body=envelope.model_dump_json().encode(), message_id="x")
+
+
+async def test_mongos_outbox_is_relayed_in_order_by_one_relay_at_a_time(resources, stores, outside):
+    from grove.contracts.auth import UserUpdated
+
+    users = [new_id() for _ in range(10)]
+
+    async def write(session) -> None:
+        for sequence in (1, 2, 3):
+            facts = [(UserUpdated(user_id=u, locale="en", timezone="UTC", roles=[]), sequence) for u in users]
+            await resources.outbox.add(session, *facts)
+
+    await in_transaction(resources.client, write)
+    assert len(await outside.events()) == 30
+    assert await resources.outbox.oldest_age() >= 0
+    other = MongoOutbox(resources.client, resources.database.name, "auth")
+    with pytest.raises(ConnectionError):
+        async with resources.outbox.claim(100) as events:
+            async with other.claim(100) as none:
+                assert none == []
+            raise ConnectionError("the broker went away")
+    assert len(events) == 30
+    relay = Relay(broker_of(stores, "auth"), resources.outbox, store_errors=STORE_ERRORS)
+    task = asyncio.create_task(relay.run())
+    async with asyncio.timeout(10):
+        while await outside.events():
+            await asyncio.sleep(0.02)
+    assert relay.connected
+    await in_transaction(resources.client, write)
+    async with asyncio.timeout(10):
+        while await outside.events():
+            await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_change_that_rolls_back_is_never_published(resources, outside):
+    from grove.contracts.auth import UserUpdated
+
+    async def write(session) -> None:
+        await resources.outbox.add(session, (UserUpdated(user_id=new_id(), locale="en", timezone="UTC", roles=[]), 1))
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await in_transaction(resources.client, write)
+    assert await outside.events() == []
+
+
+async def test_health_names_what_is_wrong(client):
+    report = (await client.get("/health/ready")).json()
+    assert report["failing"] == {}
+    assert "revocation_feed" in report["degraded"]

@@ -1,0 +1,192 @@
+"""The live stream, over a real listener and a real Valkey."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+import websockets
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from grove.contracts.resource import TaskCreated
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.service.server import _Server
+from grove_stack.ports import free_port
+
+pytestmark = pytest.mark.integration
+
+
+def created(user, title: str = "Plant") -> TaskCreated:
+    return TaskCreated(task_id=new_id(), user_id=user, title=title, created_at=now())
+
+
+@pytest.fixture
+async def url(app, resources):
+    port = free_port()
+    server = _Server(uvicorn.Config(app, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
+    serving, hub = asyncio.create_task(server.serve()), asyncio.create_task(resources.hub.run())
+    while not (server.started and resources.hub.subscribed):
+        await asyncio.sleep(0.01)
+    yield f"ws://127.0.0.1:{port}/api/v1/notifications/stream"
+    server.should_exit = True
+    hub.cancel()
+    await asyncio.gather(serving, hub, return_exceptions=True)
+
+
+class Stream:
+    def __init__(self, socket) -> None:
+        self.socket = socket
+
+    async def frame(self, kind: str) -> dict:
+        async with asyncio.timeout(5):
+            while True:
+                frame = json.loads(await self.socket.recv())
+                if frame["type"] == kind:
+                    return frame
+
+    async def close_code(self) -> int:
+        try:
+            async with asyncio.timeout(5):
+                while True:
+                    await self.socket.recv()
+        except ConnectionClosed as closed:
+            return closed.rcvd.code
+
+
+@asynccontextmanager
+async def streaming(url: str, headers=None, **options):
+    async with websockets.connect(url, additional_headers=headers, proxy=None, **options) as socket:
+        yield Stream(socket)
+
+
+async def test_a_fact_is_pushed_to_every_connection_of_its_user_only(url, issuer, happen):
+    me, other = new_id(), new_id()
+    async with (
+        streaming(url, issuer.headers(me)) as first,
+        streaming(url, issuer.headers(me)) as second,
+        streaming(url, issuer.headers(other)) as stranger,
+    ):
+        for stream in (first, second, stranger):
+            assert (await stream.frame("unread_count"))["data"] == {"count": 0}
+        fact = created(me)
+        await happen("resource", fact)
+        for stream in (first, second):
+            changed = await stream.frame("task.changed")
+            assert (changed["data"]["id"], changed["data"]["change"]) == (str(fact.task_id), "created")
+            assert changed["data"]["etag"].endswith('-1"')
+            frame = await stream.frame("notification")
+            assert (frame["data"]["type"], frame["id"]) == ("TASK_CREATED", frame["data"]["id"])
+            assert (await stream.frame("unread_count"))["data"] == {"count": 1}
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(stranger.socket.recv(), 0.3)
+
+
+async def test_the_token_may_come_as_a_subprotocol(url, issuer, happen):
+    me = new_id()
+    async with streaming(url, subprotocols=["grove.v1", f"bearer.{issuer.token(me)}"]) as stream:
+        assert stream.socket.subprotocol == "grove.v1"
+        await happen("resource", created(me))
+        assert await stream.frame("notification")
+
+
+async def test_a_ticket_is_good_once(url, issuer, client):
+    answer = await client.post("/api/v1/notifications/stream-tickets", headers=issuer.headers())
+    assert (answer.status_code, answer.json()["expires_in"]) == (201, 30)
+    ticket = answer.json()["ticket"]
+    async with streaming(f"{url}?ticket={ticket}") as stream:
+        assert await stream.frame("unread_count")
+    with pytest.raises(InvalidStatus) as refused:
+        async with streaming(f"{url}?ticket={ticket}"):
+            pass
+    assert refused.value.response.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        ({"Authorization": "Bearer nonsense"}, 401),
+        ({"scope": "tasks:read"}, 403),
+        ({"Origin": "https://evil.test"}, 403),
+    ],
+)
+async def test_who_may_not_connect_is_told_by_http(url, issuer, headers, status):
+    sent = issuer.headers(scope=headers["scope"]) if "scope" in headers else headers
+    if "Origin" in headers:
+        sent = issuer.headers() | headers
+    with pytest.raises(InvalidStatus) as refused:
+        async with streaming(url, sent):
+            pass
+    assert refused.value.response.status_code == status
+
+
+async def test_what_was_missed_is_replayed(url, issuer, happen, client):
+    me = new_id()
+    for number in range(3):
+        await happen("resource", created(me, f"T{number}"))
+    items = (await client.get("/api/v1/notifications?sort=created_at", headers=issuer.headers(me))).json()["items"]
+    async with streaming(f"{url}?resume_from={items[0]['id']}", issuer.headers(me)) as stream:
+        missed = [(await stream.frame("notification"))["id"] for _ in range(2)]
+        assert missed == [item["id"] for item in items[1:]]
+        await happen("resource", created(me, "T3"))
+        assert (await stream.frame("notification"))["data"]["message"] == "“T3” was created."
+
+
+async def test_a_revoked_session_is_closed_within_a_second(url, issuer, gate):
+    async with streaming(url, issuer.headers(sid="s9")) as stream:
+        await stream.frame("unread_count")
+        started = asyncio.get_running_loop().time()
+        gate.revoked.add("s9")
+        assert await stream.close_code() == 4401
+        assert asyncio.get_running_loop().time() - started < 1
+
+
+async def test_an_expired_token_ends_the_stream_and_a_renewed_one_keeps_it(url, issuer):
+    import time
+
+    me = new_id()
+    soon = int(time.time()) + 2
+    async with streaming(url, issuer.headers(me, exp=soon)) as kept, streaming(url, issuer.headers(me, exp=soon)) as cut:
+        await kept.socket.send(json.dumps({"ack": "x"}))
+        await kept.socket.send(json.dumps({"token": issuer.token(me)}))
+        assert await cut.close_code() == 4401
+        assert (await kept.socket.ping()) is not None
+
+
+@pytest.mark.parametrize(
+    ("message", "code"), [("nonsense", 4400), ("[]", 4400), ('{"x": 1}', 4400), ('{"token": "bad"}', 4401)]
+)
+async def test_bad_messages_end_the_stream(url, issuer, message, code):
+    async with streaming(url, issuer.headers()) as stream:
+        await stream.socket.send(message)
+        assert await stream.close_code() == code
+
+
+async def test_another_users_token_ends_the_stream(url, issuer):
+    async with streaming(url, issuer.headers()) as stream:
+        await stream.socket.send(json.dumps({"token": issuer.token()}))
+        assert await stream.close_code() == 4401
+
+
+async def test_a_slow_reader_is_cut_and_slows_nobody(url, issuer, resources, monkeypatch):
+    from grove_notification.live.connection import LiveConnection
+
+    me = new_id()
+
+    async def stuck(self, frame):
+        await asyncio.sleep(60)
+
+    async with streaming(url, issuer.headers(me)) as slow:
+        await slow.frame("unread_count")
+        monkeypatch.setattr(LiveConnection, "_send", stuck)
+        for number in range(resources.settings.live_queue + 10):
+            await resources.push.send(me, "task.changed", {"n": number})
+        assert await slow.close_code() == 4408
+
+
+async def test_pings_come(settings, resources, app, url, issuer, monkeypatch):
+    monkeypatch.setattr(resources, "settings", settings.model_copy(update={"live_ping_seconds": 0.1}))
+    async with streaming(url, issuer.headers()) as stream:
+        assert (await stream.frame("ping"))["data"] == {}

@@ -1,0 +1,162 @@
+"""Mails: sent, tried again, given up, never lost, never in clear."""
+
+import asyncio
+import json
+import mailbox
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from grove.contracts.auth import MailRequested, UserRegistered, UserUpdated, UserVerified
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.testing.postgres import outbox_types
+from grove_notification.mails.rendering import SUBJECTS, render
+from grove_notification.mails.sender import MailSender
+from grove_notification.models import Mail, User
+from grove_notification.resources import Resources
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def address() -> str:
+    return f"{new_id().hex[-10:]}@example.com"
+
+
+@pytest.fixture
+def inbox(stores, address):
+    def read() -> list[mailbox.MaildirMessage]:
+        folder = Path(stores.plan.mail_dir)
+        return [m for m in mailbox.Maildir(folder, create=False) if address in str(m["To"])] if folder.exists() else []
+
+    return read
+
+
+def requested(resources, address: str, **changes) -> MailRequested:
+    mail_id = new_id()
+    content = {"to": address, "variables": {"name": "Ada", "token": "t0k3n", "hours": 24}}
+    sealed = resources.mail_cipher.seal(json.dumps(content), purpose=f"mail:{mail_id}")
+    return MailRequested(**{"mail_id": mail_id, "template": "verify_email", "locale": "en", "sealed": sealed} | changes)
+
+
+async def stored(resources) -> Mail:
+    async with resources.sessions() as session:
+        return (await session.scalars(select(Mail))).one()
+
+
+async def test_a_requested_mail_arrives_with_its_link_in_text_and_html(resources, sender, happen, address, inbox):
+    data = requested(resources, address)
+    await happen("auth", data)
+    assert "t0k3n" not in (await stored(resources)).sealed
+    assert await sender.send_one()
+    assert not await sender.send_one()
+    [message] = inbox()
+    assert message["Message-ID"] == f"<{data.mail_id}@grove.example>"
+    parts = [part for part in message.walk() if not part.is_multipart()]
+    assert [part.get_content_type() for part in parts] == ["text/plain", "text/html"]
+    link = f"{resources.settings.link_base_url}/verify-email#token=t0k3n"
+    assert all(link in part.get_payload(decode=True).decode() for part in parts)
+    sent = await stored(resources)
+    assert (sent.status, sent.sealed, sent.attempts) == ("sent", None, 1)
+    assert await outbox_types(resources.engine) == ["notification.email.sent.v1"]
+
+
+async def test_many_senders_send_each_mail_once(resources, happen, address, inbox):
+    for _ in range(12):
+        await happen("auth", requested(resources, address))
+    senders = [MailSender(resources) for _ in range(4)]
+
+    async def drain(sender: MailSender) -> None:
+        while await sender.send_one():
+            pass
+
+    await asyncio.gather(*(drain(sender) for sender in senders))
+    assert len(inbox()) == len({message["Message-ID"] for message in inbox()}) == 12
+
+
+async def test_a_server_that_is_away_is_tried_again_then_given_up_and_told(settings, resources, happen, address):
+    await happen("auth", requested(resources, address))
+    away = Resources(settings.model_copy(update={"smtp_port": 1, "mail_retry_seconds": [0, 0]}))
+    sender = MailSender(away)
+    for attempt in (1, 2):
+        assert await sender.send_one()
+        mail = await stored(resources)
+        assert (mail.status, mail.attempts) == ("queued", attempt)
+        assert mail.last_error
+    assert await sender.send_one()
+    assert (await stored(resources)).status == "failed"
+    assert await outbox_types(resources.engine) == ["notification.email.failed.v1"]
+    assert await sender.check() == "1 mails were given up"
+    await away.aclose()
+
+
+async def test_what_does_not_open_is_given_up_at_once(resources, sender, happen, address):
+    await happen("auth", requested(resources, address, mail_id=new_id()))
+    assert await sender.check() is None
+    await sender.send_one()
+    assert (await stored(resources)).status == "failed"
+
+
+async def test_a_refused_recipient_is_not_tried_again(settings, resources, happen):
+    """A real SMTP server that refuses everybody."""
+    from aiosmtpd.controller import Controller
+
+    class Refuses:
+        async def handle_RCPT(self, *_):  # noqa: N802 - aiosmtpd's name
+            return "550 nobody here"
+
+    from grove_stack.ports import free_port
+
+    server = Controller(Refuses(), hostname="127.0.0.1", port=free_port())
+    server.start()
+    try:
+        refusing = Resources(settings.model_copy(update={"smtp_port": server.port}))
+        await happen("auth", requested(resources, "nobody@example.com"))
+        await MailSender(refusing).send_one()
+        assert (await stored(resources)).status == "failed"
+        await refusing.aclose()
+    finally:
+        server.stop()
+
+
+async def test_who_registers_is_welcomed_and_remembered(resources, sender, happen, address, inbox):
+    user = new_id()
+    registered = UserRegistered(
+        user_id=user, email=address, name="Ada", locale="en", timezone="UTC", roles=["user"], registered_at=now()
+    )
+    await happen("auth", UserUpdated(user_id=user, locale="de", timezone="Europe/Berlin", roles=[]), sequence=3)
+    assert await happen("auth", registered, sequence=1)
+    assert await happen("auth", UserVerified(user_id=user, email=address), sequence=2)
+    await sender.send_one()
+    assert inbox()[0]["Subject"] == "Welcome to Grove"
+    async with resources.sessions() as session:
+        row = (await session.scalars(select(User))).one()
+    assert (row.email, row.locale, row.sequence) == (address, "de", 3)
+
+
+async def test_the_sender_wakes_when_a_mail_is_queued(resources, sender, happen, address, inbox):
+    task = asyncio.create_task(sender.run())
+    await asyncio.sleep(0.1)
+    await happen("auth", requested(resources, address))
+    async with asyncio.timeout(5):
+        while not inbox():
+            await asyncio.sleep(0.02)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("template", SUBJECTS)
+def test_every_template_renders_and_escapes(template):
+    message = render(
+        template,
+        mail_id=new_id(),
+        sender="Grove <no-reply@grove.example>",
+        to="a@example.com",
+        link_base_url="https://x/",
+        variables={"name": "<b>Ada</b>", "token": "t", "hours": 1},
+    )
+    html = message.get_body(("html",)).get_content()
+    assert "<b>Ada" not in html
+    assert "https://x" in html

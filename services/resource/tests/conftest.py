@@ -1,0 +1,54 @@
+"""The resource service in the process, on real stores."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from grove.testing.http import client_of
+from grove.testing.postgres import empty, migrate_both_ways
+from grove.testing.tokens import AUDIENCE, ISSUER, Issuer, OpenGate
+from grove.web.auth import Authenticator
+from grove_resource.main import build
+from grove_resource.models import Base
+from grove_resource.resources import Resources
+from grove_resource.settings import ResourceSettings
+from grove_stack.testing.plugin import Stores
+
+
+@pytest.fixture(scope="session")
+def settings(stores: Stores) -> ResourceSettings:
+    return stores.settings(ResourceSettings, public_auth_url=ISSUER, public_api_url=AUDIENCE, limits="development")
+
+
+@pytest.fixture(scope="session")
+async def resources(settings: ResourceSettings) -> AsyncIterator[Resources]:
+    await asyncio.to_thread(migrate_both_ways, settings)
+    resources = Resources(settings)
+    yield resources
+    await resources.aclose()
+
+
+@pytest.fixture(autouse=True)
+async def clean(request: pytest.FixtureRequest) -> None:
+    if "resources" in request.fixturenames:
+        await empty(request.getfixturevalue("resources").engine, Base.metadata)
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Issuer:
+    return Issuer()
+
+
+@pytest.fixture
+def gate() -> OpenGate:
+    return OpenGate()
+
+
+@pytest.fixture
+async def client(settings, resources, issuer, gate) -> AsyncIterator[httpx2.AsyncClient]:
+    app = build(settings, resources)
+    app.state.authenticator = Authenticator(issuer.verifier(), gate, resources.limiter)
+    async with client_of(app) as client:
+        yield client
