@@ -3,9 +3,7 @@
 import asyncio
 
 import pytest
-
 from grove_auth.registrations.schemas import Register
-
 from pydantic import ValidationError
 
 pytestmark = pytest.mark.integration
@@ -60,8 +58,12 @@ async def test_before_verification_only_the_right_password_is_told_so(stranger):
 async def test_a_new_link_replaces_the_old_one(stranger, outside):
     await stranger.register()
     old = (await outside.mails())[-1]["variables"]["token"]
-    assert (await stranger.client.post(f"{AUTH}/resend-verification", json={"email": stranger.email})).status_code == 202
-    assert (await stranger.client.post(f"{AUTH}/resend-verification", json={"email": "no@example.com"})).status_code == 202
+    assert (
+        await stranger.client.post(f"{AUTH}/resend-verification", json={"email": stranger.email})
+    ).status_code == 202
+    assert (
+        await stranger.client.post(f"{AUTH}/resend-verification", json={"email": "no@example.com"})
+    ).status_code == 202
     assert len(await outside.mails()) == 2
     assert (await stranger.client.post(f"{AUTH}/verify-email", json={"token": old})).status_code == 410
     assert (await stranger.verify()).status_code == 204

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-
 from grove.outbox.event import outbox_event
 from grove.testing.http import client_of
 from grove.testing.postgres import empty, migrate_both_ways

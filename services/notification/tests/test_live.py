@@ -7,13 +7,12 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 import websockets
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-
 from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.service.server import _Server
 from grove_stack.ports import free_port
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 pytestmark = pytest.mark.integration
 
@@ -148,7 +147,10 @@ async def test_an_expired_token_ends_the_stream_and_a_renewed_one_keeps_it(url, 
 
     me = new_id()
     soon = int(time.time()) + 2
-    async with streaming(url, issuer.headers(me, exp=soon)) as kept, streaming(url, issuer.headers(me, exp=soon)) as cut:
+    async with (
+        streaming(url, issuer.headers(me, exp=soon)) as kept,
+        streaming(url, issuer.headers(me, exp=soon)) as cut,
+    ):
         await kept.socket.send(json.dumps({"ack": "x"}))
         await kept.socket.send(json.dumps({"token": issuer.token(me)}))
         assert await cut.close_code() == 4401

@@ -1,7 +1,6 @@
 import asyncio
 
 import pytest
-
 from grove.testing.postgres import check_models, migrate_both_ways, tables
 
 pytestmark = pytest.mark.integration

@@ -1,5 +1,4 @@
 import pytest
-
 from grove.core.context import RequestContext, use_context
 from grove.core.ids import new_id
 from grove.security.audit import START, ChainBroken, audit_entry, link, verify
@@ -20,7 +19,9 @@ def test_an_intact_chain_verifies_to_its_head():
     assert verify([]) == START
 
 
-@pytest.mark.parametrize("break_it", [lambda r: r.pop(2), lambda r: r.insert(2, r[4]), lambda r: setattr(r[2][0], "outcome", "failure")])
+@pytest.mark.parametrize(
+    "break_it", [lambda r: r.pop(2), lambda r: r.insert(2, r[4]), lambda r: setattr(r[2][0], "outcome", "failure")]
+)
 def test_a_missing_inserted_or_changed_entry_shows(break_it):
     rows = chain_of(5)
     break_it(rows)

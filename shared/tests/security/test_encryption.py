@@ -1,5 +1,4 @@
 import pytest
-
 from grove.security.encryption import DecryptionFailed, FieldCipher, new_key
 
 

@@ -9,7 +9,6 @@ import pytest
 import uvicorn
 import websockets
 from fastapi import FastAPI, Request, WebSocket
-
 from grove.security.mtls import TlsMaterial, peer_identity
 from grove.service.server import PeerProtocol, _Server, background
 from grove_stack.pki.authority import Authority, needs_renewal
@@ -118,7 +117,10 @@ async def test_a_client_refuses_another_cas_server(served, pki):
 def serial(port: int, context: ssl.SSLContext) -> str:
     import socket
 
-    with socket.create_connection(("127.0.0.1", port)) as raw, context.wrap_socket(raw, server_hostname="localhost") as tls:
+    with (
+        socket.create_connection(("127.0.0.1", port)) as raw,
+        context.wrap_socket(raw, server_hostname="localhost") as tls,
+    ):
         return str(tls.getpeercert()["serialNumber"])
 
 

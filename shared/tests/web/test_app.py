@@ -3,7 +3,6 @@
 import json
 
 import pytest
-
 from grove.web.body import depth
 
 

@@ -1,7 +1,6 @@
 """Who may call what."""
 
 import pytest
-
 from grove.core.ids import new_id
 
 

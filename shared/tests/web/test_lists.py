@@ -5,15 +5,14 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI, Request
-from hypothesis import given
-from hypothesis import strategies as st
-from sqlalchemy import Column, Integer, Uuid
-from sqlalchemy.dialects import postgresql
-
 from grove.core.errors import Invalid
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.pagination import PageRequest, _page_request, decode_cursor, encode_cursor, page_headers
 from grove.web.sorting import SortKey, parse_sort
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Column, Integer, Uuid
+from sqlalchemy.dialects import postgresql
 
 KEYS = Keyset({"age": Sortable(Column("age", Integer), int)}, tie=Column("id", Uuid))
 
@@ -46,7 +45,16 @@ def test_sort_keys():
 
 
 def test_links_lead_to_the_neighbours():
-    request = Request({"type": "http", "method": "GET", "path": "/x", "query_string": b"page=2&size=10", "headers": [], "app": FastAPI()})
+    request = Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "path": "/x",
+            "query_string": b"page=2&size=10",
+            "headers": [],
+            "app": FastAPI(),
+        }
+    )
     headers = page_headers(request, PageRequest(2, 10, None), 35)
     assert headers["X-Total-Count"] == "35"
     assert '</x?size=10&page=3>; rel="next"' in headers["Link"]

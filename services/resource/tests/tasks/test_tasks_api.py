@@ -3,10 +3,9 @@
 import asyncio
 
 import pytest
-from sqlalchemy import event
-
 from grove.core.ids import new_id
 from grove.testing.postgres import outbox_types
+from sqlalchemy import event
 
 pytestmark = pytest.mark.integration
 TASKS = "/api/v1/tasks"
@@ -82,7 +81,15 @@ async def test_patch_changes_what_is_sent_and_put_needs_all(client, me, make, re
     assert patched.json()["completed_at"]
     put = await client.put(url, json={"title": "Only"}, headers=me)
     assert put.status_code == 422
-    whole = {"title": "All", "description": "", "completed": False, "due_at": None, "priority": "none", "tags": [], "parent_id": None}
+    whole = {
+        "title": "All",
+        "description": "",
+        "completed": False,
+        "due_at": None,
+        "priority": "none",
+        "tags": [],
+        "parent_id": None,
+    }
     replaced = await client.put(url, json=whole, headers=me)
     assert {name: replaced.json()[name] for name in whole} == whole
     assert await outbox_types(resources.engine) == [
@@ -177,7 +184,9 @@ async def test_a_key_is_the_users_own_and_errors_are_not_kept(client, me, issuer
     assert (await client.post(TASKS, json={"title": ""}, headers=me | key)).status_code == 422
     assert (await client.post(TASKS, json={"title": "A"}, headers=me | key)).status_code == 201
     assert (await client.post(TASKS, json={"title": "B"}, headers=issuer.headers(new_id()) | key)).status_code == 201
-    assert (await client.post(TASKS, json={"title": "C"}, headers=me | {"Idempotency-Key": "x" * 256})).status_code == 422
+    assert (
+        await client.post(TASKS, json={"title": "C"}, headers=me | {"Idempotency-Key": "x" * 256})
+    ).status_code == 422
 
 
 @pytest.fixture
@@ -254,7 +263,17 @@ async def test_pages_behind_the_end_know_the_total(client, me, many):
 
 @pytest.mark.parametrize(
     "query",
-    ["page=0", "size=0", "size=101", "page=101&size=100", "sort=secret", "cursor=x", "page=1&cursor=", "status=odd", "date_from=2030-01-01"],
+    [
+        "page=0",
+        "size=0",
+        "size=101",
+        "page=101&size=100",
+        "sort=secret",
+        "cursor=x",
+        "page=1&cursor=",
+        "status=odd",
+        "date_from=2030-01-01",
+    ],
 )
 async def test_anything_out_of_range_is_a_422(client, me, query):
     assert (await client.get(f"{TASKS}?{query}", headers=me)).status_code == 422

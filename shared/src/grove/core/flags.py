@@ -16,7 +16,9 @@ class Flags:
     def __init__(self, file: Path | None, domain: str) -> None:
         self._domain = domain
         if file is not None:
-            api.set_provider_and_wait(FlagdProvider(resolver_type=ResolverType.FILE, offline_flag_source_path=str(file)), domain)
+            api.set_provider_and_wait(
+                FlagdProvider(resolver_type=ResolverType.FILE, offline_flag_source_path=str(file)), domain
+            )
         self._client: OpenFeatureClient = api.get_client(domain)
 
     def on(self, flag: str, user_id: UUID | None = None, *, default: bool = False) -> bool:

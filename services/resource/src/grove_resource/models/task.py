@@ -5,7 +5,6 @@ from uuid import UUID
 
 from grove.postgres.base import Base
 from sqlalchemy import (
-
     CheckConstraint,
     Computed,
     ForeignKey,

@@ -1,0 +1,138 @@
+"""The portal: pages, the merged reference, status, and the answer for paths that nobody owns."""
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from grove.core.errors import UpstreamError
+from grove.testing.http import client_of
+from grove_gateway.main import build
+from grove_gateway.reference import endpoints as reference
+from grove_gateway.reference.merging import merged
+from grove_gateway.reference.service import ReferenceService
+from grove_gateway.resources import Resources
+from grove_gateway.settings import GatewaySettings
+from grove_stack.pki.authority import Authority
+
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "paths": {
+        "/api/v1/things": {
+            "post": {
+                "operationId": "create",
+                "tags": ["things"],
+                "description": "Create a thing.\n\nMore.",
+                "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
+                "parameters": [{"name": "X-Key", "in": "header", "schema": {"type": "string"}}],
+                "responses": {"201": {"description": "Made"}},
+            }
+        }
+    },
+    "components": {"schemas": {"Thing": {"properties": {"title": {"type": "string"}}, "required": ["title"]}}},
+}
+
+
+class Service:
+    """A service as the gateway's client sees it."""
+
+    def __init__(self, status: str | None) -> None:
+        self.status, self.asked = status, 0
+
+    async def request(self, method: str, path: str) -> httpx2.Response:
+        self.asked += 1
+        if self.status is None:
+            raise UpstreamError
+        body = DOCUMENT if path.endswith("openapi.json") else {"status": self.status}
+        return httpx2.Response(200, json=body)
+
+    async def aclose(self) -> None:
+        pass
+
+
+@pytest.fixture
+def settings(tmp_path) -> GatewaySettings:
+    authority = Authority(tmp_path / "ca")
+    authority.create("Test CA")
+    authority.issue_identity("gateway", into=tmp_path / "identity.pem")
+    return GatewaySettings(
+        tls_identity_file=tmp_path / "identity.pem", tls_ca_file=authority.certificate_file, docs_public=True
+    )
+
+
+@pytest.fixture
+def resources(settings, monkeypatch) -> Resources:
+    monkeypatch.setattr(reference, "_reference", ReferenceService())
+    resources = Resources(settings)
+    resources.clients = {"auth": Service("ok"), "resource": Service("degraded"), "notification": Service(None)}
+    return resources
+
+
+@pytest.fixture
+async def client(settings, resources) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client_of(build(settings, resources), base_url="https://portal.test") as client:
+        yield client
+    await resources.aclose()
+
+
+@pytest.mark.parametrize("path", ["/", "/verify-email", "/connected", "/status", "/reference"])
+async def test_pages_are_html_with_a_strict_policy(client, path):
+    answer = await client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "<script>" not in answer.text
+    assert " style=" not in answer.text
+
+
+async def test_the_token_of_a_mail_link_is_sent_by_a_click_only(client):
+    page = (await client.get("/verify-email")).text
+    assert 'data-url="https://auth.localhost:8443/api/v1/auth/verify-email"' in page
+    script = (await client.get("/static/verify_email.js")).text
+    assert "location.hash" in script
+    assert 'addEventListener("click"' in script
+
+
+async def test_paths_that_nobody_owns_are_errors_in_groves_format(client):
+    answer = await client.get("/api/v1/nothing")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "RESOURCE_NOT_FOUND")
+    problem = await client.get("/api/v1/nothing", headers={"Accept": "application/problem+json"})
+    assert problem.json()["status"] == 404
+
+
+async def test_the_reference_is_merged_and_a_missing_service_left_out(client, resources):
+    document = (await client.get("/openapi.json")).json()
+    assert list(document["paths"]) == ["/api/v1/things"]
+    assert set(document["components"]["schemas"]) == {"AuthThing", "ResourceThing"}
+    body = document["paths"]["/api/v1/things"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert body["$ref"] == "#/components/schemas/ResourceThing"
+    page = (await client.get("/reference")).text
+    assert "Create a thing." in page
+    assert "resource.task.created.v1" in page
+    asked = resources.clients["auth"].asked
+    resources.clients["notification"].status = "ok"
+    for _ in range(3):
+        await client.get("/openapi.json")
+    assert resources.clients["auth"].asked == asked + 1
+    assert (await client.get("/asyncapi.json")).json()["asyncapi"] == "3.0.0"
+
+
+async def test_the_reference_may_be_private(settings, resources):
+    private = settings.model_copy(update={"docs_public": False})
+    resources.settings = private
+    async with client_of(build(private, resources)) as client:
+        for path in ("/reference", "/openapi.json", "/asyncapi.json"):
+            assert (await client.get(path)).status_code == 404
+
+
+async def test_status_shows_states_without_reasons(client):
+    answer = await client.get("/status.json")
+    assert answer.json() == {"services": {"auth": "ok", "notification": "unreachable", "resource": "degraded"}}
+    assert "unreachable" in (await client.get("/status")).text
+
+
+def test_servers_follow_their_host():
+    document = merged({"auth": DOCUMENT}, auth_url="https://auth.x", api_url="https://api.x")
+    assert document["paths"]["/api/v1/things"]["servers"] == [{"url": "https://auth.x"}]
+    assert document["paths"]["/api/v1/things"]["post"]["operationId"] == "auth_create"
