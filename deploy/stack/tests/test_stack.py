@@ -285,7 +285,8 @@ def test_the_servers_demand_certificates(stores):
         context = ssl.create_default_context(cafile=str(stores.layout.internal_ca.certificate_file))
         port = stores.plan.ports.pick(server)
         with (
-            pytest.raises((ssl.SSLError, ConnectionError)), socket.create_connection(("127.0.0.1", port), 3) as raw,
+            pytest.raises((ssl.SSLError, ConnectionError)),
+            socket.create_connection(("127.0.0.1", port), 3) as raw,
             context.wrap_socket(raw, server_hostname="localhost") as tls,
         ):
             tls.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

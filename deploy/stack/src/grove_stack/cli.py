@@ -16,7 +16,9 @@ from rich.panel import Panel
 from rich.table import Table
 
 from grove_stack import daemon
+from grove_stack.compose import write_files
 from grove_stack.demo import Demo, DemoFailed
+from grove_stack.development import run_migration, watch
 from grove_stack.layout import Layout, read_json, write_json
 from grove_stack.preflight import install_broker, problems
 from grove_stack.process import last_lines
@@ -64,6 +66,42 @@ def up(
         raise typer.Exit(1)
     if settings.parts == "all":
         console.print(card(layout))
+
+
+@commands.command("stop")
+def stop(names: Annotated[list[str], typer.Argument(help="Processes, such as rabbitmq or resource-worker")]) -> None:
+    """Stop single processes and leave them stopped, to see how the suite bears it."""
+    _hold(add=set(names), remove=set())
+
+
+@commands.command("start")
+def start(names: Annotated[list[str], typer.Argument(help="Processes that were stopped")]) -> None:
+    """Start processes that `stop` stopped; returns when all is ready."""
+    layout = _hold(add=set(), remove=set(names))
+    if not _watch(layout):
+        raise typer.Exit(1)
+
+
+def _hold(*, add: set[str], remove: set[str]) -> Layout:
+    layout = Layout(StackSettings().state_dir.resolve())
+    known = set(daemon.status(layout).get("parts", {}))
+    unknown = sorted((add | remove) - known)
+    if unknown:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} is not one of: {', '.join(sorted(known)) or 'nothing; the stack is down'}"
+        )
+    wanted = read_json(layout.wanted_file)
+    held = (set(wanted.get("stopped", [])) | add) - remove
+    write_json(layout.wanted_file, wanted | {"stopped": sorted(held)})
+    daemon.tell(layout, signal.SIGHUP)
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
+        states = {name: part["state"] for name, part in daemon.status(layout).get("parts", {}).items()}
+        if all(states.get(name) == "stopped" for name in held) and all(states.get(n) != "stopped" for n in remove):
+            break
+        time.sleep(0.1)
+    console.print(f"Stopped: {', '.join(sorted(held)) or 'nothing'}.")
+    return layout
 
 
 @commands.command("down")
@@ -122,6 +160,32 @@ def demo() -> None:
     console.print(card(layout))
 
 
+@commands.command("files")
+def files(folder: Annotated[Path, typer.Argument(help="Folder that containers mount at /grove")]) -> None:
+    """Write certificates, secrets and server files for containers (docker compose, Kubernetes)."""
+    write_files(folder.resolve())
+    console.print(f"[green]✓[/green] Written to {folder}. Next: docker compose up --build --wait")
+
+
+@commands.command("migration")
+def migration(
+    service: Annotated[str, typer.Argument(help="Service, such as resource")],
+    action: Annotated[str, typer.Argument(help="create, up, down, history or current")],
+    message: Annotated[str, typer.Argument(help="For create: what changes")] = "",
+) -> None:
+    """Work on a service's migrations, against the running stack's database."""
+    raise typer.Exit(run_migration(StackSettings(), service, action, message))
+
+
+@commands.command("dev")
+def dev() -> None:
+    """Start the stack and restart a service's processes when its code changes, until Ctrl-C."""
+    layout = Layout(StackSettings().state_dir.resolve())
+    up("")
+    console.print("Watching the code; Ctrl-C ends the watching, the suite keeps running.")
+    watch(layout, console)
+
+
 @commands.command("reset")
 def reset() -> None:
     """Stop the stack and remove its data, keeping certificates and ports."""
@@ -173,7 +237,7 @@ def _watch(layout: Layout) -> bool:
             broken = _broken(told)
             if broken:
                 break
-            if told.get("ready"):
+            if told.get("ready") and told.get("applied") == read_json(layout.wanted_file):
                 console.print(f"[green]✓[/green] {len(told['parts'])} parts ready in {told['seconds']} s")
                 return True
             time.sleep(0.2)

@@ -17,6 +17,7 @@ from grove_stack.pki.authority import write_private
 from grove_stack.process import ProcessSpec, StepFailed
 from grove_stack.services import SERVICES
 
+_DOCKER = '  docker: {endpoint: "tcp://docker-socket-proxy:2375", exposedByDefault: false, network: grove_inside}'
 SOURCES = Path(__file__).parents[4] / "traefik"
 
 
@@ -37,10 +38,12 @@ class EdgeSettings:
 class Edge:
     """Traefik of one stack."""
 
-    def __init__(self, layout: Layout, settings: EdgeSettings) -> None:
-        self._layout = layout
+    def __init__(self, layout: Layout, settings: EdgeSettings, *, inside: Layout | None = None) -> None:
+        """`inside`: where the files will lie for Traefik, when that is not where they are written."""
+        self._layout = inside or layout
         self._settings = settings
         self._folder = layout.root / "traefik"
+        self._inside = self._layout.root / "traefik"
 
     def spec(self) -> ProcessSpec:
         """The process."""
@@ -93,13 +96,13 @@ class Edge:
         return {
             "DOMAIN": settings.domain,
             "SERVERS": settings.servers,
-            "DOCKER_PROVIDER": "",
-            "DYNAMIC_DIR": str(self._folder / "dynamic"),
+            "DOCKER_PROVIDER": _DOCKER if settings.servers == "docker" else "",
+            "DYNAMIC_DIR": str(self._inside / "dynamic"),
             "HTTP_ADDRESS": f"{settings.host}:{settings.http_port}",
             "HTTPS_ADDRESS": f"{settings.host}:{settings.https_port}",
             "HTTPS_PUBLIC_PORT": str(settings.https_port),
             "OPS_ADDRESS": f"{settings.host}:{settings.ops_port}",
-            "ACCESS_LOG": str(self._layout.log_file("traefik-access")),
+            "ACCESS_LOG": str(self._layout.log_file("traefik-access")) if settings.servers == "file" else "/dev/stdout",
             "EDGE_CERTIFICATE": str(self._layout.root / "pki" / "edge" / "edge.pem"),
             # HSTS would pin every other app on localhost to HTTPS.
             "HSTS_HEADER": ""

@@ -48,9 +48,12 @@ class Supervisor:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._specs: dict[str, ProcessSpec] = {}
         self._leaving: set[str] = set()
+        self._held: set[str] = set()
+        self._released = asyncio.Event()
         self._stop = asyncio.Event()
         self._changed = asyncio.Event()
         self._began = time.time()
+        self._applied: dict[str, Any] = {}
 
     async def run(self) -> None:
         """Supervise until SIGTERM."""
@@ -72,6 +75,7 @@ class Supervisor:
         await self._end()
 
     def _begin(self) -> None:
+        self._applied = read_json(self._layout.wanted_file)
         scale = self._scale()
         specs = [*self._plan.servers(), *self._plan.suite(scale)]
         steps = self._plan.steps()
@@ -101,6 +105,8 @@ class Supervisor:
                 await self._rescale()
 
     async def _rescale(self) -> None:
+        asked = read_json(self._layout.wanted_file)
+        await self._hold(set(read_json(self._layout.wanted_file).get("stopped", [])))
         wanted = {spec.name: spec for spec in self._plan.suite(self._scale())}
         suite = {spec.name for spec in self._plan.suite({})} | {
             n for n in self._specs if n.rsplit("-", 1)[-1].isdigit()
@@ -115,7 +121,14 @@ class Supervisor:
             self._servers_changed()
             await asyncio.sleep(EDGE_SETTLE_SECONDS)
             await asyncio.gather(*(self._remove(name) for name in surplus))
+        self._applied = asked
         self._write()
+
+    async def _hold(self, names: set[str]) -> None:
+        """Stop these and leave them stopped; start again what was held before and is no longer."""
+        fresh, self._held = names - self._held, names & set(self._specs)
+        self._released.set()
+        await asyncio.gather(*(self._children[name].stop() for name in fresh if name in self._children))
 
     async def _remove(self, name: str) -> None:
         self._running.pop(name).cancel()
@@ -147,6 +160,7 @@ class Supervisor:
         await self._needs(spec.needs)
         pause = 0.5
         while True:
+            await self._while_held(spec.name)
             started = time.monotonic()
             code = await self._run_once(spec)
             self._ready[spec.name].clear()
@@ -159,6 +173,12 @@ class Supervisor:
             self._set(spec.name, "restarting" if ever_ready else "failing", f"exit code {code}\n{tail}")
             self._servers_changed()
             await asyncio.sleep(pause)
+
+    async def _while_held(self, name: str) -> None:
+        while name in self._held:
+            self._set(name, "stopped")
+            self._released.clear()
+            await self._released.wait()
 
     async def _run_once(self, spec: ProcessSpec) -> int:
         self._set(spec.name, "starting")
@@ -243,6 +263,7 @@ class Supervisor:
             {
                 "supervisor": {"pid": os.getpid(), "started": started_at(os.getpid()), "stopped": stopped},
                 "ready": bool(self._states) and all(s.state in {"ready", "done"} for s in self._states.values()),
+                "applied": self._applied,
                 "seconds": round(time.time() - self._began, 1),
                 "parts": {name: asdict(state) for name, state in self._states.items()},
             },

@@ -13,8 +13,8 @@ from grove.messaging import topology
 from grove_stack.layout import Layout, broker_password_hash
 from grove_stack.process import ProcessSpec, StepFailed
 
-_PLUGINS = "[rabbitmq_auth_mechanism_ssl,rabbitmq_management]."
-_ADVANCED = "[{rabbit,[{dead_letter_worker_publisher_confirm_timeout,5000}]}].\n"
+PLUGINS = "[rabbitmq_auth_mechanism_ssl,rabbitmq_management]."
+ADVANCED = "[{rabbit,[{dead_letter_worker_publisher_confirm_timeout,5000}]}].\n"
 
 
 def server_script() -> Path | None:
@@ -69,7 +69,7 @@ class RabbitMq:
                 "RABBITMQ_CONFIG_FILES": str(folder / "conf.d"),
                 "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
                 "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),
-                "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+                "RABBITMQ_ENABLEDPLUGINS_FILE": str(folder / "enabled_plugins"),
                 "RABBITMQ_MNESIA_BASE": str(folder / "data"),
                 "RABBITMQ_LOG_BASE": str(folder / "log"),
                 "RABBITMQ_LOGS": "-",
@@ -109,20 +109,17 @@ class RabbitMq:
         ca = self._layout.internal_ca.certificate_file
         (folder / "conf.d").mkdir(exist_ok=True)
         (folder / "rabbitmq-env.conf").touch()
-        (folder / "enabled_plugins").write_text(_PLUGINS)
-        (folder / "advanced.config").write_text(_ADVANCED)
-        template = (Path(__file__).parent / "rabbitmq.conf").read_text()
-        values = {
-            "PORT": f"127.0.0.1:{self.port}",
-            "MANAGEMENT_IP": "127.0.0.1",
-            "MANAGEMENT_PORT": str(self.management_port),
-            "CA_FILE": str(ca),
-            "IDENTITY_FILE": str(identity),
-            "DEFINITIONS_FILE": str(folder / "definitions.json"),
-        }
-        for name, value in values.items():
-            template = template.replace("${" + name + "}", value)
-        (folder / "rabbitmq.conf").write_text(template)
+        (folder / "enabled_plugins").write_text(PLUGINS)
+        (folder / "advanced.config").write_text(ADVANCED)
+        config = render_config(
+            port=f"127.0.0.1:{self.port}",
+            management_ip="127.0.0.1",
+            management_port=self.management_port,
+            ca_file=ca,
+            identity_file=identity,
+            definitions_file=folder / "definitions.json",
+        )
+        (folder / "rabbitmq.conf").write_text(config)
         (folder / "definitions.json").write_text(json.dumps(first_definitions(self._layout)))
 
     async def _probe(self) -> str | None:
@@ -142,6 +139,24 @@ class RabbitMq:
         context = ssl.create_default_context(cafile=str(self._layout.internal_ca.certificate_file))
         context.load_cert_chain(self._layout.identity_file("operator"))
         return context
+
+
+def render_config(
+    *, port: str, management_ip: str, management_port: int, ca_file: Path, identity_file: Path, definitions_file: Path
+) -> str:
+    """rabbitmq.conf with addresses and files filled in."""
+    config = (Path(__file__).parent / "rabbitmq.conf").read_text()
+    values = {
+        "PORT": port,
+        "MANAGEMENT_IP": management_ip,
+        "MANAGEMENT_PORT": str(management_port),
+        "CA_FILE": str(ca_file),
+        "IDENTITY_FILE": str(identity_file),
+        "DEFINITIONS_FILE": str(definitions_file),
+    }
+    for name, value in values.items():
+        config = config.replace("${" + name + "}", value)
+    return config
 
 
 def first_definitions(layout: Layout) -> dict[str, object]:

@@ -47,12 +47,7 @@ class Valkey:
             except BlockingIOError:
                 raise StepFailed("Another Valkey uses this state folder. Stop it with `make down`.") from None
             os.set_inheritable(self._lock.fileno(), False)
-        users = ["user default off"]
-        for service, names in SERVICE_SECRETS.items():
-            if "valkey_password" in names:
-                digest = hashlib.sha256(self._layout.secret(service, "valkey_password").encode()).hexdigest()
-                users.append(f"user {service} on #{digest} resetkeys ~{service}:* resetchannels &{service}:* {_RIGHTS}")
-        (folder / "users.acl").write_text("\n".join(users) + "\n")
+        (folder / "users.acl").write_text(access_rules(self._layout))
         (folder / "valkey.conf").write_text(
             f"bind 127.0.0.1\nport {self._port}\ndir {folder}\naclfile {folder / 'users.acl'}\n"
             'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory 256mb\nmaxmemory-policy noeviction\n'
@@ -72,6 +67,16 @@ class Valkey:
         finally:
             await client.aclose()
         return None
+
+
+def access_rules(layout: Layout) -> str:
+    """The ACL file: each service sees keys and channels under its own name, and nobody else gets in."""
+    users = ["user default off"]
+    for service, names in SERVICE_SECRETS.items():
+        if "valkey_password" in names:
+            digest = hashlib.sha256(layout.secret(service, "valkey_password").encode()).hexdigest()
+            users.append(f"user {service} on #{digest} resetkeys ~{service}:* resetchannels &{service}:* {_RIGHTS}")
+    return "\n".join(users) + "\n"
 
 
 def _binary() -> Path:

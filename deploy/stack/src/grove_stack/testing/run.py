@@ -16,16 +16,16 @@ from grove_stack.testing.stacks import remove, start
 
 ROOT = Path(__file__).parents[5]
 LEAST_COVERAGE = 85
-PARTS = {
-    "shared": "grove",
-    "services/auth": "grove_auth",
-    "services/resource": "grove_resource",
-    "services/notification": "grove_notification",
-    "services/provider-sync": "grove_provider_sync",
-    "gateway": "grove_gateway",
-    "deploy/stack": "grove_stack",
-    "deploy/sandbox": "grove_sandbox",
-}
+PARTS = (
+    "shared",
+    "services/auth",
+    "services/resource",
+    "services/notification",
+    "services/provider-sync",
+    "gateway",
+    "deploy/stack",
+    "deploy/sandbox",
+)
 console = Console()
 
 
@@ -43,6 +43,8 @@ class Result:
 def main(arguments: list[str]) -> int:
     """Run the parts that `arguments` ask for: --unit, --integration, --journeys, or all."""
     only = arguments[0] if arguments else ""
+    for old in ROOT.glob(".coverage*"):
+        old.unlink()
     began = time.monotonic()
     results: list[Result] = []
     if only != "--journeys":
@@ -50,6 +52,8 @@ def main(arguments: list[str]) -> int:
     if only in {"", "--journeys"}:
         console.rule("tests-e2e", align="left")
         results.append(_run("tests-e2e", ["tests-e2e"], {}))
+    if not only:
+        _measure(results)
     console.print(_table(results))
     counts: dict[str, int] = {}
     for result in results:
@@ -72,22 +76,21 @@ def _parts(*, unit: bool) -> list[Result]:
         results = [_part(part, marks, {"GROVE_TEST_STATE_DIR": str(folder)}) for part in PARTS]
     finally:
         remove(folder)
-    _measure(results)
     return results
 
 
 def _part(part: str, marks: list[str], environment: dict[str, str]) -> Result:
     console.rule(part, align="left")
-    measured = [f"--cov={module}" for module in PARTS.values()]
-    return _run(part, [f"{part}/tests", *marks, *measured, "--cov-branch", "--cov-report="], environment)
+    return _run(part, [f"{part}/tests", *marks], environment)
 
 
 def _measure(results: list[Result]) -> None:
     """Branch coverage of each distribution by the tests of all parts: shared is exercised by those who use it."""
     coverage = [sys.executable, "-m", "coverage"]
-    files = [str(_data_file(part)) for part in PARTS]
-    subprocess.run([*coverage, "combine", "--quiet", *files], cwd=ROOT, check=True)
+    subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=True)
     for result in results:
+        if result.part not in PARTS:
+            continue
         sources = f"{result.part}/src/*"
         done = subprocess.run(
             [*coverage, "report", f"--include={sources}", f"--fail-under={LEAST_COVERAGE}", "--skip-covered", "-m"],
@@ -103,17 +106,12 @@ def _measure(results: list[Result]) -> None:
             console.print(f"[red]{result.part} is covered less than {LEAST_COVERAGE} %[/red]\n{done.stdout}")
 
 
-def _data_file(part: str) -> Path:
-    return ROOT / f".coverage.{part.replace('/', '-')}"
-
-
 def _run(part: str, arguments: list[str], environment: dict[str, str]) -> Result:
     began = time.monotonic()
-    data = {"COVERAGE_FILE": str(_data_file(part)), "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *arguments],
+        [sys.executable, "-m", "coverage", "run", "-m", "pytest", *arguments],
         cwd=ROOT,
-        env={**os.environ, **environment, **data},
+        env={**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,0 +1,72 @@
+"""What containers mount is made by the code that the local stack runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from grove_stack.compose import write_files
+from grove_stack.development import ROOT, affected, run_migration
+from grove_stack.settings import StackSettings
+
+
+def test_everything_that_compose_mounts_is_written(tmp_path):
+    write_files(tmp_path)
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    mounted = [
+        volume.split(":", 1)[0]
+        for service in compose["services"].values()
+        for volume in service.get("volumes", [])
+        if volume.startswith("./deploy/state/")
+    ]
+    mounted += [secret["file"] for secret in compose["secrets"].values()]
+    assert len(mounted) > 20
+    for path in mounted:
+        relative = path.removeprefix("./").removeprefix("deploy/state/")
+        assert (tmp_path / relative).exists(), path
+    static = yaml.safe_load((tmp_path / "traefik" / "traefik.yml").read_text())
+    assert static["providers"]["docker"]["exposedByDefault"] is False
+    assert static["providers"]["file"]["directory"] == "/grove/traefik/dynamic"
+    routers = yaml.safe_load((tmp_path / "traefik" / "dynamic" / "routers.yml").read_text())["http"]["routers"]
+    assert routers["resource"]["service"] == "resource@docker"
+    assert json.loads((tmp_path / "operator.json").read_text())["broker_url"].startswith("amqps://rabbitmq")
+
+
+def test_containers_are_confined():
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    for name, service in compose["services"].items():
+        assert "mem_limit" in service, name
+        if name.endswith(("-api", "-worker", "-migrate")):
+            assert (service["read_only"], service["user"], service["cap_drop"]) == (True, "10001:10001", ["ALL"]), name
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:"), name
+        for value in (service.get("environment") or {}).values():
+            assert "password" not in str(value).lower() or str(value).startswith("/run/secrets/"), name
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("services/resource/src/grove_resource/api.py", {"resource"}),
+        ("gateway/src/grove_gateway/api.py", {"gateway"}),
+        ("shared/src/grove/core/ids.py", {"auth", "resource", "notification", "provider-sync", "gateway"}),
+        ("docs/x.md", set()),
+    ],
+)
+def test_changed_code_restarts_who_uses_it(path, names):
+    assert affected({ROOT / Path(path)}) == names
+
+
+def test_migrations_of_unknown_services_are_refused(tmp_path, capsys):
+    settings = StackSettings(state_dir=tmp_path)
+    assert run_migration(settings, "auth", "up", "") == 2
+    assert run_migration(settings, "resource", "sideways", "") == 2
+    assert run_migration(settings, "resource", "create", "") == 2
+    assert "grove-auth migrate" in capsys.readouterr().out
+
+
+@pytest.mark.integration
+def test_migrations_run_against_the_stacks_database(stores):
+    for action in ("current", "history", "up"):
+        assert run_migration(stores.plan.settings, "notification", action, "") == 0
