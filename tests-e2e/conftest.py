@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 import websockets
+
 from grove.core.ids import new_id
 from grove.security.mtls import TlsMaterial
 from grove_stack.demo import newest_mail

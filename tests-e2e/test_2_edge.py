@@ -6,6 +6,7 @@ import ssl
 import warnings
 
 import pytest
+
 from grove_stack.pki.authority import Authority
 
 

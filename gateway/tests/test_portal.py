@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+
 from grove.core.errors import UpstreamError
 from grove.testing.http import client_of
 from grove_gateway.main import build

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+
 from grove.messaging.broker import Broker
 from grove.outbox.postgres import InboxRow, OutboxRow
 from grove.postgres.base import Base
@@ -12,7 +14,6 @@ from grove.service.idempotency_keys import IdempotencyKeyRow
 from grove.service.postgres import PostgresServiceSettings
 from grove.testing.tokens import Issuer
 from grove_stack.testing.plugin import Stores
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 
 class SharedSettings(PostgresServiceSettings):

@@ -6,9 +6,10 @@ from urllib.parse import parse_qs, urlparse
 
 import httpx2
 import pytest
+from pydantic import SecretStr
+
 from grove_sandbox.app import create_app
 from grove_sandbox.settings import SandboxSettings
-from pydantic import SecretStr
 
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")

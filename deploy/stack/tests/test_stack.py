@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from typer.testing import CliRunner
+
 from grove_stack import daemon
 from grove_stack.cli import card
 from grove_stack.cli import commands as stack_commands
@@ -29,7 +31,6 @@ from grove_stack.services import SERVICES
 from grove_stack.settings import StackSettings
 from grove_stack.supervisor import Supervisor, sweep
 from grove_stack.testing.stacks import command
-from typer.testing import CliRunner
 
 
 @pytest.fixture

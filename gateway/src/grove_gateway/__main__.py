@@ -1,7 +1,6 @@
 """`grove-gateway api`."""
 
 from grove.service.commands import service_command
-
 from grove_gateway import main as api
 
 main = service_command("grove-gateway", {"api": api.run})

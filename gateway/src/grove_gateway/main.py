@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
 from grove.core.settings import load
 from grove.service.server import configure, run_api
 from grove.web.app import create_app
-from starlette.staticfiles import StaticFiles
-
 from grove_gateway.api import ROUTERS
 from grove_gateway.resources import Resources
 from grove_gateway.settings import GatewaySettings

@@ -3,7 +3,6 @@
 from grove.observability.health import Health
 from grove.security.mtls import TlsMaterial
 from grove.web.client import HttpClient, internal_client
-
 from grove_gateway.settings import GatewaySettings
 
 

@@ -2,8 +2,9 @@
 
 from typing import ClassVar
 
-from grove.core.settings import AppSettings
 from pydantic import Field
+
+from grove.core.settings import AppSettings
 
 
 class GatewaySettings(AppSettings):

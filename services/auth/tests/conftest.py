@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+
 from grove.contracts.event import Envelope
 from grove.core.ids import new_id
 from grove.testing.http import client_of

@@ -5,6 +5,8 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
+
 from grove.contracts.auth import Revocation
 from grove.contracts.event import Envelope
 from grove.core.errors import Conflict
@@ -18,7 +20,6 @@ from grove.security.mtls import TlsMaterial
 from grove_auth.cli import commands
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.users.service import UserService
-from typer.testing import CliRunner
 
 pytestmark = pytest.mark.integration
 AUTH = "/api/v1/auth"

@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
-from grove_auth.registrations.schemas import Register
 from pydantic import ValidationError
+
+from grove_auth.registrations.schemas import Register
 
 pytestmark = pytest.mark.integration
 AUTH = "/api/v1/auth"

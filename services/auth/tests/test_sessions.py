@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+
 from grove.core.clock import now
 from grove.testing.http import client_of
 from grove_auth.main import build

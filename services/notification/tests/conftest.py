@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+
 from grove.outbox.event import outbox_event
 from grove.testing.http import client_of
 from grove.testing.postgres import empty, migrate_both_ways

@@ -7,12 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 import websockets
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
 from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.service.server import _Server
 from grove_stack.ports import free_port
-from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 pytestmark = pytest.mark.integration
 

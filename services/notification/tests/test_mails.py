@@ -6,6 +6,8 @@ import mailbox
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+
 from grove.contracts.auth import MailRequested, UserRegistered, UserUpdated, UserVerified
 from grove.core.clock import now
 from grove.core.ids import new_id
@@ -14,7 +16,6 @@ from grove_notification.mails.rendering import SUBJECTS, render
 from grove_notification.mails.sender import MailSender
 from grove_notification.models import Mail, User
 from grove_notification.resources import Resources
-from sqlalchemy import select
 
 pytestmark = pytest.mark.integration
 

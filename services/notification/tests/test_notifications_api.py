@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+
 from grove.contracts import auth, provider_sync, resource
 from grove.core.clock import now
 from grove.core.ids import new_id

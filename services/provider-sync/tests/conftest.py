@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, urlparse
 import httpx2
 import pytest
 import uvicorn
+from pydantic import SecretStr
+
 from grove.core.ids import new_id
 from grove.service.server import _Server
 from grove.testing.http import client_of
@@ -22,7 +24,6 @@ from grove_sandbox.app import create_app
 from grove_sandbox.settings import SandboxSettings
 from grove_stack.ports import free_port
 from grove_stack.testing.plugin import Stores
-from pydantic import SecretStr
 
 API = "/api/v1"
 

@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
+
 from grove.core.ids import new_id
 from grove.security.encryption import DecryptionFailed
 from grove.testing.postgres import check_models, migrate_both_ways, outbox_types
 from grove_provider_sync.connections import tokens
 from grove_provider_sync.connections.endpoints import BROWSER_COOKIE
-from sqlalchemy import text
 
 pytestmark = pytest.mark.integration
 

@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
+
 from grove.core.ids import new_id
 from grove.testing.postgres import outbox_types
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.jobs import JobConsumer, Scheduler
 from grove_provider_sync.sync.runner import SyncRunner
-from sqlalchemy import text
 
 pytestmark = pytest.mark.integration
 

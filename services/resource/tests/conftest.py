@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+
 from grove.testing.http import client_of
 from grove.testing.postgres import empty, migrate_both_ways
 from grove.testing.tokens import AUDIENCE, ISSUER, Issuer, OpenGate

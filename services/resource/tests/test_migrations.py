@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+
 from grove.testing.postgres import check_models, migrate_both_ways, tables
 
 pytestmark = pytest.mark.integration

@@ -3,6 +3,7 @@ import json
 from importlib.resources import files
 
 import pytest
+
 from grove.contracts import asyncapi
 from grove.contracts.auth import UserRegistered
 from grove.contracts.catalogue import BY_TYPE, CATALOGUE, SERVICES, consumed_by

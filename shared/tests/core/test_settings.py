@@ -1,7 +1,8 @@
 import pytest
+from pydantic import ValidationError
+
 from grove.core.secrets import SecretMissing, Secrets
 from grove.core.settings import ProcessSettings, load
-from pydantic import ValidationError
 
 
 class NeedsSecret(ProcessSettings):

@@ -1,12 +1,13 @@
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
+
 from grove.core.backoff import full_jitter
 from grove.core.clock import now, rfc3339
 from grove.core.errors import Forbidden, InvalidToken, RateLimited, ServiceUnavailable, Unauthorized
 from grove.core.ids import new_id
 from grove.core.schema import Incoming, Moment
-from pydantic import ValidationError
 
 
 class Body(Incoming):

@@ -1,8 +1,9 @@
 import pytest
-from grove.core.text import Line, Text
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+
+from grove.core.text import Line, Text
 
 line, text = TypeAdapter(Line), TypeAdapter(Text)
 

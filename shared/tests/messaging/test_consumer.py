@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+
 from grove.contracts.auth import UserRegistered
 from grove.contracts.event import Envelope
 from grove.core.clock import now

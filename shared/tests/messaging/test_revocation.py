@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from grove.contracts.auth import Revocation
 from grove.core.clock import now
 from grove.core.errors import ServiceUnavailable, UpstreamError

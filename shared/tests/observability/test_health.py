@@ -2,6 +2,7 @@ import asyncio
 
 import httpx2
 import pytest
+
 from grove.observability import health as module
 from grove.observability.health import Health, ops_app, while_true
 

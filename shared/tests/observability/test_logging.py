@@ -2,6 +2,7 @@ import json
 import logging
 
 import structlog
+
 from grove.core.context import RequestContext, use_context
 from grove.core.ids import new_id
 from grove.core.settings import ProcessSettings

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from sqlalchemy import func, select
+
 from grove.contracts.event import Envelope
 from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
@@ -12,7 +14,6 @@ from grove.messaging.consumer import Received, StoreUnavailable
 from grove.outbox.event import outbox_event
 from grove.outbox.postgres import InboxRow, Outbox, OutboxRow, PostgresInbox, PostgresOutboxStore
 from grove.postgres.engine import STORE_ERRORS, create_engine, is_lost
-from sqlalchemy import func, select
 
 pytestmark = pytest.mark.integration
 

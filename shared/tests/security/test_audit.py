@@ -1,4 +1,5 @@
 import pytest
+
 from grove.core.context import RequestContext, use_context
 from grove.core.ids import new_id
 from grove.security.audit import START, ChainBroken, audit_entry, link, verify

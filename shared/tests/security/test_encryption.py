@@ -1,4 +1,5 @@
 import pytest
+
 from grove.security.encryption import DecryptionFailed, FieldCipher, new_key
 
 

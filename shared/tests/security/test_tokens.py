@@ -3,12 +3,13 @@ import json
 import time
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
+
 from grove.core.errors import InvalidToken, ServiceUnavailable
 from grove.core.ids import new_id
 from grove.security.tokens import KeyCache, TokenVerifier
 from grove.testing.tokens import AUDIENCE, ISSUER, Issuer
-from joserfc import jwt
-from joserfc.jwk import OctKey
 
 
 async def test_a_good_token_names_its_bearer():

@@ -9,6 +9,7 @@ import pytest
 import uvicorn
 import websockets
 from fastapi import FastAPI, Request, WebSocket
+
 from grove.security.mtls import TlsMaterial, peer_identity
 from grove.service.server import PeerProtocol, _Server, background
 from grove_stack.pki.authority import Authority, needs_renewal

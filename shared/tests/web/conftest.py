@@ -7,6 +7,8 @@ from typing import Annotated
 import httpx2
 import pytest
 from fastapi import APIRouter
+from pydantic import Field
+
 from grove.core.errors import NotFound
 from grove.core.schema import Incoming
 from grove.core.settings import AppSettings
@@ -17,7 +19,6 @@ from grove.web.app import create_app
 from grove.web.auth import Authenticator, callers, require
 from grove.web.body import GroveRoute
 from grove.web.rate_limit import Limit, RateLimiter
-from pydantic import Field
 
 
 class NoValkey:

@@ -1,6 +1,7 @@
 """Who may call what."""
 
 import pytest
+
 from grove.core.ids import new_id
 
 

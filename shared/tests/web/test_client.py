@@ -4,6 +4,7 @@ import asyncio
 
 import httpx2
 import pytest
+
 from grove.core.context import RequestContext, use_context
 from grove.core.errors import UpstreamError, UpstreamTimeout
 from grove.web.client import Breaker, CircuitOpen, HttpClient, outside_client

@@ -1,4 +1,5 @@
 import pytest
+
 from grove.core.errors import PreconditionFailed
 from grove.core.ids import new_id
 from grove.web.etag import Conditions, etag

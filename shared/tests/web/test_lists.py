@@ -5,14 +5,15 @@ from uuid import UUID
 
 import pytest
 from fastapi import FastAPI, Request
-from grove.core.errors import Invalid
-from grove.service.keyset import Keyset, Sortable, parse_time
-from grove.web.pagination import PageRequest, _page_request, decode_cursor, encode_cursor, page_headers
-from grove.web.sorting import SortKey, parse_sort
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, Uuid
 from sqlalchemy.dialects import postgresql
+
+from grove.core.errors import Invalid
+from grove.service.keyset import Keyset, Sortable, parse_time
+from grove.web.pagination import PageRequest, _page_request, decode_cursor, encode_cursor, page_headers
+from grove.web.sorting import SortKey, parse_sort
 
 KEYS = Keyset({"age": Sortable(Column("age", Integer), int)}, tie=Column("id", Uuid))
 

@@ -1,11 +1,12 @@
 import asyncio
 
 import pytest
+from redis.asyncio import Redis
+
 from grove.core.errors import RateLimited
 from grove.core.ids import new_id
 from grove.valkey.client import create_valkey
 from grove.web.rate_limit import Limit, LocalBuckets, RateLimiter
-from redis.asyncio import Redis
 
 
 @pytest.fixture

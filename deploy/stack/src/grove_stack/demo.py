@@ -14,9 +14,9 @@ from urllib.parse import urlparse
 
 import httpx2
 import websockets
-from grove.core.ids import new_id
 from rich.console import Console
 
+from grove.core.ids import new_id
 from grove_stack.layout import Layout, read_json
 from grove_stack.loopback import LoopbackTransport
 

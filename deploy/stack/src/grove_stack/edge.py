@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx2
 import yaml
+
 from grove.core.clock import now, rfc3339
 from grove.security.mtls import identity_of
 from grove.web.rate_limit import DEVELOPMENT_FACTOR
-
 from grove_stack.layout import Layout
 from grove_stack.pki.authority import write_private
 from grove_stack.process import ProcessSpec, StepFailed

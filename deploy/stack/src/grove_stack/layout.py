@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
-from grove.security.encryption import new_key
 
+from grove.security.encryption import new_key
 from grove_stack.pki.authority import EDGE_DAYS, Authority, needs_renewal, write_private
 from grove_stack.services import OPERATOR_SECRETS, SERVICES, SHARED_SECRETS
 

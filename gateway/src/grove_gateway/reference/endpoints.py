@@ -4,11 +4,11 @@ from itertools import groupby
 from typing import Any
 
 from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
 from grove.contracts.asyncapi import document as asyncapi_document
 from grove.contracts.catalogue import CATALOGUE
 from grove.core.errors import NotFound
-from starlette.responses import JSONResponse, Response
-
 from grove_gateway.deps import ResourcesDep
 from grove_gateway.pages.rendering import page
 from grove_gateway.reference.service import ReferenceService

@@ -5,8 +5,8 @@ import time
 from typing import Any
 
 import structlog
-from grove.core.errors import GroveError
 
+from grove.core.errors import GroveError
 from grove_gateway.reference.merging import merged
 from grove_gateway.resources import Resources
 

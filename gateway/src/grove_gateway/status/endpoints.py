@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter
-from grove.core.errors import GroveError
 from starlette.responses import JSONResponse, Response
 
+from grove.core.errors import GroveError
 from grove_gateway.deps import ResourcesDep
 from grove_gateway.pages.rendering import page
 from grove_gateway.resources import Resources

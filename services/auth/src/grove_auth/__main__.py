@@ -1,7 +1,6 @@
 """`grove-auth api | worker | migrate`."""
 
 from grove.service.commands import service_command
-
 from grove_auth import main as api
 from grove_auth import migrate, worker
 

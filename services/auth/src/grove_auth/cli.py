@@ -5,10 +5,10 @@ import sys
 from typing import Annotated
 
 import typer
-from grove.core.errors import GroveError
-from grove.core.settings import load
 from rich import print as show
 
+from grove.core.errors import GroveError
+from grove.core.settings import load
 from grove_auth.passwords import rules
 from grove_auth.registrations.schemas import Register
 from grove_auth.resources import Resources

@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
+
 from grove.security.principal import Principal
 from grove.web.auth import require
 from grove.web.rate_limit import Limit, RateLimiter
-
 from grove_auth.resources import Resources
 
 SESSION_LIMIT = Limit("sessions", 20, 60)

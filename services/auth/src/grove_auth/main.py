@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+
 from grove.core.settings import load
 from grove.mongo.client import MONGO_ERRORS
 from grove.service.server import background, configure, run_api
 from grove.web.app import create_app
-
 from grove_auth.api import ROUTERS
 from grove_auth.resources import Resources
 from grove_auth.settings import AuthSettings

@@ -3,7 +3,6 @@
 import asyncio
 
 from grove.core.settings import load
-
 from grove_auth.resources import Resources
 from grove_auth.settings import AuthSettings
 

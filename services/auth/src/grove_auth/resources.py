@@ -1,6 +1,7 @@
 """What the processes of the auth service hold; the tests build the same."""
 
 from beanie import init_beanie
+
 from grove.mongo.client import create_client
 from grove.observability.health import Health
 from grove.observability.metrics import OUTBOX_AGE
@@ -9,7 +10,6 @@ from grove.security.encryption import FieldCipher
 from grove.security.tokens import KeyCache, TokenVerifier
 from grove.service.resources import ServiceResources
 from grove.web.auth import Authenticator
-
 from grove_auth.keys.service import KeyService
 from grove_auth.models import DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher

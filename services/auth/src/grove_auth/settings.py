@@ -2,8 +2,9 @@
 
 from typing import ClassVar
 
-from grove.mongo.client import MongoServiceSettings
 from pydantic import Field
+
+from grove.mongo.client import MongoServiceSettings
 
 
 class AuthSettings(MongoServiceSettings):

@@ -5,7 +5,6 @@ from grove.observability.health import while_true
 from grove.outbox.mongo import STORE_ERRORS
 from grove.outbox.relay import Relay
 from grove.service.server import configure, run_worker
-
 from grove_auth.resources import Resources
 from grove_auth.settings import AuthSettings
 

@@ -5,6 +5,7 @@ Revision: 0001
 
 import sqlalchemy as sa
 from alembic import op
+
 from grove.postgres.messaging_tables import create_messaging_tables, drop_messaging_tables
 
 revision = "0001"

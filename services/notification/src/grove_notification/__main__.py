@@ -2,7 +2,6 @@
 
 from grove.postgres.migrations import migrate
 from grove.service.commands import service_command
-
 from grove_notification import main as api
 from grove_notification import worker
 from grove_notification.settings import NotificationSettings

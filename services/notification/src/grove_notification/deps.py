@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
+
 from grove.security.principal import Principal
 from grove.service.sessions import ReadConnection, WriteSession
 from grove.web.auth import require
-
 from grove_notification.resources import Resources
 
 NotificationReader = Annotated[Principal, require("notifications:read")]

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+
 from grove.core.settings import load
 from grove.postgres.engine import STORE_ERRORS
 from grove.service.server import background, configure, run_api
 from grove.web.app import create_app
-
 from grove_notification.api import ROUTERS
 from grove_notification.resources import Resources
 from grove_notification.settings import NotificationSettings

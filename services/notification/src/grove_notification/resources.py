@@ -4,7 +4,6 @@ from grove.observability.health import Health, while_true
 from grove.security.encryption import FieldCipher
 from grove.service.postgres import PostgresResources
 from grove.service.resources import SignIn
-
 from grove_notification.live.hub import Hub
 from grove_notification.live.push import LivePush
 from grove_notification.settings import NotificationSettings

@@ -2,8 +2,9 @@
 
 from typing import ClassVar, Literal
 
-from grove.service.postgres import PostgresServiceSettings
 from pydantic import Field
+
+from grove.service.postgres import PostgresServiceSettings
 
 
 class NotificationSettings(PostgresServiceSettings):

@@ -8,7 +8,6 @@ from grove.outbox.relay import Relay
 from grove.postgres.engine import STORE_ERRORS
 from grove.service.housekeeping import Housekeeping
 from grove.service.server import configure, run_worker
-
 from grove_notification.consumers import handlers
 from grove_notification.mails.sender import MailSender
 from grove_notification.resources import Resources

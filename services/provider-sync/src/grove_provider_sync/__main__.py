@@ -2,7 +2,6 @@
 
 from grove.postgres.migrations import migrate
 from grove.service.commands import service_command
-
 from grove_provider_sync import main as api
 from grove_provider_sync import worker
 from grove_provider_sync.settings import ProviderSyncSettings

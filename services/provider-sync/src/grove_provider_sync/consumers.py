@@ -2,7 +2,6 @@
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.messaging.consumer import Handlers
-
 from grove_provider_sync.users import consumers as users
 
 

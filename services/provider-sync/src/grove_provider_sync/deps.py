@@ -3,13 +3,13 @@
 from typing import Annotated
 
 from fastapi import Depends, Request
+
 from grove.outbox.postgres import Outbox
 from grove.security.principal import Principal
 from grove.service.idempotency_keys import PostgresIdempotency
 from grove.service.sessions import ReadConnection, WriteSession
 from grove.web import idempotency
 from grove.web.auth import require
-
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.settings import ProviderSyncSettings
 

@@ -4,7 +4,6 @@ from grove.observability.health import Health, while_true
 from grove.security.encryption import FieldCipher
 from grove.service.postgres import PostgresResources
 from grove.service.resources import SignIn
-
 from grove_provider_sync.providers.registry import Providers
 from grove_provider_sync.settings import ProviderSyncSettings
 

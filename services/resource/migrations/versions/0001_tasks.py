@@ -5,8 +5,9 @@ Revision: 0001
 
 import sqlalchemy as sa
 from alembic import op
-from grove.postgres.messaging_tables import create_messaging_tables, drop_messaging_tables
 from sqlalchemy.dialects import postgresql
+
+from grove.postgres.messaging_tables import create_messaging_tables, drop_messaging_tables
 
 revision = "0001"
 down_revision = None

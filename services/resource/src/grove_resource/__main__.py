@@ -2,7 +2,6 @@
 
 from grove.postgres.migrations import migrate
 from grove.service.commands import service_command
-
 from grove_resource import main as api
 from grove_resource import worker
 from grove_resource.settings import ResourceSettings

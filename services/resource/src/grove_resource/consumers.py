@@ -2,7 +2,6 @@
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.messaging.consumer import Handlers
-
 from grove_resource.users import consumers as users
 
 

@@ -3,7 +3,6 @@
 from grove.observability.health import Health, while_true
 from grove.service.postgres import PostgresResources
 from grove.service.resources import SignIn
-
 from grove_resource.settings import ResourceSettings
 
 

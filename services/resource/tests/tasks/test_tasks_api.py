@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from sqlalchemy import event
+
 from grove.core.ids import new_id
 from grove.testing.postgres import outbox_types
-from sqlalchemy import event
 
 pytestmark = pytest.mark.integration
 TASKS = "/api/v1/tasks"

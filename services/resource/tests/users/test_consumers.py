@@ -1,6 +1,8 @@
 """auth's facts, in any order."""
 
 import pytest
+from sqlalchemy import select
+
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.contracts.event import Envelope
 from grove.core.clock import now
@@ -8,7 +10,6 @@ from grove.core.ids import new_id
 from grove.outbox.event import outbox_event
 from grove_resource.consumers import handlers
 from grove_resource.models import User
-from sqlalchemy import select
 
 pytestmark = pytest.mark.integration
 USER = new_id()

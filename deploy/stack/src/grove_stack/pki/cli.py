@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 from cryptography import x509
-from grove.core.clock import now
 from rich import print as show
 from rich.table import Table
 
+from grove.core.clock import now
 from grove_stack.layout import Layout
 from grove_stack.pki.authority import needs_renewal
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import aio_pika
 import httpx2
 from aiormq.exceptions import AMQPError
-from grove.messaging import topology
 
+from grove.messaging import topology
 from grove_stack.layout import Layout, broker_password_hash
 from grove_stack.process import ProcessSpec, StepFailed
 
@@ -69,7 +69,7 @@ class RabbitMq:
                 "RABBITMQ_CONFIG_FILES": str(folder / "conf.d"),
                 "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
                 "RABBITMQ_CONF_ENV_FILE": str(folder / "rabbitmq-env.conf"),
-                "RABBITMQ_ENABLEDPLUGINS_FILE": str(folder / "enabled_plugins"),
+                "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
                 "RABBITMQ_MNESIA_BASE": str(folder / "data"),
                 "RABBITMQ_LOG_BASE": str(folder / "log"),
                 "RABBITMQ_LOGS": "-",

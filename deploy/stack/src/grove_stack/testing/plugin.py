@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from grove.core.settings import ProcessSettings
 
+from grove.core.settings import ProcessSettings
 from grove_stack.layout import Layout
 from grove_stack.plan import Plan
 from grove_stack.services import SERVICES

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+
 from grove.web.body import GroveRoute
 
 router = APIRouter(tags=["keys"], route_class=GroveRoute)

@@ -5,13 +5,13 @@ import time
 from datetime import timedelta
 from typing import Any
 
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.security.encryption import FieldCipher
 from grove.security.tokens import TYPE
-from joserfc import jwt
-from joserfc.jwk import ECKey
-
 from grove_auth.models import Session, SigningKey, User
 from grove_auth.roles import permissions_of, scopes_of
 from grove_auth.settings import AuthSettings

@@ -5,9 +5,10 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from beanie import Document
-from grove.core.ids import new_id
 from pydantic import Field
 from pymongo import IndexModel
+
+from grove.core.ids import new_id
 
 
 class Session(Document):

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from grove.core.errors import ServiceUnavailable
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
+from grove.core.errors import ServiceUnavailable
 from grove_auth.passwords.rules import normalised
 from grove_auth.settings import AuthSettings
 

@@ -3,10 +3,10 @@
 import unicodedata
 from typing import Annotated
 
-from grove.core.errors import Invalid
 from pydantic import Field
 from zxcvbn import zxcvbn
 
+from grove.core.errors import Invalid
 from grove_auth.settings import AuthSettings
 
 MAX_LENGTH = 128

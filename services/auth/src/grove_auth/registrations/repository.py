@@ -1,8 +1,8 @@
 """Queries on registrations."""
 
-from grove.core.clock import now
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from grove.core.clock import now
 from grove_auth.models import Registration
 
 

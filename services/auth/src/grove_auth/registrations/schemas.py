@@ -4,10 +4,10 @@ import zoneinfo
 from typing import Annotated
 
 from email_validator import EmailNotValidError, validate_email
-from grove.core.schema import Incoming
-from grove.core.text import Line
 from pydantic import AfterValidator, Field, StringConstraints
 
+from grove.core.schema import Incoming
+from grove.core.text import Line
 from grove_auth.passwords.rules import Password
 
 LOCALES = ("en", "de")

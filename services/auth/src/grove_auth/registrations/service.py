@@ -2,13 +2,13 @@
 
 from datetime import timedelta
 
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
 from grove.contracts.auth import MailRequested, UserRegistered, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Gone
 from grove.mongo.client import in_transaction
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
-
 from grove_auth.models import Registration, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.passwords import rules

@@ -1,10 +1,10 @@
 """What services ask when the feed alone does not do: only over mTLS, only services of the suite."""
 
 from fastapi import APIRouter, Request
+
 from grove.messaging.revocation import Snapshot, TokenAnswer, TokenQuestion
 from grove.web.auth import callers
 from grove.web.body import GroveRoute
-
 from grove_auth.sessions.gate import is_active
 
 router = APIRouter(

@@ -5,6 +5,8 @@ import time
 
 import structlog
 from aio_pika.abc import AbstractExchange
+from pymongo.errors import PyMongoError
+
 from grove.contracts.auth import Revocation
 from grove.contracts.event import Envelope
 from grove.core.clock import now
@@ -12,8 +14,6 @@ from grove.core.ids import new_id
 from grove.messaging.broker import BROKER_ERRORS, Broker, message
 from grove.messaging.revocation import HEARTBEAT_SECONDS
 from grove.messaging.topology import REVOCATIONS
-from pymongo.errors import PyMongoError
-
 from grove_auth.revocations.service import RevocationService
 
 log = structlog.get_logger()

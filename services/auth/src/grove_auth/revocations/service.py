@@ -4,12 +4,12 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
-from grove.contracts.auth import Revocation
-from grove.core.clock import now
-from grove.messaging.revocation import Snapshot
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
+from grove.contracts.auth import Revocation
+from grove.core.clock import now
+from grove.messaging.revocation import Snapshot
 from grove_auth.models.revocation import Kind
 
 _COUNTER = "revocations"

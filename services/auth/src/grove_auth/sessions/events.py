@@ -5,7 +5,6 @@ from typing import Literal
 from grove.contracts import auth
 from grove.core.clock import now
 from grove.security.network import truncated
-
 from grove_auth.models import Session
 
 

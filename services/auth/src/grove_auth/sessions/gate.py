@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from grove.security.principal import Principal
-
 from grove_auth.models import Session, User
 
 

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from grove.core.schema import Incoming, Moment, Outgoing
-from grove.core.text import Line
 from pydantic import AfterValidator, Field
 
+from grove.core.schema import Incoming, Moment, Outgoing
+from grove.core.text import Line
 from grove_auth.passwords.rules import Password
 from grove_auth.registrations.schemas import Email
 

@@ -6,13 +6,13 @@ from typing import Literal
 from uuid import UUID
 
 import structlog
+from pymongo.asynchronous.client_session import AsyncClientSession
+
 from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.context import current_context
 from grove.mongo.client import in_transaction
 from grove.security.network import truncated
-from pymongo.asynchronous.client_session import AsyncClientSession
-
 from grove_auth.models import Session, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.registrations.repository import RegistrationRepository

@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-
 from grove_auth.deps import ResourcesDep, SessionUser
 from grove_auth.models import User
 from grove_auth.roles import permissions_of

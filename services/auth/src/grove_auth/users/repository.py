@@ -3,9 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from grove.core.clock import now
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from grove.core.clock import now
 from grove_auth.models import User
 
 

@@ -3,7 +3,6 @@
 from uuid import UUID
 
 from grove.core.schema import Incoming, Moment, Outgoing
-
 from grove_auth.registrations.schemas import Locale, Timezone
 
 

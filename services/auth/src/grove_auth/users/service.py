@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
 from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Conflict, InvalidToken
 from grove.mongo.client import in_transaction
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
-
 from grove_auth.models import User
 from grove_auth.resources import Resources
 from grove_auth.users.repository import UserRepository

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import structlog
 from fastapi import WebSocket, WebSocketDisconnect
+
 from grove.core.clock import now
 from grove.core.errors import GroveError
 from grove.core.ids import new_id
 from grove.security.principal import Principal
-
 from grove_notification.notifications.repository import NotificationQueries
 from grove_notification.notifications.schemas import NotificationRead
 from grove_notification.resources import Resources

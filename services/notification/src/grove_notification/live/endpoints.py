@@ -5,13 +5,13 @@ from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Query, WebSocket
+from starlette.responses import Response
+
 from grove.core.errors import Forbidden, GroveError
 from grove.core.schema import Outgoing
 from grove.security.principal import Principal
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from starlette.responses import Response
-
 from grove_notification.deps import NotificationReader, ResourcesDep
 from grove_notification.live.connection import LiveConnection
 from grove_notification.live.tickets import TICKET_SECONDS, Tickets

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
-from grove.valkey.client import VALKEY_ERRORS
 from prometheus_client import Gauge
 from redis.asyncio import Redis
 
+from grove.valkey.client import VALKEY_ERRORS
 from grove_notification.live.push import CHANNEL
 
 log = structlog.get_logger()

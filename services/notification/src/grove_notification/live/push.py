@@ -4,8 +4,9 @@ import json
 from typing import Any
 from uuid import UUID
 
-from grove.core.ids import new_id
 from redis.asyncio import Redis
+
+from grove.core.ids import new_id
 
 CHANNEL = "notification:push"
 

@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from redis.asyncio import Redis
+
 from grove.core.errors import InvalidToken, ServiceUnavailable
 from grove.security.principal import Principal
 from grove.valkey.client import VALKEY_ERRORS
-from redis.asyncio import Redis
 
 TICKET_SECONDS = 30
 

@@ -1,9 +1,9 @@
 """auth.mail.requested → a queued mail."""
 
-from grove.contracts.auth import MailRequested
-from grove.messaging.consumer import Received
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.contracts.auth import MailRequested
+from grove.messaging.consumer import Received
 from grove_notification.mails.sender import MailSender
 
 

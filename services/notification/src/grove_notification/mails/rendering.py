@@ -6,8 +6,9 @@ from email.utils import format_datetime, parseaddr
 from typing import Any
 from uuid import UUID
 
-from grove.core.clock import now
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from grove.core.clock import now
 
 _templates = Environment(
     loader=PackageLoader("grove_notification", "mails/templates"),

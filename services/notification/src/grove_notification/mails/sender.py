@@ -8,14 +8,14 @@ from uuid import UUID
 
 import aiosmtplib
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from grove.contracts.notification import EmailFailed, EmailSent
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.outbox.postgres import Outbox
 from grove.postgres.engine import STORE_ERRORS
 from grove.security.encryption import DecryptionFailed
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from grove_notification.mails.rendering import render
 from grove_notification.mails.repository import MailRepository
 from grove_notification.models import Mail

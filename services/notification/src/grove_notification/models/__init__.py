@@ -3,7 +3,6 @@
 from grove.outbox.postgres import InboxRow, OutboxRow
 from grove.postgres.base import Base
 from grove.service.idempotency_keys import IdempotencyKeyRow
-
 from grove_notification.models.mail import Mail
 from grove_notification.models.notification import Notification
 from grove_notification.models.user import User

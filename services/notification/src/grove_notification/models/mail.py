@@ -3,9 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from grove.postgres.base import Base
 from sqlalchemy import Index, SmallInteger, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
+
+from grove.postgres.base import Base
 
 
 class Mail(Base):

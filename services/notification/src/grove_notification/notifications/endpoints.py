@@ -4,14 +4,14 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import TypeAdapter
+
 from grove.service.listing import List
 from grove.web.answers import json_answer, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
 from grove.web.pagination import CursorPage, Page, Paging, invalid_query
-from pydantic import TypeAdapter
-
 from grove_notification.deps import (
     NotificationReader,
     NotificationWriter,

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Query
-from grove.service.keyset import Keyset, Sortable, parse_time
-from grove.web.sorting import SortKey, parse_sort
 from sqlalchemy import ColumnElement
 
+from grove.service.keyset import Keyset, Sortable, parse_time
+from grove.web.sorting import SortKey, parse_sort
 from grove_notification.models import Notification
 
 ORDERS = Keyset({"created_at": Sortable(Notification.created_at, parse_time)}, tie=Notification.id)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from grove.core.clock import now
-from grove.postgres.base import AnyRow
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from grove.core.clock import now
+from grove.postgres.base import AnyRow
 from grove_notification.models import Notification
 from grove_notification.notifications.errors import NotificationNotFound
 

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from grove.core.clock import now
 from grove.web.etag import Conditions, etag
-
 from grove_notification.models import Notification
 from grove_notification.notifications.errors import NotificationNotFound
 from grove_notification.notifications.repository import NotificationRepository

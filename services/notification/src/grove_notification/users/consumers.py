@@ -1,9 +1,9 @@
 """auth's facts about accounts → the users table, a welcome and a first notification."""
 
-from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
-from grove.messaging.consumer import Received
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
+from grove.messaging.consumer import Received
 from grove_notification.mails.sender import MailSender
 from grove_notification.notifications.consumers import on_fact
 from grove_notification.resources import Resources

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from grove.core.clock import now
 from sqlalchemy import case, func
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.core.clock import now
 from grove_notification.models import User
 
 

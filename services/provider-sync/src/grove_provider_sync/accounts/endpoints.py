@@ -3,9 +3,9 @@
 from uuid import UUID
 
 from fastapi import APIRouter
+
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-
 from grove_provider_sync.accounts.repository import AccountQueries
 from grove_provider_sync.accounts.schemas import AccountList, AccountRead
 from grove_provider_sync.deps import ConnectionReader, ReadConnection

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from grove.core.clock import now
-from grove.core.ids import new_id
-from grove.postgres.base import AnyRow
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.postgres.base import AnyRow
 from grove_provider_sync.accounts.errors import AccountNotFound
 from grove_provider_sync.models import Account
 from grove_provider_sync.providers.interface import AccountData

@@ -4,8 +4,9 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from grove.core.schema import Moment, Outgoing
 from pydantic import PlainSerializer
+
+from grove.core.schema import Moment, Outgoing
 
 
 def _money(amount: Decimal) -> str:

@@ -4,14 +4,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
+from starlette.responses import RedirectResponse
+
 from grove.core.context import current_context
 from grove.core.errors import Unauthorized
 from grove.security.network import network_of
 from grove.web.auth import ANONYMOUS_LIMIT, Authenticator
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from starlette.responses import RedirectResponse
-
 from grove_provider_sync.connections.repository import ConnectionQueries, ConnectionRepository
 from grove_provider_sync.connections.schemas import (
     ConnectionCreate,

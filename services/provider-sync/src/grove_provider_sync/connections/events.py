@@ -4,7 +4,6 @@ from typing import Any
 
 from grove.contracts import provider_sync
 from grove.core.clock import now
-
 from grove_provider_sync.models import Connection, SyncRun
 from grove_provider_sync.providers.interface import Description
 

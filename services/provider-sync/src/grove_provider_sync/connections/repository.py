@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from grove.core.clock import now
-from grove.postgres.base import AnyRow
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from grove.core.clock import now
+from grove.postgres.base import AnyRow
 from grove_provider_sync.connections.errors import AuthorizationGone, ConnectionNotFound
 from grove_provider_sync.models import Authorization, Connection, SyncRun
 

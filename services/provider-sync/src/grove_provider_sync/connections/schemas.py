@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from grove.core.schema import Incoming, Moment, Outgoing
 from pydantic import Field
+
+from grove.core.schema import Incoming, Moment, Outgoing
 
 
 class ConnectionCreate(Incoming):

@@ -9,13 +9,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
+
 from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.errors import Conflict, GroveError, UpstreamTimeout
 from grove.core.ids import new_id
 from grove.outbox.postgres import Outbox
 from grove.security.encryption import DecryptionFailed
-
 from grove_provider_sync.connections import events, tokens
 from grove_provider_sync.connections.errors import ConnectionNotUsable, ConsentDenied, NotYourBrowser
 from grove_provider_sync.connections.repository import MAX_CONNECTIONS, ConnectionRepository

@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from grove.security.encryption import FieldCipher
-
 from grove_provider_sync.providers.interface import Tokens
 
 

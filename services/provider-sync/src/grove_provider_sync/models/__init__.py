@@ -3,7 +3,6 @@
 from grove.outbox.postgres import InboxRow, OutboxRow
 from grove.postgres.base import Base
 from grove.service.idempotency_keys import IdempotencyKeyRow
-
 from grove_provider_sync.models.account import Account
 from grove_provider_sync.models.connection import Authorization, Connection
 from grove_provider_sync.models.sync_run import SyncRun

@@ -3,9 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from grove.postgres.base import Base
 from sqlalchemy import ForeignKey, Index, Integer, String, column, text
 from sqlalchemy.orm import Mapped, mapped_column
+
+from grove.postgres.base import Base
 
 
 class SyncRun(Base):

@@ -4,10 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from grove.postgres.base import Base
 from sqlalchemy import Computed, ForeignKey, Index, LargeBinary, Numeric, String, UniqueConstraint, column
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, deferred, mapped_column
+
+from grove.postgres.base import Base
 
 
 class Transaction(Base):

@@ -1,9 +1,9 @@
 """Provider routes."""
 
 from fastapi import APIRouter
+
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-
 from grove_provider_sync.connections.repository import failing_providers
 from grove_provider_sync.deps import ConnectionReader, ReadConnection, ResourcesDep
 from grove_provider_sync.providers.schemas import ProviderList, ProviderRead

@@ -2,7 +2,6 @@
 
 from grove.core.errors import NotFound
 from grove.web.client import outside_client
-
 from grove_provider_sync.providers.interface import Provider
 from grove_provider_sync.providers.sandbox import SandboxProvider
 from grove_provider_sync.settings import ProviderSyncSettings

@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
+
 from grove.core.clock import now
 from grove.core.errors import UpstreamError
 from grove.web.client import HttpClient
-
 from grove_provider_sync.providers.interface import (
     AccountData,
     Description,

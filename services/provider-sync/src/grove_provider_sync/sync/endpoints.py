@@ -4,14 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from pydantic import TypeAdapter
+
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.service.listing import List
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.pagination import CursorPage, Page, Paging
 from grove.web.sorting import SortKey
-from pydantic import TypeAdapter
-
 from grove_provider_sync.connections.repository import ConnectionQueries
 from grove_provider_sync.deps import ConnectionReader, ReadConnection
 from grove_provider_sync.models import SyncRun

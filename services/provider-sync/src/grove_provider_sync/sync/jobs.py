@@ -6,12 +6,12 @@ from uuid import UUID
 
 import structlog
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
+
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.messaging.broker import BROKER_ERRORS, Broker, closed, message
 from grove.messaging.topology import internal_exchange
 from grove.postgres.engine import STORE_ERRORS
-
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.settings import ProviderSyncSettings
 from grove_provider_sync.sync.repository import SyncRunRepository

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from grove.core.clock import now
-from grove.core.ids import new_id
 from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.core.clock import now
+from grove.core.ids import new_id
 from grove_provider_sync.models import Connection, SyncRun
 
 READ_COLUMNS = (

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from grove.contracts.event import EventData
 from grove.core.backoff import full_jitter
 from grove.core.clock import now
@@ -11,8 +13,6 @@ from grove.core.context import RequestContext, use_context
 from grove.core.errors import GroveError
 from grove.outbox.postgres import Outbox
 from grove.security.encryption import DecryptionFailed
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from grove_provider_sync.accounts.repository import AccountRepository
 from grove_provider_sync.connections import events, tokens
 from grove_provider_sync.models import Connection

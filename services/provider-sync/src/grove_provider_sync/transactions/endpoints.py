@@ -7,15 +7,15 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, func
+
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.service.listing import List
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.pagination import CursorPage, Page, Paging
 from grove.web.sorting import SortKey, parse_sort
-from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, func
-
 from grove_provider_sync.accounts.repository import AccountQueries
 from grove_provider_sync.deps import ConnectionReader, ReadConnection
 from grove_provider_sync.models import Transaction

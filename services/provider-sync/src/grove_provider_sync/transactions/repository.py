@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from grove.core.clock import now
-from grove.core.ids import new_id
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.core.clock import now
+from grove.core.ids import new_id
 from grove_provider_sync.models import Transaction
 from grove_provider_sync.providers.interface import TransactionData, TransactionPage
 

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from grove.core.schema import Moment, Outgoing
-
 from grove_provider_sync.accounts.schemas import Money
 
 

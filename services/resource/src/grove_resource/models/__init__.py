@@ -3,7 +3,6 @@
 from grove.outbox.postgres import InboxRow, OutboxRow
 from grove.postgres.base import Base
 from grove.service.idempotency_keys import IdempotencyKeyRow
-
 from grove_resource.models.task import Task
 from grove_resource.models.user import User
 

@@ -3,7 +3,6 @@
 from datetime import datetime
 from uuid import UUID
 
-from grove.postgres.base import Base
 from sqlalchemy import (
     CheckConstraint,
     Computed,
@@ -18,6 +17,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, deferred, mapped_column
+
+from grove.postgres.base import Base
 
 
 class Task(Base):

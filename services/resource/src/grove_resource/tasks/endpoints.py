@@ -4,6 +4,8 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import TypeAdapter
+
 from grove.postgres.base import AnyRow
 from grove.service.listing import List
 from grove.web.answers import json_answer, not_modified
@@ -11,8 +13,6 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
 from grove.web.pagination import CursorPage, Page, Paging
-from pydantic import TypeAdapter
-
 from grove_resource.deps import EventOutbox, Once, ReadConnection, TaskReader, TaskWriter, WriteSession
 from grove_resource.models import Task
 from grove_resource.tasks.listing import ORDERS, Filter

@@ -1,7 +1,6 @@
 """Task → contract event."""
 
 from grove.contracts import resource
-
 from grove_resource.models import Task
 
 

@@ -6,11 +6,11 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from grove.service.keyset import Keyset, Sortable, parse_time
-from grove.web.sorting import SortKey, parse_sort
 from pydantic import AwareDatetime
 from sqlalchemy import ColumnElement, func, literal_column
 
+from grove.service.keyset import Keyset, Sortable, parse_time
+from grove.web.sorting import SortKey, parse_sort
 from grove_resource.models import Task
 from grove_resource.models.task import TITLE_KEY
 from grove_resource.tasks.schemas import Priority, TaskStatus

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from grove.postgres.base import AnyRow
 from sqlalchemy import exists, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from grove.postgres.base import AnyRow
 from grove_resource.models import Task
 from grove_resource.tasks.errors import TaskNotFound, TaskOfAnotherUser
 

@@ -4,9 +4,10 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from pydantic import Field, StringConstraints, field_validator
+
 from grove.core.schema import Incoming, Moment, Outgoing
 from grove.core.text import Line, Text
-from pydantic import Field, StringConstraints, field_validator
 
 
 class Priority(StrEnum):

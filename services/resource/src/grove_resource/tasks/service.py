@@ -7,7 +7,6 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.outbox.postgres import Outbox
 from grove.web.etag import Conditions, etag
-
 from grove_resource.models import Task
 from grove_resource.tasks import events
 from grove_resource.tasks.errors import ParentUnusable, TaskDeleted, TaskNotDeleted

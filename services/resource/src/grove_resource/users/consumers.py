@@ -1,9 +1,9 @@
 """auth's facts about accounts → the users table."""
 
-from grove.contracts.auth import UserRegistered, UserUpdated
-from grove.messaging.consumer import Received
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.contracts.auth import UserRegistered, UserUpdated
+from grove.messaging.consumer import Received
 from grove_resource.users.repository import UserRepository
 
 
