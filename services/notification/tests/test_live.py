@@ -143,6 +143,20 @@ async def test_a_revoked_session_is_closed_within_a_second(url, issuer, gate):
         assert asyncio.get_running_loop().time() - started < 1
 
 
+async def test_a_sign_in_that_nobody_can_check_ends_the_stream_after_a_while(url, issuer, gate, monkeypatch):
+    from grove.core.errors import ServiceUnavailable
+
+    monkeypatch.setattr("grove_notification.live.connection.UNKNOWN_SECONDS", 0.6)
+    async with streaming(url, issuer.headers()) as stream:
+        await stream.frame("unread_count")
+
+        async def away(_):
+            raise ServiceUnavailable
+
+        monkeypatch.setattr(gate, "admits", away)
+        assert await stream.close_code() == 1013
+
+
 async def test_an_expired_token_ends_the_stream_and_a_renewed_one_keeps_it(url, issuer):
     import time
 

@@ -1,11 +1,14 @@
+from typing import Annotated
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import StringConstraints, TypeAdapter, ValidationError
 
-from grove.core.text import Line, Text
+from grove.core.text import CleanLine, CleanText
 
-line, text = TypeAdapter(Line), TypeAdapter(Text)
+line = TypeAdapter(Annotated[str, StringConstraints(strip_whitespace=True, max_length=20), CleanLine])
+text = TypeAdapter(Annotated[str, CleanText])
 
 
 def test_names_are_normalised_and_stripped():
@@ -31,3 +34,11 @@ def test_whatever_is_accepted_is_clean_when_checked_again(candidate):
     except ValidationError:
         return
     assert line.validate_python(accepted) == accepted
+
+
+def test_length_counts_after_normalising():
+    assert line.validate_python("\u00e9" * 20) == "\u00e9" * 20
+    with pytest.raises(ValidationError, match="at most 20 characters"):
+        line.validate_python("\u0958" * 11)  # each becomes two in NFC
+    with pytest.raises(ValidationError):
+        line.validate_python(7)

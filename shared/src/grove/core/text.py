@@ -1,9 +1,10 @@
 """Text that people write: names and titles are NFC, without control or bidirectional-override characters."""
 
 import unicodedata
-from typing import Annotated
+from collections.abc import Callable
+from typing import Any
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import BeforeValidator
 
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -23,8 +24,16 @@ def clean_text(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(clean_line)]
-"""One line of text, stripped; add a length with `Field`."""
+def _when_text(clean: Callable[[str], str]) -> BeforeValidator:
+    # Before the length is checked: NFC can make a text longer.
+    def validate(value: Any) -> Any:
+        return clean(value) if isinstance(value, str) else value
 
-Text = Annotated[str, AfterValidator(clean_text)]
-"""Several lines of text; add a length with `Field`."""
+    return BeforeValidator(validate)
+
+
+CleanLine = _when_text(clean_line)
+"""Put it behind `StringConstraints(strip_whitespace=True, min_length=…, max_length=…)`: one line of text."""
+
+CleanText = _when_text(clean_text)
+"""The same for several lines."""

@@ -109,6 +109,8 @@ class RevocationFeed:
         """Follow the feed until cancelled."""
         while True:
             try:
+                if not self.loaded_once:
+                    await self._take_snapshot()  # with it the instance can serve, asking auth until the feed is up
                 await self._follow()
             except (*BROKER_ERRORS, GroveError) as error:
                 log.warning("revocation_feed.lost", error=str(error) or type(error).__name__)
@@ -143,15 +145,18 @@ class RevocationFeed:
         self._connected = False
         REVOCATION_LIVE.set(0)
 
-    async def _load(self) -> None:
-        self._stale.clear()
+    async def _take_snapshot(self) -> None:
         snapshot = await self._snapshot()
         self._held.number = max(self._held.number, snapshot.number)
         for entry in snapshot.entries:
             self._held.add(entry)
+        self.loaded_once = True
+
+    async def _load(self) -> None:
+        self._stale.clear()
+        await self._take_snapshot()
         self._connected = True
         self._heard = time.monotonic()
-        self.loaded_once = True
         REVOCATION_LIVE.set(1)
         log.info("revocation_feed.live", number=self._held.number)
 

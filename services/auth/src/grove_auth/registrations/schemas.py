@@ -7,7 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints
 
 from grove.core.schema import Incoming
-from grove.core.text import Line
+from grove.core.text import CleanLine
 from grove_auth.passwords.rules import Password
 
 LOCALES = ("en", "de")
@@ -48,7 +48,7 @@ class Register(Incoming):
 
     email: Email
     password: Password
-    name: Annotated[Line, Field(min_length=2, max_length=100)]
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=100), CleanLine]
     locale: Locale = "en"
     timezone: Timezone = "UTC"
 

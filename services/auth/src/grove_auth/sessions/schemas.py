@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from grove.core.schema import Incoming, Moment, Outgoing
-from grove.core.text import Line
+from grove.core.text import CleanLine
 from grove_auth.passwords.rules import Password
 from grove_auth.registrations.schemas import Email
 
@@ -19,7 +19,9 @@ class Login(Incoming):
     password: Password
     remember_me: bool = False
     refresh: bool = True
-    device_name: Annotated[Line, Field(min_length=1, max_length=100)] | None = None
+    device_name: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), CleanLine] | None
+    ) = None
 
 
 class Refresh(Incoming):

@@ -21,7 +21,10 @@ log = structlog.get_logger()
 SIGN_IN_ENDED = 4401
 TOO_SLOW = 4408
 BAD_MESSAGE = 4400
+TRY_AGAIN = 1013
 SIGN_IN_CHECK_SECONDS = 0.4
+UNKNOWN_SECONDS = 3.0
+"""How long a connection lives on while nobody can say whether its sign-in still counts."""
 SEND_SECONDS = 10.0
 
 
@@ -162,6 +165,7 @@ class LiveConnection:
 
     async def _watch_sign_in(self) -> None:
         gate = self._resources.sign_in.authenticator.gate
+        unknown = 0.0
         while True:
             await asyncio.sleep(SIGN_IN_CHECK_SECONDS)
             if self._principal.expires_at <= now():
@@ -169,7 +173,11 @@ class LiveConnection:
             try:
                 admitted = await gate.admits(self._principal)
             except GroveError:
-                continue  # auth is away: nothing new is let in meanwhile, this was let in before
+                unknown += SIGN_IN_CHECK_SECONDS
+                if unknown >= UNKNOWN_SECONDS:
+                    raise Closed(TRY_AGAIN, "your sign-in can't be checked; connect again in a moment") from None
+                continue
+            unknown = 0.0
             if not admitted:
                 raise Closed(SIGN_IN_ENDED, "your session was ended")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, field_validator
 
 from grove.core.schema import Incoming, Moment, Outgoing
-from grove.core.text import Line, Text
+from grove.core.text import CleanLine, CleanText
 
 
 class Priority(StrEnum):
@@ -31,9 +31,16 @@ class Priority(StrEnum):
 
 _PRIORITIES = tuple(Priority)
 
-Title = Annotated[Line, Field(min_length=1, max_length=200, examples=["Buy oat milk"])]
-Description = Annotated[Text, Field(max_length=1000, examples=["Two litres, the barista one"])]
-Tag = Annotated[Line, StringConstraints(to_lower=True), Field(min_length=1, max_length=50)]
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    CleanLine,
+    Field(examples=["Buy oat milk"]),
+]
+Description = Annotated[
+    str, StringConstraints(max_length=1000), CleanText, Field(examples=["Two litres, the barista one"])
+]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=50), CleanLine]
 Tags = Annotated[list[Tag], Field(max_length=20, examples=[["home"]])]
 
 

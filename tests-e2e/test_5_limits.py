@@ -1,0 +1,62 @@
+"""The real rate limits, on a second stack with other ports beside the first."""
+
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grove_stack.testing.stacks import remove, start
+
+
+@pytest.fixture(scope="module")
+def strict(suite) -> Iterator[object]:
+    folder = Path(tempfile.mkdtemp(prefix="grove-strict-"))
+    start(folder, limits="production")
+    try:
+        yield type(suite)(folder)
+    finally:
+        remove(folder)
+
+
+async def test_production_limits_hold(strict, ada):
+    async with strict.client() as client:
+        person = type(ada)(strict, client)
+        body = {"email": person.email, "password": "plant trees not walls", "name": "Ada"}
+        answers = [await client.post(f"{strict.auth}/register", json=body) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+        assert answers[0].headers["ratelimit-policy"] == '"register";q=3;w=3600'
+        assert int(answers[3].headers["retry-after"]) in range(1000, 1300)
+        assert answers[3].json()["error"]["code"] == "RATE_LIMITED"
+        wrong = {"email": person.email, "password": "wrong"}
+        answers = [await client.post(f"{strict.auth}/login", json=wrong) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+        admin = await client.post(f"{strict.auth}/login", json=strict.file["admin"])
+        headers = {"Authorization": f"Bearer {admin.json()['access_token']}"}
+        began = time.monotonic()
+        asked = [client.get(f"{strict.api}/tasks", headers=headers) for _ in range(130)]
+        statuses = Counter(answer.status_code for answer in await asyncio.gather(*asked))
+        refilled = (time.monotonic() - began) * 100 / 60
+        assert set(statuses) == {200, 429}
+        assert 100 <= statuses[200] <= 101 + refilled
+        began = time.monotonic()
+        strangers = Counter(
+            answer.status_code
+            for answer in await asyncio.gather(*(client.get(f"{strict.api}/tasks") for _ in range(45)))
+        )
+        assert 30 <= strangers[401] <= 31 + (time.monotonic() - began) * 30 / 60
+        assert strangers[401] + strangers[429] == 45
+
+
+async def test_the_first_stack_is_not_disturbed(suite, strict, ada):
+    assert suite.file["api_url"] != strict.file["api_url"]
+    assert (await ada.call("GET", "/tasks")).status_code == 200
+
+
+async def test_production_pins_https(strict):
+    async with strict.client() as client:
+        answer = await client.get(f"{strict.file['portal_url']}/")
+        assert answer.headers["strict-transport-security"].startswith("max-age=63072000")
