@@ -2,6 +2,7 @@
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,7 +23,8 @@ async def test_request_database_and_event_share_a_trace(settings, resources, iss
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    traced = Resources(settings)
+    SQLAlchemyInstrumentor().uninstrument()
+    traced = Resources(settings.model_copy(update={"otlp_endpoint": "http://127.0.0.1:1"}))
     app = build(settings, traced)
     app.state.authenticator = Authenticator(issuer.verifier(), gate, resources.limiter)
     parent = "4bf92f3577b34da6a3ce929d0e0e4736"

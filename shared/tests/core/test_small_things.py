@@ -23,7 +23,7 @@ def test_ids_rise_with_time():
 def test_times_are_utc_in_and_z_out():
     body = Body.model_validate({"at": "2026-01-02T03:04:05+02:00"})
     assert body.at == datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC)
-    assert body.model_dump(mode="json") == {"at": "2026-01-02T01:04:05.000000Z"}
+    assert body.model_dump(mode="json") == {"at": "2026-01-02T01:04:05Z"}
     assert now().tzinfo is UTC
     assert rfc3339(datetime(2026, 1, 1, tzinfo=UTC)).endswith("Z")
 

@@ -3,18 +3,16 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from pydantic.functional_validators import AfterValidator
-
-from grove.core.clock import rfc3339
 
 
 def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_utc), PlainSerializer(rfc3339, return_type=str, when_used="json")]
-"""A point in time: timezone-aware in, UTC inside, RFC 3339 with `Z` out."""
+Moment = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""A point in time: timezone-aware in, UTC inside, RFC 3339 with `Z` out (which is how Pydantic writes UTC)."""
 
 
 class Incoming(BaseModel):

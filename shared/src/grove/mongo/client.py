@@ -50,7 +50,8 @@ class MongoServiceSettings(ServiceSettings, MongoSettings):
 
 def create_client(settings: MongoServiceSettings) -> "AsyncMongoClient[Document]":
     """A client over mTLS: majority and journaled writes, majority reads, every operation timed out."""
-    PymongoInstrumentor().instrument()
+    if settings.otlp_endpoint:
+        PymongoInstrumentor().instrument()
     topology: dict[str, Any] = (
         {"replicaSet": settings.mongo_replica_set} if settings.mongo_replica_set else {"directConnection": True}
     )

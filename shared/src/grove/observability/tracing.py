@@ -23,14 +23,13 @@ def configure_tracing(settings: AppSettings) -> None:
             "deployment.environment.name": settings.environment,
         }
     )
-    provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.trace_sample_ratio)))
-    if settings.otlp_endpoint:
-        provider.add_span_processor(
-            BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint}/v1/traces"))
-        )
-    trace.set_tracer_provider(provider)
-    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()]))
-    if settings.otlp_endpoint:
+    if settings.otlp_endpoint:  # without a collector nothing is traced, which costs nothing
+        sampler = ParentBased(TraceIdRatioBased(settings.trace_sample_ratio))
+        provider = TracerProvider(resource=resource, sampler=sampler)
+        exporter = OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint}/v1/traces")
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+        trace.set_tracer_provider(provider)
         RedisInstrumentor().instrument()
+    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[PrometheusMetricReader()]))
     if settings.sentry_dsn:
         sentry_sdk.init(dsn=settings.sentry_dsn, environment=settings.environment, send_default_pii=False)

@@ -11,12 +11,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from grove.core.settings import PostgresSettings, ProcessSettings
+from grove.core.settings import PostgresSettings, ProcessSettings, TelemetrySettings
 
 log = structlog.get_logger()
 
 
-class DatabaseSettings(ProcessSettings, PostgresSettings):
+class DatabaseSettings(ProcessSettings, PostgresSettings, TelemetrySettings):
     """What an engine needs to know."""
 
 
@@ -77,8 +77,9 @@ def create_engine(settings: DatabaseSettings, *, pool_size: int | None = None) -
             },
         },
     )
-    # The instrumentation declares an older SQLAlchemy; it traces 2.1 all the same (a test holds that).
-    SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
+    # It declares an older SQLAlchemy; it traces 2.1 all the same (services/resource/tests/test_telemetry.py).
+    if settings.otlp_endpoint:
+        SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
     _log_slow_statements(engine, settings.slow_query_ms)
     return engine
 

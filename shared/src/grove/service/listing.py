@@ -1,11 +1,12 @@
 """A list route's whole answer: numbered pages with a total, or a cursor walk, in one statement each."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from fastapi import Request, Response
 from pydantic import BaseModel, TypeAdapter
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grove.postgres.base import AnyRow
@@ -24,60 +25,69 @@ from grove.web.sorting import SortKey
 T = TypeVar("T", bound=BaseModel)
 
 
+Given = Mapping[str, Any]
+"""Names of a list's filters → their values."""
+
+
 class List(Generic[T]):
-    """One kind of list. `read` makes an item of a row; the adapters serialise the two kinds of page."""
+    """One kind of list.
+
+    `filters`: a name each, whose condition takes its value from the bind parameter of that name, if it has one.
+    `read` makes an item of a row; the adapters serialise the two kinds of page. A statement is built once for each
+    combination of filters and order.
+    """
 
     def __init__(
         self,
         *,
         columns: Sequence[Any],
+        filters: Mapping[str, ColumnElement[bool]],
         orders: Keyset,
         read: Callable[[AnyRow], T],
         page: TypeAdapter[Page[T]],
         cursor_page: TypeAdapter[CursorPage[T]],
     ) -> None:
         self._columns = tuple(columns)
+        self._filters = dict(filters)
         self._orders = orders
         self._read = read
         self._page = page
         self._cursor_page = cursor_page
+        self._page_statement = lru_cache(maxsize=256)(self._build_page)
+        self._walk_statement = lru_cache(maxsize=256)(self._build_walk)
 
     async def answer(
         self,
         request: Request,
         connection: AsyncConnection,
         paging: PageRequest,
-        conditions: Sequence[ColumnElement[bool]],
-        sort: Sequence[SortKey],
+        given: Given,
+        sort: tuple[SortKey, ...],
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """The page asked for. `conditions` must include the acting user's scope."""
+        """The page asked for. `given` must include the acting user's scope."""
         if paging.cursor is not None:
-            return await self._walk(connection, paging, conditions, sort, headers or {})
-        return await self._numbered(request, connection, paging, conditions, sort, headers or {})
+            return await self._walk(connection, paging, given, sort, headers or {})
+        return await self._numbered(request, connection, paging, given, sort, headers or {})
 
     async def _numbered(
         self,
         request: Request,
         connection: AsyncConnection,
         paging: PageRequest,
-        conditions: Sequence[ColumnElement[bool]],
-        sort: Sequence[SortKey],
+        given: Given,
+        sort: tuple[SortKey, ...],
         headers: Mapping[str, str],
     ) -> Response:
-        statement = (
-            select(*self._columns, func.count().over().label("total"))
-            .where(*conditions)
-            .order_by(*self._orders.order(sort))
-            .limit(paging.size)
-            .offset(paging.offset)
-        )
-        rows = (await connection.execute(statement)).all()
+        statement = self._page_statement(frozenset(given), sort)
+        rows = (await connection.execute(statement, {**given, "size": paging.size, "offset": paging.offset})).all()
         if rows or paging.page == 1:
             total = rows[0].total if rows else 0
         else:  # a page behind the end has no row to carry the total
-            counted = select(func.count()).select_from(select(self._columns[0]).where(*conditions).subquery())
-            total = await connection.scalar(counted) or 0
+            counted = select(func.count()).select_from(
+                select(self._columns[0]).where(*self._conditions(frozenset(given))).subquery()
+            )
+            total = await connection.scalar(counted, dict(given)) or 0
         page = Page[T].model_construct(
             items=[self._read(row) for row in rows],
             total=total,
@@ -91,20 +101,16 @@ class List(Generic[T]):
         self,
         connection: AsyncConnection,
         paging: PageRequest,
-        conditions: Sequence[ColumnElement[bool]],
-        sort: Sequence[SortKey],
+        given: Given,
+        sort: tuple[SortKey, ...],
         headers: Mapping[str, str],
     ) -> Response:
         names = [str(key) for key in sort]
-        statement = (
-            select(*self._columns, *self._orders.columns(sort))
-            .where(*conditions)
-            .order_by(*self._orders.order(sort))
-            .limit(paging.size + 1)  # one more tells whether this is the last page
-        )
+        statement = self._walk_statement(frozenset(given), sort)
         if paging.cursor:
             statement = statement.where(self._orders.after(sort, decode_cursor(paging.cursor, names)))
-        rows = (await connection.execute(statement)).all()
+        # One more than asked for tells whether this is the last page.
+        rows = (await connection.execute(statement, {**given, "size": paging.size + 1})).all()
         more = len(rows) > paging.size
         rows = rows[: paging.size]
         walked = CursorPage[T].model_construct(
@@ -113,3 +119,23 @@ class List(Generic[T]):
             next_cursor=encode_cursor(names, list(rows[-1][len(self._columns) :])) if more else None,
         )
         return json_answer(self._cursor_page, walked, headers=headers)
+
+    def _build_page(self, names: frozenset[str], sort: tuple[SortKey, ...]) -> Select[Any]:
+        return (
+            select(*self._columns, func.count().over().label("total"))
+            .where(*self._conditions(names))
+            .order_by(*self._orders.order(sort))
+            .limit(bindparam("size", type_=Integer))
+            .offset(bindparam("offset", type_=Integer))
+        )
+
+    def _build_walk(self, names: frozenset[str], sort: tuple[SortKey, ...]) -> Select[Any]:
+        return (
+            select(*self._columns, *self._orders.columns(sort))
+            .where(*self._conditions(names))
+            .order_by(*self._orders.order(sort))
+            .limit(bindparam("size", type_=Integer))
+        )
+
+    def _conditions(self, names: frozenset[str]) -> list[ColumnElement[bool]]:
+        return [self._filters[name] for name in sorted(names)]

@@ -33,6 +33,7 @@ def start(folder: Path, *, scale: str = "", **settings: str) -> dict[str, Any]:
     """Start a stack; its suite.json. Raises RuntimeError with what it printed."""
     done = command(folder, "stack", "up", *(["--scale", scale] if scale else []), **settings)
     if done.returncode != 0:
+        command(folder, "stack", "down")
         raise RuntimeError(f"The test stack did not start:\n{done.stdout}\n{done.stderr}")
     return read_json(Layout(folder).suite_file)
 

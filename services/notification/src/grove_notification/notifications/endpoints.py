@@ -18,8 +18,7 @@ from grove_notification.deps import (
     ReadConnection,
     WriteSession,
 )
-from grove_notification.models import Notification
-from grove_notification.notifications.listing import ORDERS, Filter
+from grove_notification.notifications.listing import FILTERS, ORDERS, Filter
 from grove_notification.notifications.repository import (
     READ_COLUMNS,
     NotificationQueries,
@@ -44,6 +43,7 @@ router = APIRouter(
 _NOTIFICATION = TypeAdapter(NotificationRead)
 _NOTIFICATIONS = List(
     columns=READ_COLUMNS,
+    filters=FILTERS,
     orders=ORDERS,
     read=NotificationRead.of,
     page=TypeAdapter(Page[NotificationRead]),
@@ -65,10 +65,8 @@ async def list_notifications(
 ) -> Response:
     """List your notifications, newest first; `X-Unread-Count` counts all that are unread."""
     unread = await NotificationQueries(connection, user.user_id).unread()
-    conditions = [Notification.user_id == user.user_id, *wanted.conditions]
-    return await _NOTIFICATIONS.answer(
-        request, connection, paging, conditions, wanted.sort, {"X-Unread-Count": str(unread)}
-    )
+    given = {"user_id": user.user_id, **wanted.given}
+    return await _NOTIFICATIONS.answer(request, connection, paging, given, wanted.sort, {"X-Unread-Count": str(unread)})
 
 
 @router.delete("")

@@ -1,10 +1,10 @@
 """The notification list: its filters and order."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, bindparam
 
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.sorting import SortKey, parse_sort
@@ -13,11 +13,18 @@ from grove_notification.models import Notification
 ORDERS = Keyset({"created_at": Sortable(Notification.created_at, parse_time)}, tie=Notification.id)
 
 
+FILTERS: dict[str, ColumnElement[bool]] = {
+    "user_id": Notification.user_id == bindparam("user_id"),
+    "unread": Notification.read_at.is_(None),
+    "type": Notification.type == bindparam("type"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class NotificationFilter:
-    """What a list is narrowed to."""
+    """What a list is narrowed to: names of FILTERS with their values."""
 
-    conditions: tuple[ColumnElement[bool], ...]
+    given: dict[str, Any]
     sort: tuple[SortKey, ...]
 
 
@@ -28,12 +35,12 @@ async def _filter(
     ] = None,
     sort: Annotated[str, Query(max_length=100, description="created_at; `-` for descending")] = "-created_at",
 ) -> NotificationFilter:
-    conditions: list[ColumnElement[bool]] = []
+    given: dict[str, Any] = {}
     if unread_only:
-        conditions.append(Notification.read_at.is_(None))
+        given["unread"] = None
     if type is not None:
-        conditions.append(Notification.type == type)
-    return NotificationFilter(tuple(conditions), tuple(parse_sort(sort, ORDERS.names)))
+        given["type"] = type
+    return NotificationFilter(given, tuple(parse_sort(sort, ORDERS.names)))
 
 
 Filter = Annotated[NotificationFilter, Depends(_filter)]

@@ -1,10 +1,10 @@
 """Sync run routes."""
 
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
+from sqlalchemy import bindparam
 
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.service.listing import List
@@ -24,6 +24,10 @@ router = APIRouter(
 
 _RUNS = List(
     columns=READ_COLUMNS,
+    filters={
+        "user_id": SyncRun.user_id == bindparam("user_id"),
+        "connection_id": SyncRun.connection_id == bindparam("connection_id"),
+    },
     orders=Keyset({"created_at": Sortable(SyncRun.created_at, parse_time)}, tie=SyncRun.id),
     read=SyncRunRead.of,
     page=TypeAdapter(Page[SyncRunRead]),
@@ -37,5 +41,5 @@ async def list_sync_runs(
 ) -> Response:
     """Runs of a connection, newest first."""
     await ConnectionQueries(connection, user.user_id).get(connection_id)
-    conditions: list[Any] = [SyncRun.user_id == user.user_id, SyncRun.connection_id == connection_id]
-    return await _RUNS.answer(request, connection, paging, conditions, [SortKey("created_at", descending=True)])
+    given = {"user_id": user.user_id, "connection_id": connection_id}
+    return await _RUNS.answer(request, connection, paging, given, (SortKey("created_at", descending=True),))

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, String, bindparam, func
 
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.service.listing import List
@@ -32,8 +32,19 @@ _ORDERS = Keyset(
     },
     tie=Transaction.id,
 )
+_FILTERS: dict[str, ColumnElement[bool]] = {
+    "user_id": Transaction.user_id == bindparam("user_id"),
+    "not_removed": Transaction.removed_at.is_(None),
+    "account": Transaction.account_id == bindparam("account"),
+    "date_from": Transaction.booked_at >= bindparam("date_from"),
+    "date_to": Transaction.booked_at < bindparam("date_to"),
+    "amount_from": Transaction.amount >= bindparam("amount_from"),
+    "amount_to": Transaction.amount < bindparam("amount_to"),
+    "q": Transaction.search.op("@@")(func.websearch_to_tsquery("simple", bindparam("q", type_=String))),
+}
 _TRANSACTIONS = List(
     columns=READ_COLUMNS,
+    filters=_FILTERS,
     orders=_ORDERS,
     read=TransactionRead.of,
     page=TypeAdapter(Page[TransactionRead]),
@@ -43,9 +54,9 @@ _TRANSACTIONS = List(
 
 @dataclass(frozen=True, slots=True)
 class TransactionFilter:
-    """What a list is narrowed to."""
+    """What a list is narrowed to: names of _FILTERS with their values."""
 
-    conditions: tuple[ColumnElement[bool], ...]
+    given: dict[str, Any]
     sort: tuple[SortKey, ...]
 
 
@@ -59,18 +70,15 @@ async def _filter(
         str, Query(max_length=100, description="booked_at, updated_at, amount; `-` for descending")
     ] = "-booked_at",
 ) -> TransactionFilter:
-    conditions: list[ColumnElement[bool]] = [Transaction.removed_at.is_(None)]
-    if date_from is not None:
-        conditions.append(Transaction.booked_at >= date_from)
-    if date_to is not None:
-        conditions.append(Transaction.booked_at < date_to)
-    if amount_from is not None:
-        conditions.append(Transaction.amount >= amount_from)
-    if amount_to is not None:
-        conditions.append(Transaction.amount < amount_to)
-    if q is not None:
-        conditions.append(Transaction.search.op("@@")(func.websearch_to_tsquery("simple", q)))
-    return TransactionFilter(tuple(conditions), tuple(parse_sort(sort, _ORDERS.names)))
+    asked = {
+        "date_from": date_from,
+        "date_to": date_to,
+        "amount_from": amount_from,
+        "amount_to": amount_to,
+        "q": q,
+    }
+    given: dict[str, Any] = {"not_removed": None} | {n: value for n, value in asked.items() if value is not None}
+    return TransactionFilter(given, tuple(parse_sort(sort, _ORDERS.names)))
 
 
 Filter = Annotated[TransactionFilter, Depends(_filter)]
@@ -87,10 +95,10 @@ async def list_transactions(
     account: Annotated[UUID | None, Query(description="Of this account")] = None,
 ) -> Response:
     """Your transactions at all providers, newest first unless `sort` says otherwise."""
-    conditions = [Transaction.user_id == user.user_id, *wanted.conditions]
+    given = {"user_id": user.user_id, **wanted.given}
     if account is not None:
-        conditions.append(Transaction.account_id == account)
-    return await _TRANSACTIONS.answer(request, connection, paging, conditions, wanted.sort)
+        given["account"] = account
+    return await _TRANSACTIONS.answer(request, connection, paging, given, wanted.sort)
 
 
 @router.get("/accounts/{account_id}/transactions", response_model=_PAGES)
@@ -104,9 +112,5 @@ async def list_account_transactions(
 ) -> Response:
     """Transactions of one account."""
     await AccountQueries(connection, user.user_id).get(account_id)
-    conditions = [
-        Transaction.user_id == user.user_id,
-        Transaction.account_id == account_id,
-        *wanted.conditions,
-    ]
-    return await _TRANSACTIONS.answer(request, connection, paging, conditions, wanted.sort)
+    given = {"user_id": user.user_id, "account": account_id, **wanted.given}
+    return await _TRANSACTIONS.answer(request, connection, paging, given, wanted.sort)

@@ -15,7 +15,7 @@ from grove.web.etag import RequestConditions, etag
 from grove.web.pagination import CursorPage, Page, Paging
 from grove_resource.deps import EventOutbox, Once, ReadConnection, TaskReader, TaskWriter, WriteSession
 from grove_resource.models import Task
-from grove_resource.tasks.listing import ORDERS, Filter
+from grove_resource.tasks.listing import FILTERS, ORDERS, Filter
 from grove_resource.tasks.repository import READ_COLUMNS, TaskQueries, TaskRepository
 from grove_resource.tasks.schemas import Completion, TaskCreate, TaskPatch, TaskRead, TaskReplace
 from grove_resource.tasks.service import TaskService
@@ -25,6 +25,7 @@ router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"], route_class=GroveRout
 _TASK = TypeAdapter(TaskRead)
 _TASKS = List(
     columns=READ_COLUMNS,
+    filters=FILTERS,
     orders=ORDERS,
     read=TaskRead.of,
     page=TypeAdapter(Page[TaskRead]),
@@ -44,8 +45,8 @@ async def list_tasks(
     request: Request, user: TaskReader, connection: ReadConnection, wanted: Filter, paging: Paging
 ) -> Response:
     """List your tasks, newest first unless `sort` says otherwise."""
-    conditions = [Task.user_id == user.user_id, *wanted.conditions]
-    return await _TASKS.answer(request, connection, paging, conditions, wanted.sort)
+    given = {"user_id": user.user_id, **wanted.given}
+    return await _TASKS.answer(request, connection, paging, given, wanted.sort)
 
 
 @router.post("", status_code=201, response_model=TaskRead, dependencies=[Once])

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Query
 from pydantic import AwareDatetime
-from sqlalchemy import ColumnElement, func, literal_column
+from sqlalchemy import ColumnElement, String, bindparam, func, literal_column
 
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.sorting import SortKey, parse_sort
@@ -29,23 +29,36 @@ ORDERS = Keyset(
 )
 
 
+FILTERS: dict[str, ColumnElement[bool]] = {
+    "user_id": Task.user_id == bindparam("user_id"),
+    "deleted": Task.deleted_at.is_not(None),
+    "not_deleted": Task.deleted_at.is_(None),
+    "pending": Task.completed_at.is_(None),
+    "completed": Task.completed_at.is_not(None),
+    "date_from": Task.created_at >= bindparam("date_from"),
+    "date_to": Task.created_at < bindparam("date_to"),
+    "due_after": Task.due_at >= bindparam("due_after"),
+    "due_before": Task.due_at < bindparam("due_before"),
+    "tag": Task.tags.contains(bindparam("tag", type_=Task.tags.type)),
+    "priority": Task.priority == bindparam("priority"),
+    "parent_id": Task.parent_id == bindparam("parent_id"),
+    "q": Task.search.op("@@")(func.websearch_to_tsquery("simple", bindparam("q", type_=String))),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class TaskFilter:
-    """What a list is narrowed to."""
+    """What a list is narrowed to: names of FILTERS with their values."""
 
-    conditions: tuple[ColumnElement[bool], ...]
+    given: dict[str, Any]
     sort: tuple[SortKey, ...]
 
 
-def _status_conditions(status: TaskStatus, *, include_deleted: bool) -> list[ColumnElement[bool]]:
+def _status(status: TaskStatus, *, include_deleted: bool) -> list[str]:
     if status is TaskStatus.DELETED:
-        return [Task.deleted_at.is_not(None)]
-    conditions: list[ColumnElement[bool]] = [] if include_deleted else [Task.deleted_at.is_(None)]
-    if status is TaskStatus.PENDING:
-        conditions.append(Task.completed_at.is_(None))
-    elif status is TaskStatus.COMPLETED:
-        conditions.append(Task.completed_at.is_not(None))
-    return conditions
+        return ["deleted"]
+    wanted = {TaskStatus.PENDING: ["pending"], TaskStatus.COMPLETED: ["completed"]}.get(status, [])
+    return wanted if include_deleted else ["not_deleted", *wanted]
 
 
 async def _task_filter(
@@ -60,39 +73,22 @@ async def _task_filter(
     parent_id: Annotated[UUID | None, Query(description="Subtasks of this task")] = None,
     q: Annotated[str | None, Query(min_length=1, max_length=200, description="Words in title or description")] = None,
     sort: Annotated[
-        str,
-        Query(max_length=100, description="created_at, updated_at, due_at, priority, title; `-` for descending"),
+        str, Query(max_length=100, description="created_at, updated_at, due_at, priority, title; `-` for descending")
     ] = "-created_at",
 ) -> TaskFilter:
-    conditions = _status_conditions(status, include_deleted=include_deleted)
-    conditions += _time_conditions(date_from, date_to, due_after, due_before)
-    if tag is not None:
-        conditions.append(Task.tags.contains([tag.lower()]))
-    if priority is not None:
-        conditions.append(Task.priority == priority.rank)
-    if parent_id is not None:
-        conditions.append(Task.parent_id == parent_id)
-    if q is not None:
-        conditions.append(Task.search.op("@@")(func.websearch_to_tsquery("simple", q)))
-    return TaskFilter(tuple(conditions), tuple(parse_sort(sort, ORDERS.names)))
-
-
-def _time_conditions(
-    date_from: datetime | None,
-    date_to: datetime | None,
-    due_after: datetime | None,
-    due_before: datetime | None,
-) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if date_from is not None:
-        conditions.append(Task.created_at >= date_from)
-    if date_to is not None:
-        conditions.append(Task.created_at < date_to)
-    if due_after is not None:
-        conditions.append(Task.due_at >= due_after)
-    if due_before is not None:
-        conditions.append(Task.due_at < due_before)
-    return conditions
+    given: dict[str, Any] = dict.fromkeys(_status(status, include_deleted=include_deleted))
+    asked = {
+        "date_from": date_from,
+        "date_to": date_to,
+        "due_after": due_after,
+        "due_before": due_before,
+        "tag": [tag.lower()] if tag is not None else None,
+        "priority": priority.rank if priority is not None else None,
+        "parent_id": parent_id,
+        "q": q,
+    }
+    given |= {name: value for name, value in asked.items() if value is not None}
+    return TaskFilter(given, tuple(parse_sort(sort, ORDERS.names)))
 
 
 Filter = Annotated[TaskFilter, Depends(_task_filter)]

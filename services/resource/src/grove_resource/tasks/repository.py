@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import exists, literal, select
+from sqlalchemy import bindparam, exists, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from grove.postgres.base import AnyRow
@@ -26,6 +26,8 @@ READ_COLUMNS = (
 )
 MAX_NESTING = 32
 
+_GET = select(*READ_COLUMNS).where(Task.id == bindparam("task_id"), Task.user_id == bindparam("owner_id"))
+
 
 async def missing(connection: AsyncConnection | AsyncSession, task_id: UUID) -> TaskNotFound | TaskOfAnotherUser:
     """Why a user's task was not found: it is not there (404), or it is somebody else's (403)."""
@@ -42,9 +44,7 @@ class TaskQueries:
 
     async def get(self, task_id: UUID) -> AnyRow:
         """One task. Raises TaskNotFound or TaskOfAnotherUser."""
-        found = await self._connection.execute(
-            select(*READ_COLUMNS).where(Task.id == task_id, Task.user_id == self._user_id)
-        )
+        found = await self._connection.execute(_GET, {"task_id": task_id, "owner_id": self._user_id})
         row = found.first()
         if row is None:
             raise await missing(self._connection, task_id)
