@@ -11,12 +11,12 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from grove.core.settings import PostgresSettings, ProcessSettings, TelemetrySettings
+from grove.core.settings import AppSettings, PostgresSettings
 
 log = structlog.get_logger()
 
 
-class DatabaseSettings(ProcessSettings, PostgresSettings, TelemetrySettings):
+class DatabaseSettings(AppSettings, PostgresSettings):
     """What an engine needs to know."""
 
 
