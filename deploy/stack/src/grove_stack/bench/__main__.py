@@ -223,9 +223,10 @@ def _page(rows: list[Row]) -> str:
         "| --- | --- | --- | --- | --- |",
         *(f"| {' | '.join(row)} |" for row in rows),
         "",
-        "Beside it: a FastAPI route that returns one statement's JSON from bare asyncpg, with mTLS like the service and",
-        "without sign-in, limits, logs, metrics, events or errors. Creating writes an event in the same transaction;",
-        "the bare route does not. No figure of auth is published: its local store is a stand-in for MongoDB.",
+        "Beside it: a FastAPI route that returns one statement's JSON from bare asyncpg, with mTLS like the",
+        "service, without sign-in, limits, logs, metrics, events or errors. Creating writes an event in the",
+        "same transaction; the bare route does not. No figure of auth is published: its local store is a",
+        "stand-in for MongoDB.",
     ]
     return "\n".join(lines) + "\n"
 
