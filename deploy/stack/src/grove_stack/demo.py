@@ -168,7 +168,7 @@ class Demo:
     def _say(self, step: str, detail: str) -> None:
         seconds = time.perf_counter() - self._started
         mark = "[green]✓[/green]" if step else " "
-        self._console.print(f"{seconds:5.1f} s {mark} {step:28}[dim]{detail}[/dim]", highlight=False)
+        self._console.print(f"{seconds:5.1f} s {mark} {step:28}[dim]{detail}[/dim]", highlight=False, soft_wrap=True)
 
 
 def newest_mail(mail_dir: Path, address: str) -> str:
