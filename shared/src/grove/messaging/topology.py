@@ -5,7 +5,7 @@ It is declared as a whole, as a definitions document, before any process starts;
 
 from typing import Any
 
-from grove.contracts.catalogue import SERVICES, Published, consumed_by
+from grove.contracts.catalogue import SERVICES, consumed_by
 
 EVENTS = "grove.events"
 REVOCATIONS = "grove.revocations"
@@ -143,11 +143,6 @@ def merge(parts: list[dict[str, list[dict[str, Any]]]]) -> dict[str, list[dict[s
             into = merged.setdefault(kind, [])
             into.extend(row for row in rows if row not in into)
     return merged
-
-
-def has_reader(published: Published) -> bool:
-    """Whether the catalogue names a consumer, so that an unroutable message is an error."""
-    return bool(published.consumers)
 
 
 def _exchange(name: str, kind: str) -> dict[str, Any]:
