@@ -79,10 +79,10 @@ def happen(resources, sender):
     """Have a fact arrive: await happen("auth", fact)."""
 
     async def happen(service: str, data, *, sequence: int = 1) -> bool:
-        handler, received = handlers(resources, sender).parse(outbox_event(service, data, sequence=sequence).body)
-        applied = await resources.inbox.apply(handler, received)
-        for action in received.after_commit if applied else ():
-            await action()
-        return applied
+        work = handlers(resources, sender).parse(outbox_event(service, data, sequence=sequence).body)
+        applied = await resources.inbox.apply([work])
+        for one in applied:
+            await one.committed()
+        return bool(applied)
 
     return happen

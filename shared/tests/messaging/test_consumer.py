@@ -12,8 +12,9 @@ from grove.contracts.event import Envelope
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.messaging.broker import BROKER_ERRORS, EventPublisher
-from grove.messaging.consumer import Consumer, Handlers, StoreUnavailable, Unacceptable
+from grove.messaging.consumer import Consumer
 from grove.messaging.dead_letters import DeadLetters
+from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable
 from grove.messaging.topology import queue_name
 from grove.outbox.event import outbox_event
 from grove.outbox.postgres import Outbox, PostgresInbox, PostgresOutboxStore
@@ -66,12 +67,11 @@ async def letters(brokers) -> DeadLetters:
 
 
 @asynccontextmanager
-async def consuming(brokers, sessions, handling, **options) -> AsyncIterator[Consumer]:
+async def consuming(brokers, sessions, handling, inbox=None) -> AsyncIterator[Consumer]:
     handlers = Handlers()
     handlers.add(UserRegistered, handling)
-    consumer = Consumer(
-        "resource", QUEUE, brokers("resource"), PostgresInbox(sessions), handlers, prefetch=10, delays={1: 1}, **options
-    )
+    inbox = inbox or PostgresInbox(sessions)
+    consumer = Consumer("resource", QUEUE, brokers("resource"), inbox, handlers, prefetch=10, delays={1: 1})
     task = asyncio.create_task(consumer.run())
     while not consumer.connected:
         await asyncio.sleep(0.01)
@@ -142,6 +142,41 @@ async def test_poison_is_parked_with_its_reason_holds_nobody_up_and_can_be_repla
         await until(handling.handled.is_set)
     assert await letters.all() == []
     assert [envelope.id for envelope in handling.seen].count(poison.id) == 3
+
+
+async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers, sessions, letters):
+    """The first event holds the consumer while 20 more arrive; the eleventh of them always fails."""
+    release, good, sizes = asyncio.Event(), [], []
+    events = [outbox_event("auth", registered(), sequence=number) for number in range(1, 22)]
+
+    class CountingInbox(PostgresInbox):
+        async def apply(self, works):
+            sizes.append(len(works))
+            return await super().apply(works)
+
+    async def handle(session, event) -> None:
+        await asyncio.wait_for(release.wait(), 5)
+        if event.sequence == 12:
+            raise ValueError("bad")
+
+        async def done() -> None:
+            good.append(event.sequence)
+
+        event.after_commit.append(done)
+
+    async def parked() -> bool:
+        return len(await letters.all()) == 1
+
+    async with consuming(brokers, sessions, handle, inbox=CountingInbox(sessions)):
+        for event in events:
+            await publish(brokers, event.body)
+        release.set()
+        await until(lambda: len(good) == 20)
+        await until(parked)
+    assert good == [number for number in range(1, 22) if number != 12]
+    assert max(sizes) > 5
+    [letter] = await letters.all()
+    assert letter.reason == "ValueError: bad"
 
 
 @pytest.mark.parametrize("kind", ["not json", "unknown type", "spoofed source", "wrong data", "refused"])

@@ -10,7 +10,7 @@ from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.context import RequestContext, use_context
 from grove.core.ids import new_id
-from grove.messaging.consumer import Received, StoreUnavailable
+from grove.messaging.handlers import Received, StoreUnavailable, Work
 from grove.outbox.event import outbox_event
 from grove.outbox.postgres import InboxRow, Outbox, OutboxRow, PostgresInbox, PostgresOutboxStore
 from grove.postgres.engine import STORE_ERRORS, create_engine, is_lost
@@ -103,10 +103,10 @@ async def test_a_commit_wakes_the_relay(sessions, engine):
     listener.cancel()
 
 
-def received() -> Received:
+def work(handler) -> Work:
     event = outbox_event("resource", created(), sequence=1)
     envelope = Envelope.model_validate_json(event.body)
-    return Received(envelope, TaskCreated.model_validate(envelope.data))
+    return Work(handler, Received(envelope, TaskCreated.model_validate(envelope.data)))
 
 
 async def test_an_event_delivered_many_times_at_once_has_one_effect(sessions):
@@ -116,9 +116,9 @@ async def test_an_event_delivered_many_times_at_once_has_one_effect(sessions):
         effects.append(event.envelope.id)
         await asyncio.sleep(0.01)
 
-    event, inbox = received(), PostgresInbox(sessions)
-    answers = await asyncio.gather(*(inbox.apply(handler, event) for _ in range(8)))
-    assert sorted(answers) == [False] * 7 + [True]
+    event, inbox = work(handler), PostgresInbox(sessions)
+    answers = await asyncio.gather(*(inbox.apply([event, event]) for _ in range(8)))
+    assert sorted(answers, key=len) == [[]] * 7 + [[event]]
     assert len(effects) == 1
 
 
@@ -131,13 +131,38 @@ async def test_a_failed_effect_leaves_no_trace_and_can_be_tried_again(sessions):
         if len(tries) == 1:
             raise ValueError("first")
 
-    event, inbox = received(), PostgresInbox(sessions)
+    event, inbox = work(handler), PostgresInbox(sessions)
     with pytest.raises(ValueError, match="first"):
-        await inbox.apply(handler, event)
+        await inbox.apply([event])
     assert await count(sessions, InboxRow) == await count(sessions, OutboxRow) == 0
-    assert await inbox.apply(handler, event)
+    assert await inbox.apply([event]) == [event]
     assert await count(sessions, InboxRow) == await count(sessions, OutboxRow) == 1
     assert await inbox.purge() == 0
+
+
+async def test_batches_that_share_events_apply_each_once(sessions):
+    effects = []
+
+    async def handler(session, event) -> None:
+        effects.append(event.envelope.id)
+
+    events, inbox = [work(handler) for _ in range(12)], PostgresInbox(sessions)
+    batches = [events[:8], events[7::-1], events[4:], events[:3:-1]]
+    answers = await asyncio.gather(*(inbox.apply(batch) for batch in batches))
+    assert sorted(effects) == sorted(one.id for one in events)
+    assert sorted(one.id for answer in answers for one in answer) == sorted(effects)
+
+
+async def test_one_failing_effect_leaves_no_trace_of_its_batch(sessions):
+    async def good(session, event) -> None:
+        await Outbox(session, "resource").add((created(), 1))
+
+    async def bad(session, event) -> None:
+        raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad"):
+        await PostgresInbox(sessions).apply([work(good), work(bad), work(good)])
+    assert await count(sessions, InboxRow) == await count(sessions, OutboxRow) == 0
 
 
 async def test_a_lost_database_is_not_the_events_fault(settings):
@@ -148,7 +173,7 @@ async def test_a_lost_database_is_not_the_events_fault(settings):
         raise AssertionError("never reached")
 
     with pytest.raises(StoreUnavailable):
-        await PostgresInbox(async_sessionmaker(away)).apply(handler, received())
+        await PostgresInbox(async_sessionmaker(away)).apply([work(handler)])
     await away.dispose()
 
 

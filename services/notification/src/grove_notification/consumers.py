@@ -4,7 +4,7 @@ from functools import partial
 
 from grove.contracts import auth, provider_sync, resource
 from grove.contracts.event import EventData
-from grove.messaging.consumer import Handlers
+from grove.messaging.handlers import Handlers
 from grove_notification.mails import consumers as mails
 from grove_notification.mails.sender import MailSender
 from grove_notification.notifications import consumers as notifications

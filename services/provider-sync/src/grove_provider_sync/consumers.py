@@ -1,7 +1,7 @@
 """Every event the service consumes."""
 
 from grove.contracts.auth import UserRegistered, UserUpdated
-from grove.messaging.consumer import Handlers
+from grove.messaging.handlers import Handlers
 from grove_provider_sync.users import consumers as users
 
 

@@ -22,10 +22,10 @@ MOVED = UserUpdated(user_id=USER, locale="de", timezone="Europe/Berlin", roles=[
 @pytest.mark.parametrize("order", [[(REGISTERED, 1), (MOVED, 3)], [(MOVED, 3), (REGISTERED, 1)]])
 async def test_the_newer_fact_stays_whatever_comes_first(resources, order):
     for data, sequence in order:
-        handler, received = handlers().parse(outbox_event("auth", data, sequence=sequence).body)
-        assert isinstance(received.envelope, Envelope)
-        assert await resources.inbox.apply(handler, received)
-        assert not await resources.inbox.apply(handler, received)
+        work = handlers().parse(outbox_event("auth", data, sequence=sequence).body)
+        assert isinstance(work.received.envelope, Envelope)
+        assert await resources.inbox.apply([work]) == [work]
+        assert await resources.inbox.apply([work]) == []
     async with resources.sessions() as session:
         user = await session.scalar(select(User).where(User.id == USER))
     assert (user.name, user.locale, user.timezone, user.sequence) == ("Ada", "de", "Europe/Berlin", 3)

@@ -1,94 +1,55 @@
 """Consuming events: each has its effect once, is retried with growing delay, and parked when nothing helps."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
 
 import structlog
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage, HeadersType
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from pydantic import ValidationError
 
-from grove.contracts.event import Envelope, EventData
 from grove.core.clock import now, rfc3339
-from grove.core.context import RequestContext, use_context
 from grove.messaging.broker import BROKER_ERRORS, Broker, closed, message
+from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable, Work
 from grove.messaging.topology import RETRY_DELAYS, dead_queue_name, internal_exchange, retry_queue_name
 from grove.observability.metrics import EVENT_SECONDS, EVENTS_CONSUMED
 
 log = structlog.get_logger()
-tracer = trace.get_tracer("grove.messaging")
 
+BATCH = 25
 HANDLER_SECONDS = 30
 LOST_STORE_DELAY = 5
-D = TypeVar("D", bound=EventData)
+FINISH_SECONDS = 20
 
-
-class StoreUnavailable(Exception):
-    """The consumer's own store is away: the event waits and no try is counted."""
-
-
-class Unacceptable(Exception):
-    """The message can't ever be handled: it is parked at once."""
-
-
-@dataclass(slots=True)
-class Received(Generic[D]):
-    """One event as a handler sees it."""
-
-    envelope: Envelope
-    data: D
-    after_commit: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    """What to do once the effect is safe; best effort, for what can be lost (a live push)."""
-
-    @property
-    def sequence(self) -> int:
-        """The aggregate's number of this event: a handler of state ignores one below what it has."""
-        return self.envelope.sequence
-
-
-Handler = Callable[[Any, Received[Any]], Awaitable[None]]
-"""`await handler(session, received)`: applies the event in the session's transaction."""
+Waiting = asyncio.Queue[AbstractIncomingMessage]
 
 
 class Inbox(Protocol):
-    """Applies an event exactly once (outbox/inbox.py for PostgreSQL, outbox/mongo.py for MongoDB)."""
+    """Applies events exactly once (outbox/postgres.py)."""
 
-    async def apply(self, handler: Handler, received: Received[Any]) -> bool:
-        """Run the handler in one transaction with the inbox entry; False when the event was applied before."""
+    async def apply(self, works: Sequence[Work]) -> list[Work]:
+        """Apply those that were not applied before, all or none; which those were. Raises StoreUnavailable."""
         ...
 
 
-class Handlers:
-    """Event type → handler: the list of what a service consumes."""
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """A message in hand, and what it asks for."""
 
-    def __init__(self) -> None:
-        self._by_type: dict[str, tuple[type[EventData], Handler]] = {}
-
-    def add(self, model: type[D], handler: Callable[[Any, Received[D]], Awaitable[None]]) -> None:
-        """Have `handler` apply events of `model`."""
-        self._by_type[model.type] = (model, handler)
-
-    def parse(self, body: bytes) -> tuple[Handler, Received[Any]]:
-        """Handler and event for a message body. Raises Unacceptable."""
-        try:
-            envelope = Envelope.model_validate_json(body)
-            known = self._by_type.get(envelope.type)
-            if known is None:
-                raise Unacceptable(f"nothing here handles events of type {envelope.type}")
-            if envelope.service.replace("-", "_") != envelope.type.split(".", 1)[0]:
-                raise Unacceptable(f"{envelope.source} may not publish {envelope.type}")
-            model, handler = known
-            return handler, Received(envelope, model.model_validate(envelope.data))
-        except ValidationError as invalid:
-            raise Unacceptable(f"not a valid event: {invalid.errors(include_input=False)}") from None
+    incoming: AbstractIncomingMessage
+    work: Work
 
 
 class Consumer:
-    """Takes events from one queue, several at a time, and applies them through the inbox."""
+    """Takes events from one queue and applies them through the inbox.
+
+    What waits is applied together, in one transaction, in the order it came; nothing waits for a batch to fill.
+    When a batch fails, each of its events is tried alone, so that one is retried or parked for its own fault only.
+    One batch is in hand at a time: the next one grows meanwhile, which is quicker than several small ones at once.
+    """
 
     def __init__(
         self,
@@ -99,7 +60,6 @@ class Consumer:
         handlers: Handlers,
         *,
         prefetch: int,
-        concurrency: int = 8,
         delays: Mapping[int, int] | None = None,
     ) -> None:
         self.service = service
@@ -108,24 +68,19 @@ class Consumer:
         self._inbox = inbox
         self._handlers = handlers
         self._prefetch = prefetch
-        self._slots = asyncio.Semaphore(concurrency)
         self._delays = delays or dict(enumerate(RETRY_DELAYS, start=1))
-        self._in_hand: set[asyncio.Task[None]] = set()
         self.connected = False
 
     async def run(self) -> None:
         """Consume until cancelled; a lost broker is looked for each second. At the end, work in hand is finished."""
-        try:
-            while True:
-                try:
-                    await self._consume()
-                except BROKER_ERRORS as error:
-                    log.warning("consumer.disconnected", queue=self.queue, error=str(error) or type(error).__name__)
-                finally:
-                    self.connected = False
-                await asyncio.sleep(1)
-        finally:
-            await self._finish()
+        while True:
+            try:
+                await self._consume()
+            except BROKER_ERRORS as error:
+                log.warning("consumer.disconnected", queue=self.queue, error=str(error) or type(error).__name__)
+            finally:
+                self.connected = False
+            await asyncio.sleep(1)
 
     async def _consume(self) -> None:
         async with self._broker.connection() as connection:
@@ -133,90 +88,97 @@ class Consumer:
             await channel.set_qos(prefetch_count=self._prefetch)
             internal = await channel.get_exchange(internal_exchange(self.service), ensure=False)
             queue = await channel.get_queue(self.queue, ensure=False)
-
-            async def take(incoming: AbstractIncomingMessage) -> None:
-                task = asyncio.create_task(self._take(incoming, internal))
-                self._in_hand.add(task)
-                task.add_done_callback(self._in_hand.discard)
-
-            tag = await queue.consume(take)
+            waiting: Waiting = asyncio.Queue()
+            tag = await queue.consume(waiting.put)
             self.connected = True
             log.info("consumer.started", queue=self.queue)
+            working = asyncio.create_task(self._work(waiting, internal))
+            losing = asyncio.create_task(closed(connection))
             try:
-                await closed(connection)
+                await asyncio.wait([working, losing], return_when=asyncio.FIRST_COMPLETED)
+                _drop(waiting)  # the broker delivers these again, on the next connection
             except asyncio.CancelledError:
-                await queue.cancel(tag)
-                await self._finish()
+                with suppress(*BROKER_ERRORS):
+                    await queue.cancel(tag)
                 raise
+            finally:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(waiting.join(), FINISH_SECONDS)
+                losing.cancel()
+                working.cancel()
+                [end] = await asyncio.gather(working, return_exceptions=True)
+            if isinstance(end, Exception):
+                raise end
 
-    async def _finish(self) -> None:
-        if self._in_hand:
-            await asyncio.wait(self._in_hand, timeout=20)
-
-    async def _take(self, incoming: AbstractIncomingMessage, internal: AbstractExchange) -> None:
-        async with self._slots:
+    async def _work(self, waiting: Waiting, internal: AbstractExchange) -> None:
+        while True:
+            batch = [await waiting.get()]
+            while len(batch) < BATCH and not waiting.empty():
+                batch.append(waiting.get_nowait())
             try:
-                await self._handle(incoming, internal)
-                await incoming.ack()
+                await self._take(batch, internal)
             except BROKER_ERRORS as error:
                 # Not answered: the broker delivers it again, and the inbox knows whether it was applied.
                 log.warning("consumer.answer_lost", queue=self.queue, error=str(error) or type(error).__name__)
+            finally:
+                for _ in batch:
+                    waiting.task_done()
 
-    async def _handle(self, incoming: AbstractIncomingMessage, internal: AbstractExchange) -> None:
-        try:
-            handler, received = self._handlers.parse(incoming.body)
-        except Unacceptable as reason:
-            await self._park(incoming, internal, str(reason))
-            return
-        envelope = received.envelope
-        context = RequestContext(
-            request_id=envelope.requestid or str(envelope.id),
-            user_id=envelope.actorid,
-            route=envelope.type,
-            traceparent=envelope.traceparent,
-        )
-        parent = TraceContextTextMapPropagator().extract({"traceparent": envelope.traceparent or ""})
-        with (
-            use_context(context),
-            tracer.start_as_current_span(f"process {envelope.type}", parent, SpanKind.CONSUMER),
-            EVENT_SECONDS.labels(self.queue).time(),
-        ):
-            outcome = await self._apply(handler, received, incoming, internal)
-        EVENTS_CONSUMED.labels(self.queue, envelope.type, outcome).inc()
+    async def _take(self, batch: Sequence[AbstractIncomingMessage], internal: AbstractExchange) -> None:
+        started = time.perf_counter()
+        deliveries = []
+        for incoming in batch:
+            try:
+                deliveries.append(_Delivery(incoming, self._handlers.parse(incoming.body)))
+            except Unacceptable as reason:
+                await self._park(incoming, internal, str(reason))
+        if deliveries:
+            await self._settle(deliveries, internal)
+            EVENT_SECONDS.labels(self.queue).observe(time.perf_counter() - started)
 
-    async def _apply(
-        self,
-        handler: Handler,
-        received: Received[Any],
-        incoming: AbstractIncomingMessage,
-        internal: AbstractExchange,
-    ) -> str:
+    async def _settle(self, deliveries: Sequence[_Delivery], internal: AbstractExchange) -> None:
         try:
             async with asyncio.timeout(HANDLER_SECONDS):
-                applied = await self._inbox.apply(handler, received)
+                applied = await self._inbox.apply([delivery.work for delivery in deliveries])
         except StoreUnavailable as reason:
-            await self._delay(incoming, internal, LOST_STORE_DELAY, str(reason), counts=False)
-            return "waiting"
-        except Unacceptable as reason:
-            await self._park(incoming, internal, str(reason))
-            return "parked"
-        except Exception as failure:
-            log.exception("event.failed", type=received.envelope.type, id=str(received.envelope.id))
-            return await self._retry(incoming, internal, f"{type(failure).__name__}: {failure}")
-        for action in received.after_commit if applied else ():
-            try:
-                await action()
-            except Exception:
-                log.exception("event.after_commit_failed", type=received.envelope.type)
-        return "applied" if applied else "duplicate"
+            for delivery in deliveries:
+                await self._delay(delivery.incoming, internal, LOST_STORE_DELAY, str(reason), counts=False)
+                self._count(delivery.work, "waiting")
+        except Exception as failure:  # noqa: BLE001 - a handler may raise anything
+            if len(deliveries) == 1:
+                await self._failed(deliveries[0], internal, failure)
+                return
+            for delivery in deliveries:
+                await self._settle([delivery], internal)
+        else:
+            await self._applied(deliveries, {work.id: work for work in applied})
 
-    async def _retry(self, incoming: AbstractIncomingMessage, internal: AbstractExchange, reason: str) -> str:
-        delay = self._delays.get(attempt_of(incoming))
+    async def _applied(self, deliveries: Sequence[_Delivery], applied: dict[UUID, Work]) -> None:
+        for delivery in deliveries:
+            work = applied.pop(delivery.work.id, None)
+            self._count(delivery.work, "applied" if work else "duplicate")
+            if work is not None:
+                await work.committed()
+        for delivery in deliveries:
+            await delivery.incoming.ack()
+
+    async def _failed(self, delivery: _Delivery, internal: AbstractExchange, failure: Exception) -> None:
+        if isinstance(failure, Unacceptable):
+            await self._park(delivery.incoming, internal, str(failure))
+            self._count(delivery.work, "parked")
+            return
+        log.error("event.failed", type=delivery.work.type, id=str(delivery.work.id), exc_info=failure)
+        reason = f"{type(failure).__name__}: {failure}"
+        delay = self._delays.get(attempt_of(delivery.incoming))
         if delay is None:
-            await self._park(incoming, internal, reason)
-            return "parked"
-        await self._delay(incoming, internal, delay, reason, counts=True)
-        return "retried"
+            await self._park(delivery.incoming, internal, reason)
+            self._count(delivery.work, "parked")
+        else:
+            await self._delay(delivery.incoming, internal, delay, reason, counts=True)
+            self._count(delivery.work, "retried")
+
+    def _count(self, work: Work, outcome: str) -> None:
+        EVENTS_CONSUMED.labels(self.queue, work.type, outcome).inc()
 
     async def _delay(
         self,
@@ -229,25 +191,29 @@ class Consumer:
     ) -> None:
         headers = _failure_headers(incoming, reason)
         headers["x-grove-attempt"] = attempt_of(incoming) + (1 if counts else 0)
-        await internal.publish(
-            message(incoming.body, message_id=incoming.message_id or "", headers=headers),
-            routing_key=retry_queue_name(self.queue, delay),
-            mandatory=True,
-            timeout=10,
-        )
+        await self._move(incoming, internal, retry_queue_name(self.queue, delay), headers)
 
     async def _park(self, incoming: AbstractIncomingMessage, internal: AbstractExchange, reason: str) -> None:
         log.error("event.parked", queue=self.queue, message_id=incoming.message_id, reason=reason)
+        await self._move(incoming, internal, dead_queue_name(self.queue), _failure_headers(incoming, reason))
+
+    async def _move(
+        self, incoming: AbstractIncomingMessage, internal: AbstractExchange, queue: str, headers: HeadersType
+    ) -> None:
+        """To another queue: acknowledged here once it is safe there."""
         await internal.publish(
-            message(
-                incoming.body,
-                message_id=incoming.message_id or "",
-                headers=_failure_headers(incoming, reason),
-            ),
-            routing_key=dead_queue_name(self.queue),
+            message(incoming.body, message_id=incoming.message_id or "", headers=headers),
+            routing_key=queue,
             mandatory=True,
             timeout=10,
         )
+        await incoming.ack()
+
+
+def _drop(waiting: Waiting) -> None:
+    while not waiting.empty():
+        waiting.get_nowait()
+        waiting.task_done()
 
 
 def attempt_of(incoming: AbstractIncomingMessage) -> int:

@@ -4,7 +4,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 EVENTS_PUBLISHED = Counter("grove_events_published", "Events confirmed by the broker", ["type"])
 EVENTS_CONSUMED = Counter("grove_events_consumed", "Events taken from a queue", ["queue", "type", "outcome"])
-EVENT_SECONDS = Histogram("grove_event_handling_seconds", "Time to handle one event", ["queue"])
+EVENT_SECONDS = Histogram("grove_event_handling_seconds", "Time to handle a batch of events", ["queue"])
 OUTBOX_AGE = Gauge("grove_outbox_oldest_seconds", "Age of the oldest event that is not published")
 RATE_LIMITED = Counter("grove_rate_limited", "Requests refused by a rate limit", ["limit"])
 RATE_LIMIT_FALLBACK = Counter("grove_rate_limit_local", "Rate limit decisions made without Valkey", ["limit"])

@@ -1,14 +1,28 @@
 """Outbox and inbox in PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import BigInteger, Identity, LargeBinary, SmallInteger, String, delete, func, insert, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    DateTime,
+    Identity,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Uuid,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
@@ -16,7 +30,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from grove.contracts.event import EventData
 from grove.core.clock import now
-from grove.messaging.consumer import Handler, Received, StoreUnavailable
+from grove.messaging.handlers import StoreUnavailable, Work
 from grove.outbox.event import OutboxEvent, outbox_event
 from grove.postgres.base import Base
 from grove.postgres.engine import STORE_ERRORS, is_lost
@@ -46,6 +60,17 @@ class InboxRow(Base):
 
     event_id: Mapped[UUID] = mapped_column(primary_key=True)
     applied_at: Mapped[datetime] = mapped_column(index=True)  # for the purge of old rows
+
+
+_ENTER = (
+    pg_insert(InboxRow)
+    .from_select(
+        ["event_id", "applied_at"],
+        select(func.unnest(bindparam("ids", type_=ARRAY(Uuid))), bindparam("moment", type_=DateTime(timezone=True))),
+    )
+    .on_conflict_do_nothing()
+    .returning(InboxRow.event_id)
+)
 
 
 class Outbox:
@@ -137,20 +162,23 @@ class PostgresInbox:
     def __init__(self, sessions: async_sessionmaker[AsyncSession]) -> None:
         self._sessions = sessions
 
-    async def apply(self, handler: Handler, received: Received[Any]) -> bool:
-        """Run the handler in one transaction with the inbox row; False when the event was applied before."""
+    async def apply(self, works: Sequence[Work]) -> list[Work]:
+        """Apply those that were not applied before, in one transaction, all or none; which those were.
+
+        Raises StoreUnavailable, and what a handler raises.
+        """
+        by_id: dict[UUID, Work] = {}
+        for work in works:
+            by_id.setdefault(work.id, work)
         try:
             async with self._sessions.begin() as session:
-                entered = await session.execute(
-                    pg_insert(InboxRow)
-                    .values(event_id=received.envelope.id, applied_at=now())
-                    .on_conflict_do_nothing()
-                    .returning(InboxRow.event_id)
-                )
-                if entered.first() is None:
-                    return False
-                await handler(session, received)
-            return True
+                # Sorted: transactions that enter the same events wait for each other, never in a circle.
+                entered = await (await session.connection()).execute(_ENTER, {"ids": sorted(by_id), "moment": now()})
+                new = set(entered.scalars())
+                applied = [work for event_id, work in by_id.items() if event_id in new]
+                for work in applied:
+                    await work.apply(session)
+            return applied
         except STORE_ERRORS as error:
             if isinstance(error, DBAPIError) and not is_lost(error):
                 raise

@@ -11,7 +11,8 @@ from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.messaging.broker import Broker, message
-from grove.messaging.consumer import Consumer, Handlers, Received
+from grove.messaging.consumer import Consumer
+from grove.messaging.handlers import Handlers, Received
 from grove.messaging.topology import EVENTS, queue_name
 from grove.outbox.event import outbox_event
 from grove.outbox.postgres import Outbox

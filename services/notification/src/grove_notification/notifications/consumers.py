@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.ids import new_id
-from grove.messaging.consumer import Received
+from grove.messaging.handlers import Received
 from grove.web.etag import etag
 from grove_notification.live.push import LivePush
 from grove_notification.models import Notification

@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
-from grove.messaging.consumer import Received
+from grove.messaging.handlers import Received
 from grove_notification.mails.sender import MailSender
 from grove_notification.notifications.consumers import on_fact
 from grove_notification.resources import Resources

@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.contracts.auth import UserRegistered, UserUpdated
-from grove.messaging.consumer import Received
+from grove.messaging.handlers import Received
 from grove_resource.users.repository import UserRepository
 
 
