@@ -3,13 +3,12 @@
 import ipaddress
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 import structlog
-from opentelemetry import trace
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,17 +22,20 @@ log = structlog.get_logger()
 
 MAX_BODY_BYTES = 1024 * 1024
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")
-_STANDARD_HEADERS = {
-    "API-Version": "1",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-site",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Cache-Control": "private, no-store",
-}
+_STANDARD_HEADERS = [
+    (name.lower().encode(), value.encode())
+    for name, value in {
+        "API-Version": "1",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Permissions-Policy": "geolocation=(), camera=(), microphone=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-site",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+        "Cache-Control": "private, no-store",
+    }.items()
+]
 
 
 class RequestContextMiddleware:
@@ -72,10 +74,7 @@ class RequestContextMiddleware:
             if message["type"] == "http.response.start":
                 answered = True
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-ID"] = context.request_id
-                for name, value in (_STANDARD_HEADERS | context.response_headers).items():
-                    headers.setdefault(name, value)
+                message["headers"] = _completed(message["headers"], context)
             await send(message)
 
         try:
@@ -99,8 +98,19 @@ class RequestContextMiddleware:
                     status=status,
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     client=context.client_ip,
-                    trace_id=_trace_id(),
                 )
+
+
+def _completed(headers: Iterable[tuple[bytes, bytes]], context: RequestContext) -> list[tuple[bytes, bytes]]:
+    """The answer's headers, with those that are missing: what dependencies asked for, then the standard ones."""
+    complete = [*headers, (b"x-request-id", context.request_id.encode())]
+    there = {name.lower() for name, _ in complete}
+    added = [(name.lower().encode(), value.encode("latin-1")) for name, value in context.response_headers.items()]
+    for name, value in (*added, *_STANDARD_HEADERS):
+        if name not in there:
+            there.add(name)
+            complete.append((name, value))
+    return complete
 
 
 def _limited(receive: Receive, headers: Headers) -> Receive:
@@ -142,8 +152,3 @@ def _request_id(headers: Headers) -> str:
 def _route(scope: Scope) -> str:
     route = scope.get("route")
     return getattr(route, "path", None) or "unknown"
-
-
-def _trace_id() -> str | None:
-    span = trace.get_current_span().get_span_context()
-    return f"{span.trace_id:032x}" if span.is_valid else None

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
@@ -75,11 +76,9 @@ def page_headers(request: Request, paging: PageRequest, total: int) -> dict[str,
     """`X-Total-Count`, and `Link` (RFC 8288) to the first, previous, next and last page."""
     last = max(1, paging.pages(total))
     numbers = {"first": 1, "prev": paging.page - 1, "next": paging.page + 1, "last": last}
-    links = [
-        f'<{request.url.path}?{request.url.include_query_params(page=number).query}>; rel="{relation}"'
-        for relation, number in numbers.items()
-        if 1 <= number <= last
-    ]
+    kept = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "page"])
+    base = f"{request.scope['path']}?{kept}{'&' if kept else ''}page="
+    links = [f'<{base}{number}>; rel="{relation}"' for relation, number in numbers.items() if 1 <= number <= last]
     return {"X-Total-Count": str(total), "Link": ", ".join(links)}
 
 

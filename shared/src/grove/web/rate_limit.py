@@ -1,11 +1,13 @@
 """Rate limits: token buckets of N refilled evenly, kept in Valkey; without Valkey each process keeps its own."""
 
+import hashlib
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from redis.exceptions import NoScriptError
 
 from grove.core.context import current_context
 from grove.core.errors import RateLimited
@@ -34,6 +36,7 @@ local wait = 0
 if tokens < 1 then wait = math.ceil((1 - tokens) / rate) end
 return {allowed, math.floor(tokens), wait}
 """
+_BUCKET_SHA = hashlib.sha1(_BUCKET.encode(), usedforsecurity=False).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class RateLimiter:
     """Buckets of one service, under its key prefix."""
 
     def __init__(self, valkey: Any, prefix: str, *, factor: int = 1) -> None:
-        self._script = valkey.register_script(_BUCKET)
+        self._valkey = valkey
         self._prefix = prefix
         self._factor = factor
         self._local = LocalBuckets()
@@ -107,12 +110,16 @@ class RateLimiter:
         bucket = f"{self._prefix}:limit:{limit.name}:{key}"
         if time.monotonic() >= self._skip_until:
             try:
-                allowed, remaining, wait = await self._script(
-                    keys=[bucket], args=[limit.amount, limit.amount / limit.seconds / 1e6]
-                )
+                allowed, remaining, wait = await self._take(bucket, limit.amount, limit.amount / limit.seconds / 1e6)
                 return Decision(bool(allowed), int(remaining), int(wait) / 1e6)
             except VALKEY_ERRORS as error:
                 self._skip_until = time.monotonic() + VALKEY_PAUSE_SECONDS
                 log.warning("rate_limit.local", reason=str(error) or type(error).__name__)
         RATE_LIMIT_FALLBACK.labels(limit.name).inc()
         return self._local.take(bucket, limit)
+
+    async def _take(self, bucket: str, capacity: int, rate: float) -> Any:
+        try:
+            return await self._valkey.evalsha(_BUCKET_SHA, 1, bucket, capacity, rate)
+        except NoScriptError:  # once after each start of Valkey
+            return await self._valkey.eval(_BUCKET, 1, bucket, capacity, rate)
