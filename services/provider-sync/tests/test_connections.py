@@ -42,9 +42,8 @@ async def test_a_connection_becomes_active(user, resources):
 
 async def test_tokens_are_not_stored_in_clear_and_open_for_their_connection_only(user, resources):
     connection = await user.connect()
-    async with resources.reads.connect() as database:
-        sealed = await database.scalar(text("SELECT sealed_tokens FROM connections"))
-        everything = str((await database.execute(text("SELECT * FROM outbox, connections"))).all())
+    sealed = await resources.reads.scalar(text("SELECT sealed_tokens FROM connections"))
+    everything = str(await resources.reads.all(text("SELECT * FROM outbox, connections")))
     opened = tokens.unseal(resources.token_cipher, connection["id"], sealed)
     assert opened.refresh_token
     for secret in (opened.access_token, opened.refresh_token):

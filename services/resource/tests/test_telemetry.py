@@ -32,8 +32,7 @@ async def test_request_database_and_event_share_a_trace(settings, resources, iss
     async with client_of(app) as client:
         answer = await client.post("/api/v1/tasks", json={"title": "Traced"}, headers=headers)
     assert answer.status_code == 201
-    async with resources.reads.connect() as connection:
-        body = await connection.scalar(text("SELECT body FROM outbox"))
+    body = await resources.reads.scalar(text("SELECT body FROM outbox"))
     await traced.aclose()
     spans = [span for span in exporter.get_finished_spans() if f"{span.context.trace_id:032x}" == parent]
     names = {span.name for span in spans}

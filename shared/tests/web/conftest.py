@@ -24,11 +24,8 @@ from grove.web.rate_limit import Limit, RateLimiter
 class NoValkey:
     """A Valkey that is away."""
 
-    def register_script(self, _):
-        async def run(**_):
-            raise ConnectionError("away")
-
-        return run
+    async def evalsha(self, *_):
+        raise ConnectionError("away")
 
 
 class Body(Incoming):

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from grove.security.principal import Principal
-from grove.service.sessions import ReadConnection, WriteSession
+from grove.service.sessions import ReadsDep, WriteSession
 from grove.web.auth import require
 from grove_notification.resources import Resources
 
@@ -20,4 +20,4 @@ async def _resources(request: Request) -> Resources:
 
 ResourcesDep = Annotated[Resources, Depends(_resources)]
 
-__all__ = ["NotificationReader", "NotificationWriter", "ReadConnection", "ResourcesDep", "WriteSession"]
+__all__ = ["NotificationReader", "NotificationWriter", "ReadsDep", "ResourcesDep", "WriteSession"]

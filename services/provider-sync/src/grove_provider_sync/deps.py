@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from grove.outbox.postgres import Outbox
 from grove.security.principal import Principal
 from grove.service.idempotency_keys import PostgresIdempotency
-from grove.service.sessions import ReadConnection, WriteSession
+from grove.service.sessions import ReadsDep, WriteSession
 from grove.web import idempotency
 from grove.web.auth import require
 from grove_provider_sync.resources import Resources
@@ -46,7 +46,7 @@ __all__ = [
     "ConnectionWriter",
     "EventOutbox",
     "Once",
-    "ReadConnection",
+    "ReadsDep",
     "ResourcesDep",
     "WriteSession",
 ]

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from grove.outbox.postgres import Outbox
 from grove.security.principal import Principal
 from grove.service.idempotency_keys import PostgresIdempotency
-from grove.service.sessions import ReadConnection, WriteSession
+from grove.service.sessions import ReadsDep, WriteSession
 from grove.web import idempotency
 from grove.web.auth import require
 from grove_resource.settings import ResourceSettings
@@ -30,4 +30,4 @@ async def _once(request: Request, user: TaskWriter, session: WriteSession, key: 
 Once = Depends(_once)
 """For routes that create something: takes `Idempotency-Key`."""
 
-__all__ = ["EventOutbox", "Once", "ReadConnection", "TaskReader", "TaskWriter", "WriteSession"]
+__all__ = ["EventOutbox", "Once", "ReadsDep", "TaskReader", "TaskWriter", "WriteSession"]

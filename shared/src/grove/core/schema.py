@@ -22,6 +22,6 @@ class Incoming(BaseModel):
 
 
 class Outgoing(BaseModel):
-    """A response body."""
+    """A response body. What lists hold by the dozen is a slotted dataclass instead: a quarter of the cost to make."""
 
     model_config = ConfigDict(from_attributes=True)

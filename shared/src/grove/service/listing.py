@@ -5,24 +5,24 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from fastapi import Request, Response
-from pydantic import BaseModel, TypeAdapter
+from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from grove.postgres.base import AnyRow
+from grove.postgres.reads import Reads
 from grove.service.keyset import Keyset
 from grove.web.answers import json_answer
 from grove.web.pagination import (
     CursorPage,
+    ListQuery,
     Page,
-    PageRequest,
     decode_cursor,
     encode_cursor,
     page_headers,
 )
-from grove.web.sorting import SortKey
+from grove.web.sorting import SortKey, parse_sort
 
-T = TypeVar("T", bound=BaseModel)
+T = TypeVar("T")
 
 
 Given = Mapping[str, Any]
@@ -59,63 +59,63 @@ class List(Generic[T]):
     async def answer(
         self,
         request: Request,
-        connection: AsyncConnection,
-        paging: PageRequest,
+        reads: Reads,
+        query: ListQuery,
         given: Given,
-        sort: tuple[SortKey, ...],
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """The page asked for. `given` must include the acting user's scope."""
-        if paging.cursor is not None:
-            return await self._walk(connection, paging, given, sort, headers or {})
-        return await self._numbered(request, connection, paging, given, sort, headers or {})
+        """The page asked for. `given` must include the acting user's scope. Raises Invalid for an unknown sort key."""
+        sort = parse_sort(query.sort, self._orders.names)
+        if query.cursor is not None:
+            return await self._walk(reads, query, given, sort, headers or {})
+        return await self._numbered(request, reads, query, given, sort, headers or {})
 
     async def _numbered(
         self,
         request: Request,
-        connection: AsyncConnection,
-        paging: PageRequest,
+        reads: Reads,
+        query: ListQuery,
         given: Given,
         sort: tuple[SortKey, ...],
         headers: Mapping[str, str],
     ) -> Response:
         statement = self._page_statement(frozenset(given), sort)
-        rows = (await connection.execute(statement, {**given, "size": paging.size, "offset": paging.offset})).all()
-        if rows or paging.page == 1:
+        rows = await reads.all(statement, {**given, "size": query.size, "offset": query.offset})
+        if rows or query.number == 1:
             total = rows[0].total if rows else 0
         else:  # a page behind the end has no row to carry the total
             counted = select(func.count()).select_from(
                 select(self._columns[0]).where(*self._conditions(frozenset(given))).subquery()
             )
-            total = await connection.scalar(counted, dict(given)) or 0
+            total = await reads.scalar(counted, given) or 0
         page = Page[T].model_construct(
             items=[self._read(row) for row in rows],
             total=total,
-            page=paging.page,
-            size=paging.size,
-            pages=paging.pages(total),
+            page=query.number,
+            size=query.size,
+            pages=query.pages(total),
         )
-        return json_answer(self._page, page, headers={**headers, **page_headers(request, paging, total)})
+        return json_answer(self._page, page, headers={**headers, **page_headers(request, query, total)})
 
     async def _walk(
         self,
-        connection: AsyncConnection,
-        paging: PageRequest,
+        reads: Reads,
+        query: ListQuery,
         given: Given,
         sort: tuple[SortKey, ...],
         headers: Mapping[str, str],
     ) -> Response:
         names = [str(key) for key in sort]
         statement = self._walk_statement(frozenset(given), sort)
-        if paging.cursor:
-            statement = statement.where(self._orders.after(sort, decode_cursor(paging.cursor, names)))
+        if query.cursor:
+            statement = statement.where(self._orders.after(sort, decode_cursor(query.cursor, names)))
         # One more than asked for tells whether this is the last page.
-        rows = (await connection.execute(statement, {**given, "size": paging.size + 1})).all()
-        more = len(rows) > paging.size
-        rows = rows[: paging.size]
+        rows = await reads.all(statement, {**given, "size": query.size + 1})
+        more = len(rows) > query.size
+        rows = rows[: query.size]
         walked = CursorPage[T].model_construct(
             items=[self._read(row) for row in rows],
-            size=paging.size,
+            size=query.size,
             next_cursor=encode_cursor(names, list(rows[-1][len(self._columns) :])) if more else None,
         )
         return json_answer(self._cursor_page, walked, headers=headers)

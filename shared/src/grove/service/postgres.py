@@ -9,6 +9,7 @@ from grove.core.settings import ServiceSettings
 from grove.observability.metrics import OUTBOX_AGE
 from grove.outbox.postgres import PostgresInbox, PostgresOutboxStore
 from grove.postgres.engine import DatabaseSettings, create_engine
+from grove.postgres.reads import Reads
 from grove.service.resources import ServiceResources
 
 OUTBOX_ALARM_SECONDS = 30
@@ -26,7 +27,7 @@ class PostgresResources(ServiceResources):
     def __init__(self, settings: PostgresServiceSettings) -> None:
         super().__init__(settings)
         self.engine = create_engine(settings)
-        self.reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.reads = Reads(self.engine)
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
         self.outbox = PostgresOutboxStore(self.engine)
         self.inbox = PostgresInbox(self.sessions)
@@ -38,8 +39,7 @@ class PostgresResources(ServiceResources):
 
     async def check_database(self) -> str | None:
         """A health check."""
-        async with self.reads.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+        await self.reads.scalar(text("SELECT 1"))
         return None
 
     async def check_outbox(self) -> str | None:

@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from grove.postgres.reads import Reads
 
 
 async def _write_session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -16,13 +18,13 @@ async def _write_session(request: Request) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-async def _read_connection(request: Request) -> AsyncIterator[AsyncConnection]:
-    async with request.app.state.resources.reads.connect() as connection:
-        yield connection
+async def _reads(request: Request) -> Reads:
+    reads: Reads = request.app.state.resources.reads
+    return reads
 
 
 WriteSession = Annotated[AsyncSession, Depends(_write_session, scope="function")]
 """A session in a transaction, for routes that change something."""
 
-ReadConnection = Annotated[AsyncConnection, Depends(_read_connection, scope="function")]
-"""An autocommit connection, for routes that run one statement and change nothing."""
+ReadsDep = Annotated[Reads, Depends(_reads)]
+"""For routes that change nothing."""

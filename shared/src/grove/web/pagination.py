@@ -4,12 +4,11 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from fastapi import Depends, Query, Request
-from pydantic import BaseModel
+from fastapi import Request
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from grove.core.errors import Invalid
 
@@ -35,47 +34,53 @@ class CursorPage(BaseModel, Generic[T]):
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
-    """Which part of a list is asked for. `cursor` is None for numbered pages, "" for a walk's start."""
+class ListQuery(BaseModel):
+    """Query parameters of every list; one with filters adds them in a subclass: `Annotated[TaskFilter, Query()]`.
 
-    page: int
-    size: int
-    cursor: str | None
+    `cursor` is None for numbered pages and "" for the start of a walk.
+    """
+
+    size: Annotated[int, Field(ge=1, le=100, description="Items on a page")] = 20
+    page: Annotated[int | None, Field(ge=1, le=MAX_DEPTH, description="Number of the page, from 1")] = None
+    cursor: Annotated[
+        str | None,
+        Field(max_length=1000, description="Empty to start a walk, then the `next_cursor` of the last answer"),
+    ] = None
+    sort: Annotated[str, Field(max_length=100, description="created_at; `-` for descending")] = "-created_at"
+
+    @field_validator("page")
+    @classmethod
+    def _within_depth(cls, page: int | None, others: ValidationInfo) -> int | None:
+        if (page or 1) * others.data.get("size", 1) > MAX_DEPTH:
+            raise ValueError(f"page × size may be {MAX_DEPTH} at most; use cursor to go further")
+        return page
+
+    @field_validator("cursor")
+    @classmethod
+    def _one_way(cls, cursor: str | None, others: ValidationInfo) -> str | None:
+        if cursor is not None and others.data.get("page") is not None:
+            raise ValueError("use either page or cursor")
+        return cursor
+
+    @property
+    def number(self) -> int:
+        """The page's number."""
+        return self.page or 1
 
     @property
     def offset(self) -> int:
         """Rows before the page."""
-        return (self.page - 1) * self.size
+        return (self.number - 1) * self.size
 
     def pages(self, total: int) -> int:
         """How many pages `total` rows make."""
         return -(-total // self.size)
 
 
-async def _page_request(
-    page: Annotated[int | None, Query(ge=1, le=MAX_DEPTH, description="Number of the page, from 1")] = None,
-    size: Annotated[int, Query(ge=1, le=100, description="Items on a page")] = 20,
-    cursor: Annotated[
-        str | None,
-        Query(max_length=1000, description="Empty to start a walk, then the `next_cursor` of the last answer"),
-    ] = None,
-) -> PageRequest:
-    if cursor is not None and page is not None:
-        raise invalid_query("cursor", "use either page or cursor")
-    number = page or 1
-    if number * size > MAX_DEPTH:
-        raise invalid_query("page", f"page × size may be {MAX_DEPTH} at most; use cursor to go further")
-    return PageRequest(number, size, cursor)
-
-
-Paging = Annotated[PageRequest, Depends(_page_request)]
-
-
-def page_headers(request: Request, paging: PageRequest, total: int) -> dict[str, str]:
+def page_headers(request: Request, query: ListQuery, total: int) -> dict[str, str]:
     """`X-Total-Count`, and `Link` (RFC 8288) to the first, previous, next and last page."""
-    last = max(1, paging.pages(total))
-    numbers = {"first": 1, "prev": paging.page - 1, "next": paging.page + 1, "last": last}
+    last = max(1, query.pages(total))
+    numbers = {"first": 1, "prev": query.number - 1, "next": query.number + 1, "last": last}
     kept = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "page"])
     base = f"{request.scope['path']}?{kept}{'&' if kept else ''}page="
     links = [f'<{base}{number}>; rel="{relation}"' for relation, number in numbers.items() if 1 <= number <= last]

@@ -16,9 +16,9 @@ class SortKey:
         return f"-{self.name}" if self.descending else self.name
 
 
-def parse_sort(text: str, allowed: frozenset[str]) -> list[SortKey]:
+def parse_sort(text: str, allowed: frozenset[str]) -> tuple[SortKey, ...]:
     """The keys of `text`. Raises Invalid for an unknown or repeated one."""
-    keys = [SortKey(part.strip().removeprefix("-"), part.strip().startswith("-")) for part in text.split(",")]
+    keys = tuple(SortKey(part.strip().removeprefix("-"), part.strip().startswith("-")) for part in text.split(","))
     names = [key.name for key in keys]
     unknown = sorted(set(names) - allowed)
     if unknown:

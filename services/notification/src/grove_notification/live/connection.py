@@ -13,7 +13,7 @@ from grove.core.errors import GroveError
 from grove.core.ids import new_id
 from grove.security.principal import Principal
 from grove_notification.notifications.repository import NotificationQueries
-from grove_notification.notifications.schemas import NotificationRead
+from grove_notification.notifications.schemas import NOTIFICATION, NotificationRead
 from grove_notification.resources import Resources
 
 log = structlog.get_logger()
@@ -118,18 +118,16 @@ class LiveConnection:
         self._behind.clear()
         if self._last_seen is None:
             return
-        async with self._resources.reads.connect() as connection:
-            rows = await NotificationQueries(connection, self._principal.user_id).after(self._last_seen)
+        rows = await NotificationQueries(self._resources.reads, self._principal.user_id).after(self._last_seen)
         for row in rows:
-            data = NotificationRead.of(row).model_dump(mode="json")
+            data = NOTIFICATION.dump_python(NotificationRead.of(row), mode="json")
             await self._send({"id": str(row.id), "type": "notification", "data": data})
 
     def _was_sent(self, frame: dict[str, Any]) -> bool:
         return self._last_seen is not None and frame["id"] == str(self._last_seen)
 
     async def _send_unread_count(self) -> None:
-        async with self._resources.reads.connect() as connection:
-            count = await NotificationQueries(connection, self._principal.user_id).unread()
+        count = await NotificationQueries(self._resources.reads, self._principal.user_id).unread()
         await self._send({"id": str(new_id()), "type": "unread_count", "data": {"count": count}})
 
     async def _send(self, frame: dict[str, Any]) -> None:

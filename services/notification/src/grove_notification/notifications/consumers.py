@@ -9,7 +9,7 @@ from grove.messaging.handlers import Received
 from grove.web.etag import etag
 from grove_notification.live.push import LivePush
 from grove_notification.models import Notification
-from grove_notification.notifications.schemas import NotificationRead
+from grove_notification.notifications.schemas import NOTIFICATION, NotificationRead
 from grove_notification.notifications.wording import wording
 
 
@@ -31,7 +31,7 @@ async def on_fact(push: LivePush, session: AsyncSession, event: Received[Any]) -
         version=1,
     )
     session.add(notification)
-    frame = NotificationRead.of(notification).model_dump(mode="json")
+    frame = NOTIFICATION.dump_python(NotificationRead.of(notification), mode="json")
     event.after_commit.append(
         lambda: push.send(notification.user_id, "notification", frame, frame_id=str(notification.id))
     )

@@ -11,20 +11,21 @@ from grove.web.answers import json_answer, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
-from grove.web.pagination import CursorPage, Page, Paging, invalid_query
+from grove.web.pagination import CursorPage, Page, invalid_query
 from grove_notification.deps import (
     NotificationReader,
     NotificationWriter,
-    ReadConnection,
+    ReadsDep,
     WriteSession,
 )
-from grove_notification.notifications.listing import FILTERS, ORDERS, Filter
+from grove_notification.notifications.listing import FILTERS, ORDERS, NotificationFilter
 from grove_notification.notifications.repository import (
     READ_COLUMNS,
     NotificationQueries,
     NotificationRepository,
 )
 from grove_notification.notifications.schemas import (
+    NOTIFICATION,
     Count,
     Deleted,
     NotificationMark,
@@ -40,7 +41,6 @@ router = APIRouter(
     responses=error_responses(404, 412),
 )
 
-_NOTIFICATION = TypeAdapter(NotificationRead)
 _NOTIFICATIONS = List(
     columns=READ_COLUMNS,
     filters=FILTERS,
@@ -61,12 +61,12 @@ Notifications = Annotated[NotificationService, Depends(_service)]
 
 @router.get("", response_model=Page[NotificationRead] | CursorPage[NotificationRead])
 async def list_notifications(
-    request: Request, user: NotificationReader, connection: ReadConnection, wanted: Filter, paging: Paging
+    request: Request, user: NotificationReader, reads: ReadsDep, wanted: Annotated[NotificationFilter, Query()]
 ) -> Response:
     """List your notifications, newest first; `X-Unread-Count` counts all that are unread."""
-    unread = await NotificationQueries(connection, user.user_id).unread()
+    unread = await NotificationQueries(reads, user.user_id).unread()
     given = {"user_id": user.user_id, **wanted.given}
-    return await _NOTIFICATIONS.answer(request, connection, paging, given, wanted.sort, {"X-Unread-Count": str(unread)})
+    return await _NOTIFICATIONS.answer(request, reads, wanted, given, {"X-Unread-Count": str(unread)})
 
 
 @router.delete("")
@@ -85,9 +85,9 @@ async def mark_all_read(notifications: Notifications) -> Updated:
 
 
 @router.get("/unread/count")
-async def unread_count(user: NotificationReader, connection: ReadConnection) -> Count:
+async def unread_count(user: NotificationReader, reads: ReadsDep) -> Count:
     """How many of your notifications are unread."""
-    return Count(count=await NotificationQueries(connection, user.user_id).unread())
+    return Count(count=await NotificationQueries(reads, user.user_id).unread())
 
 
 @router.get(
@@ -96,10 +96,10 @@ async def unread_count(user: NotificationReader, connection: ReadConnection) -> 
     responses={304: {"description": "You have this version"}},
 )
 async def get_notification(
-    notification_id: UUID, user: NotificationReader, connection: ReadConnection, conditions: RequestConditions
+    notification_id: UUID, user: NotificationReader, reads: ReadsDep, conditions: RequestConditions
 ) -> Response:
     """Read one notification; that does not mark it as read."""
-    row = await NotificationQueries(connection, user.user_id).get(notification_id)
+    row = await NotificationQueries(reads, user.user_id).get(notification_id)
     tag = etag(row.id, row.version)
     return not_modified(tag) if conditions.unchanged(tag) else _answer(row)
 
@@ -119,7 +119,7 @@ async def delete_notification(notification_id: UUID, notifications: Notification
 
 
 def _answer(row: Any) -> Response:
-    return json_answer(_NOTIFICATION, NotificationRead.of(row), headers={"ETag": etag(row.id, row.version)})
+    return json_answer(NOTIFICATION, NotificationRead.of(row), headers={"ETag": etag(row.id, row.version)})
 
 
 def _ids(given: list[str]) -> list[UUID]:

@@ -1,13 +1,12 @@
 """The notification list: its filters and order."""
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from pydantic import Field
 from sqlalchemy import ColumnElement, bindparam
 
 from grove.service.keyset import Keyset, Sortable, parse_time
-from grove.web.sorting import SortKey, parse_sort
+from grove.web.pagination import ListQuery
 from grove_notification.models import Notification
 
 ORDERS = Keyset({"created_at": Sortable(Notification.created_at, parse_time)}, tie=Notification.id)
@@ -20,27 +19,16 @@ FILTERS: dict[str, ColumnElement[bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationFilter:
-    """What a list is narrowed to: names of FILTERS with their values."""
+class NotificationFilter(ListQuery):
+    """What the notification list can be asked for."""
 
-    given: dict[str, Any]
-    sort: tuple[SortKey, ...]
+    unread_only: Annotated[bool, Field(description="Only what is unread")] = False
+    type: Annotated[
+        str | None, Field(pattern=r"^[A-Z_]{1,40}$", description="Only this type, such as TASK_CREATED")
+    ] = None
 
-
-async def _filter(
-    unread_only: Annotated[bool, Query(description="Only what is unread")] = False,
-    type: Annotated[  # noqa: A002 - the name is part of the API
-        str | None, Query(pattern=r"^[A-Z_]{1,40}$", description="Only this type, such as TASK_CREATED")
-    ] = None,
-    sort: Annotated[str, Query(max_length=100, description="created_at; `-` for descending")] = "-created_at",
-) -> NotificationFilter:
-    given: dict[str, Any] = {}
-    if unread_only:
-        given["unread"] = None
-    if type is not None:
-        given["type"] = type
-    return NotificationFilter(given, tuple(parse_sort(sort, ORDERS.names)))
-
-
-Filter = Annotated[NotificationFilter, Depends(_filter)]
+    @property
+    def given(self) -> dict[str, Any]:
+        """The names of FILTERS that apply, with their values."""
+        given: dict[str, Any] = {"unread": None} if self.unread_only else {}
+        return given if self.type is None else given | {"type": self.type}

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.postgres.base import AnyRow
+from grove.postgres.reads import Reads
 from grove_notification.models import Notification
 from grove_notification.notifications.errors import NotificationNotFound
 
@@ -26,25 +27,24 @@ MAX_REPLAY = 500
 
 
 class NotificationQueries:
-    """Reads, one statement each, on an autocommit connection."""
+    """Reads, one statement each."""
 
-    def __init__(self, connection: AsyncConnection, user_id: UUID) -> None:
-        self._connection = connection
+    def __init__(self, reads: Reads, user_id: UUID) -> None:
+        self._reads = reads
         self._user_id = user_id
 
     async def get(self, notification_id: UUID) -> AnyRow:
         """One notification. Raises NotificationNotFound."""
-        found = await self._connection.execute(
+        row = await self._reads.first(
             select(*READ_COLUMNS).where(Notification.id == notification_id, Notification.user_id == self._user_id)
         )
-        row = found.first()
         if row is None:
             raise NotificationNotFound
         return row
 
     async def unread(self) -> int:
         """How many are unread."""
-        counted = await self._connection.scalar(
+        counted = await self._reads.scalar(
             select(func.count())
             .select_from(Notification)
             .where(Notification.user_id == self._user_id, Notification.read_at.is_(None))
@@ -53,13 +53,12 @@ class NotificationQueries:
 
     async def after(self, notification_id: UUID) -> Sequence[AnyRow]:
         """What came after a notification, oldest first: ids rise with time."""
-        found = await self._connection.execute(
+        return await self._reads.all(
             select(*READ_COLUMNS)
             .where(Notification.user_id == self._user_id, Notification.id > notification_id)
             .order_by(Notification.id)
             .limit(MAX_REPLAY)
         )
-        return found.all()
 
 
 class NotificationRepository:

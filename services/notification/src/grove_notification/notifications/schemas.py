@@ -1,12 +1,16 @@
 """Notifications as JSON."""
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from pydantic import TypeAdapter
 
 from grove.core.schema import Incoming, Moment, Outgoing
 
 
-class NotificationRead(Outgoing):
+@dataclass(slots=True, kw_only=True)
+class NotificationRead:
     """Something you were told."""
 
     id: UUID
@@ -22,7 +26,7 @@ class NotificationRead(Outgoing):
     @classmethod
     def of(cls, row: Any) -> "NotificationRead":
         """From a row of ours, which is known to fit."""
-        return cls.model_construct(
+        return cls(
             id=row.id,
             type=row.type,
             title=row.title,
@@ -33,6 +37,9 @@ class NotificationRead(Outgoing):
             created_at=row.created_at,
             read_at=row.read_at,
         )
+
+
+NOTIFICATION = TypeAdapter(NotificationRead)
 
 
 class NotificationMark(Incoming):

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.postgres.base import AnyRow
+from grove.postgres.reads import Reads
 from grove_provider_sync.accounts.errors import AccountNotFound
 from grove_provider_sync.models import Account
 from grove_provider_sync.providers.interface import AccountData
@@ -29,28 +30,26 @@ MAX_ACCOUNTS = 1000
 
 
 class AccountQueries:
-    """Reads, one statement each, on an autocommit connection."""
+    """Reads, one statement each."""
 
-    def __init__(self, connection: AsyncConnection, user_id: UUID) -> None:
-        self._connection = connection
+    def __init__(self, reads: Reads, user_id: UUID) -> None:
+        self._reads = reads
         self._user_id = user_id
 
     async def all(self) -> Sequence[AnyRow]:
         """The user's accounts, by name."""
-        found = await self._connection.execute(
+        return await self._reads.all(
             select(*READ_COLUMNS)
             .where(Account.user_id == self._user_id)
             .order_by(Account.name, Account.id)
             .limit(MAX_ACCOUNTS)
         )
-        return found.all()
 
     async def get(self, account_id: UUID) -> AnyRow:
         """One account. Raises AccountNotFound."""
-        found = await self._connection.execute(
+        row = await self._reads.first(
             select(*READ_COLUMNS).where(Account.id == account_id, Account.user_id == self._user_id)
         )
-        row = found.first()
         if row is None:
             raise AccountNotFound
         return row

@@ -25,7 +25,7 @@ from grove_provider_sync.deps import (
     ConnectionWriter,
     EventOutbox,
     Once,
-    ReadConnection,
+    ReadsDep,
     ResourcesDep,
     WriteSession,
 )
@@ -80,16 +80,16 @@ async def callback(
 
 
 @router.get("")
-async def list_connections(user: ConnectionReader, connection: ReadConnection) -> ConnectionList:
+async def list_connections(user: ConnectionReader, reads: ReadsDep) -> ConnectionList:
     """Your connections, newest first."""
-    rows = await ConnectionQueries(connection, user.user_id).all()
+    rows = await ConnectionQueries(reads, user.user_id).all()
     return ConnectionList(items=[ConnectionRead.model_validate(row) for row in rows])
 
 
 @router.get("/{connection_id}")
-async def get_connection(connection_id: UUID, user: ConnectionReader, connection: ReadConnection) -> ConnectionRead:
+async def get_connection(connection_id: UUID, user: ConnectionReader, reads: ReadsDep) -> ConnectionRead:
     """Read one connection."""
-    return ConnectionRead.model_validate(await ConnectionQueries(connection, user.user_id).get(connection_id))
+    return ConnectionRead.model_validate(await ConnectionQueries(reads, user.user_id).get(connection_id))
 
 
 @router.post("/{connection_id}/sync", status_code=202, response_class=Response)

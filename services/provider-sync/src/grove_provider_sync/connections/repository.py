@@ -5,10 +5,11 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.postgres.base import AnyRow
+from grove.postgres.reads import Reads
 from grove_provider_sync.connections.errors import AuthorizationGone, ConnectionNotFound
 from grove_provider_sync.models import Authorization, Connection, SyncRun
 
@@ -25,42 +26,40 @@ READ_COLUMNS = (
 MAX_CONNECTIONS = 100
 
 
-async def failing_providers(connection: AsyncConnection) -> set[str]:
+async def failing_providers(reads: Reads) -> set[str]:
     """Providers of which more than half of the last quarter hour's runs failed."""
     failed = func.count().filter(SyncRun.status == "failed")
-    rows = await connection.execute(
+    rows = await reads.all(
         select(Connection.provider)
         .join(SyncRun, SyncRun.connection_id == Connection.id)
         .where(SyncRun.finished_at > now() - timedelta(minutes=15))
         .group_by(Connection.provider)
         .having(failed * 2 > func.count())
     )
-    return set(rows.scalars())
+    return {row.provider for row in rows}
 
 
 class ConnectionQueries:
-    """Reads, one statement each, on an autocommit connection."""
+    """Reads, one statement each."""
 
-    def __init__(self, connection: AsyncConnection, user_id: UUID) -> None:
-        self._connection = connection
+    def __init__(self, reads: Reads, user_id: UUID) -> None:
+        self._reads = reads
         self._user_id = user_id
 
     async def all(self) -> Sequence[AnyRow]:
         """The user's connections, newest first."""
-        found = await self._connection.execute(
+        return await self._reads.all(
             select(*READ_COLUMNS)
             .where(Connection.user_id == self._user_id)
             .order_by(Connection.created_at.desc(), Connection.id.desc())
             .limit(MAX_CONNECTIONS)
         )
-        return found.all()
 
     async def get(self, connection_id: UUID) -> AnyRow:
         """One connection. Raises ConnectionNotFound."""
-        found = await self._connection.execute(
+        row = await self._reads.first(
             select(*READ_COLUMNS).where(Connection.id == connection_id, Connection.user_id == self._user_id)
         )
-        row = found.first()
         if row is None:
             raise ConnectionNotFound
         return row

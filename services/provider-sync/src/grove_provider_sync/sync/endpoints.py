@@ -1,8 +1,9 @@
 """Sync run routes."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter
 from sqlalchemy import bindparam
 
@@ -10,10 +11,9 @@ from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.service.listing import List
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from grove.web.pagination import CursorPage, Page, Paging
-from grove.web.sorting import SortKey
+from grove.web.pagination import CursorPage, ListQuery, Page
 from grove_provider_sync.connections.repository import ConnectionQueries
-from grove_provider_sync.deps import ConnectionReader, ReadConnection
+from grove_provider_sync.deps import ConnectionReader, ReadsDep
 from grove_provider_sync.models import SyncRun
 from grove_provider_sync.sync.repository import READ_COLUMNS
 from grove_provider_sync.sync.schemas import SyncRunRead
@@ -37,9 +37,13 @@ _RUNS = List(
 
 @router.get("/{connection_id}/sync-runs", response_model=Page[SyncRunRead] | CursorPage[SyncRunRead])
 async def list_sync_runs(
-    request: Request, connection_id: UUID, user: ConnectionReader, connection: ReadConnection, paging: Paging
+    request: Request,
+    connection_id: UUID,
+    user: ConnectionReader,
+    reads: ReadsDep,
+    query: Annotated[ListQuery, Query()],
 ) -> Response:
     """Runs of a connection, newest first."""
-    await ConnectionQueries(connection, user.user_id).get(connection_id)
+    await ConnectionQueries(reads, user.user_id).get(connection_id)
     given = {"user_id": user.user_id, "connection_id": connection_id}
-    return await _RUNS.answer(request, connection, paging, given, (SortKey("created_at", descending=True),))
+    return await _RUNS.answer(request, reads, query, given)

@@ -1,23 +1,21 @@
 """Transaction routes."""
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import TypeAdapter
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field, TypeAdapter
 from sqlalchemy import ColumnElement, String, bindparam, func
 
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.service.listing import List
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from grove.web.pagination import CursorPage, Page, Paging
-from grove.web.sorting import SortKey, parse_sort
+from grove.web.pagination import CursorPage, ListQuery, Page
 from grove_provider_sync.accounts.repository import AccountQueries
-from grove_provider_sync.deps import ConnectionReader, ReadConnection
+from grove_provider_sync.deps import ConnectionReader, ReadsDep
 from grove_provider_sync.models import Transaction
 from grove_provider_sync.transactions.repository import READ_COLUMNS
 from grove_provider_sync.transactions.schemas import TransactionRead
@@ -52,53 +50,51 @@ _TRANSACTIONS = List(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionFilter:
-    """What a list is narrowed to: names of _FILTERS with their values."""
+class TransactionFilter(ListQuery):
+    """What the transaction lists can be asked for."""
 
-    given: dict[str, Any]
-    sort: tuple[SortKey, ...]
+    date_from: Annotated[date | None, Field(description="Booked on this day or later")] = None
+    date_to: Annotated[date | None, Field(description="Booked before this day")] = None
+    amount_from: Annotated[Decimal | None, Field(description="At least this amount; money out is negative")] = None
+    amount_to: Annotated[Decimal | None, Field(description="Less than this amount")] = None
+    q: Annotated[str | None, Field(min_length=1, max_length=200, description="Words in the description")] = None
+    sort: Annotated[str, Field(max_length=100, description="booked_at, updated_at, amount; `-` for descending")] = (
+        "-booked_at"
+    )
 
-
-async def _filter(
-    date_from: Annotated[date | None, Query(description="Booked on this day or later")] = None,
-    date_to: Annotated[date | None, Query(description="Booked before this day")] = None,
-    amount_from: Annotated[Decimal | None, Query(description="At least this amount; money out is negative")] = None,
-    amount_to: Annotated[Decimal | None, Query(description="Less than this amount")] = None,
-    q: Annotated[str | None, Query(min_length=1, max_length=200, description="Words in the description")] = None,
-    sort: Annotated[
-        str, Query(max_length=100, description="booked_at, updated_at, amount; `-` for descending")
-    ] = "-booked_at",
-) -> TransactionFilter:
-    asked = {
-        "date_from": date_from,
-        "date_to": date_to,
-        "amount_from": amount_from,
-        "amount_to": amount_to,
-        "q": q,
-    }
-    given: dict[str, Any] = {"not_removed": None} | {n: value for n, value in asked.items() if value is not None}
-    return TransactionFilter(given, tuple(parse_sort(sort, _ORDERS.names)))
+    @property
+    def given(self) -> dict[str, Any]:
+        """The names of _FILTERS that apply, with their values."""
+        values = {
+            "date_from": self.date_from,
+            "date_to": self.date_to,
+            "amount_from": self.amount_from,
+            "amount_to": self.amount_to,
+            "q": self.q,
+        }
+        return {"not_removed": None} | {name: value for name, value in values.items() if value is not None}
 
 
-Filter = Annotated[TransactionFilter, Depends(_filter)]
+class AllTransactionsFilter(TransactionFilter):
+    """With the account, where the path does not name it."""
+
+    account: Annotated[UUID | None, Field(description="Of this account")] = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The names of _FILTERS that apply, with their values."""
+        return super().given | ({} if self.account is None else {"account": self.account})
+
+
 _PAGES = Page[TransactionRead] | CursorPage[TransactionRead]
 
 
 @router.get("/transactions", response_model=_PAGES)
 async def list_transactions(
-    request: Request,
-    user: ConnectionReader,
-    connection: ReadConnection,
-    wanted: Filter,
-    paging: Paging,
-    account: Annotated[UUID | None, Query(description="Of this account")] = None,
+    request: Request, user: ConnectionReader, reads: ReadsDep, wanted: Annotated[AllTransactionsFilter, Query()]
 ) -> Response:
     """Your transactions at all providers, newest first unless `sort` says otherwise."""
-    given = {"user_id": user.user_id, **wanted.given}
-    if account is not None:
-        given["account"] = account
-    return await _TRANSACTIONS.answer(request, connection, paging, given, wanted.sort)
+    return await _TRANSACTIONS.answer(request, reads, wanted, {"user_id": user.user_id, **wanted.given})
 
 
 @router.get("/accounts/{account_id}/transactions", response_model=_PAGES)
@@ -106,11 +102,10 @@ async def list_account_transactions(
     request: Request,
     account_id: UUID,
     user: ConnectionReader,
-    connection: ReadConnection,
-    wanted: Filter,
-    paging: Paging,
+    reads: ReadsDep,
+    wanted: Annotated[TransactionFilter, Query()],
 ) -> Response:
     """Transactions of one account."""
-    await AccountQueries(connection, user.user_id).get(account_id)
+    await AccountQueries(reads, user.user_id).get(account_id)
     given = {"user_id": user.user_id, "account": account_id, **wanted.given}
-    return await _TRANSACTIONS.answer(request, connection, paging, given, wanted.sort)
+    return await _TRANSACTIONS.answer(request, reads, wanted, given)

@@ -1,14 +1,16 @@
 """Transactions as JSON."""
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from grove.core.schema import Moment, Outgoing
+from grove.core.schema import Moment
 from grove_provider_sync.accounts.schemas import Money
 
 
-class TransactionRead(Outgoing):
+@dataclass(slots=True, kw_only=True)
+class TransactionRead:
     """A booking."""
 
     id: UUID
@@ -25,7 +27,7 @@ class TransactionRead(Outgoing):
     @classmethod
     def of(cls, row: Any) -> "TransactionRead":
         """From a row of ours, which is known to fit."""
-        return cls.model_construct(
+        return cls(
             id=row.id,
             account_id=row.account_id,
             amount=row.amount,

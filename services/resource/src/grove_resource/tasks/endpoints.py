@@ -12,10 +12,10 @@ from grove.web.answers import json_answer, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
-from grove.web.pagination import CursorPage, Page, Paging
-from grove_resource.deps import EventOutbox, Once, ReadConnection, TaskReader, TaskWriter, WriteSession
+from grove.web.pagination import CursorPage, Page
+from grove_resource.deps import EventOutbox, Once, ReadsDep, TaskReader, TaskWriter, WriteSession
 from grove_resource.models import Task
-from grove_resource.tasks.listing import FILTERS, ORDERS, Filter
+from grove_resource.tasks.listing import FILTERS, ORDERS, TaskFilter
 from grove_resource.tasks.repository import READ_COLUMNS, TaskQueries, TaskRepository
 from grove_resource.tasks.schemas import Completion, TaskCreate, TaskPatch, TaskRead, TaskReplace
 from grove_resource.tasks.service import TaskService
@@ -42,11 +42,10 @@ Tasks = Annotated[TaskService, Depends(_service)]
 
 @router.get("", response_model=Page[TaskRead] | CursorPage[TaskRead])
 async def list_tasks(
-    request: Request, user: TaskReader, connection: ReadConnection, wanted: Filter, paging: Paging
+    request: Request, user: TaskReader, reads: ReadsDep, wanted: Annotated[TaskFilter, Query()]
 ) -> Response:
     """List your tasks, newest first unless `sort` says otherwise."""
-    given = {"user_id": user.user_id, **wanted.given}
-    return await _TASKS.answer(request, connection, paging, given, wanted.sort)
+    return await _TASKS.answer(request, reads, wanted, {"user_id": user.user_id, **wanted.given})
 
 
 @router.post("", status_code=201, response_model=TaskRead, dependencies=[Once])
@@ -59,11 +58,9 @@ async def create_task(data: TaskCreate, tasks: Tasks) -> Response:
 
 
 @router.get("/{task_id}", response_model=TaskRead, responses={304: {"description": "You have this version"}})
-async def get_task(
-    task_id: UUID, user: TaskReader, connection: ReadConnection, conditions: RequestConditions
-) -> Response:
+async def get_task(task_id: UUID, user: TaskReader, reads: ReadsDep, conditions: RequestConditions) -> Response:
     """Read a task; a deleted one shows `is_deleted`."""
-    row = await TaskQueries(connection, user.user_id).get(task_id)
+    row = await TaskQueries(reads, user.user_id).get(task_id)
     tag = etag(row.id, row.version)
     return not_modified(tag) if conditions.unchanged(tag) else _answer(row)
 

@@ -1,16 +1,14 @@
 """The task list: its filters and orders."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 from sqlalchemy import ColumnElement, String, bindparam, func, literal_column
 
 from grove.service.keyset import Keyset, Sortable, parse_time
-from grove.web.sorting import SortKey, parse_sort
+from grove.web.pagination import ListQuery
 from grove_resource.models import Task
 from grove_resource.models.task import TITLE_KEY
 from grove_resource.tasks.schemas import Priority, TaskStatus
@@ -46,49 +44,40 @@ FILTERS: dict[str, ColumnElement[bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFilter:
-    """What a list is narrowed to: names of FILTERS with their values."""
+class TaskFilter(ListQuery):
+    """What the task list can be asked for."""
 
-    given: dict[str, Any]
-    sort: tuple[SortKey, ...]
-
-
-def _status(status: TaskStatus, *, include_deleted: bool) -> list[str]:
-    if status is TaskStatus.DELETED:
-        return ["deleted"]
-    wanted = {TaskStatus.PENDING: ["pending"], TaskStatus.COMPLETED: ["completed"]}.get(status, [])
-    return wanted if include_deleted else ["not_deleted", *wanted]
-
-
-async def _task_filter(
-    status: Annotated[TaskStatus, Query(description="Which tasks")] = TaskStatus.ALL,
-    include_deleted: Annotated[bool, Query(description="Show deleted tasks among the others")] = False,
-    date_from: Annotated[AwareDatetime | None, Query(description="Created at this time or later")] = None,
-    date_to: Annotated[AwareDatetime | None, Query(description="Created before this time")] = None,
-    due_after: Annotated[AwareDatetime | None, Query(description="Due at this time or later")] = None,
-    due_before: Annotated[AwareDatetime | None, Query(description="Due before this time")] = None,
-    tag: Annotated[str | None, Query(min_length=1, max_length=50, description="Has this tag")] = None,
-    priority: Annotated[Priority | None, Query(description="Has this priority")] = None,
-    parent_id: Annotated[UUID | None, Query(description="Subtasks of this task")] = None,
-    q: Annotated[str | None, Query(min_length=1, max_length=200, description="Words in title or description")] = None,
+    status: Annotated[TaskStatus, Field(description="Which tasks")] = TaskStatus.ALL
+    include_deleted: Annotated[bool, Field(description="Show deleted tasks among the others")] = False
+    date_from: Annotated[AwareDatetime | None, Field(description="Created at this time or later")] = None
+    date_to: Annotated[AwareDatetime | None, Field(description="Created before this time")] = None
+    due_after: Annotated[AwareDatetime | None, Field(description="Due at this time or later")] = None
+    due_before: Annotated[AwareDatetime | None, Field(description="Due before this time")] = None
+    tag: Annotated[str | None, Field(min_length=1, max_length=50, description="Has this tag")] = None
+    priority: Annotated[Priority | None, Field(description="Has this priority")] = None
+    parent_id: Annotated[UUID | None, Field(description="Subtasks of this task")] = None
+    q: Annotated[str | None, Field(min_length=1, max_length=200, description="Words in title or description")] = None
     sort: Annotated[
-        str, Query(max_length=100, description="created_at, updated_at, due_at, priority, title; `-` for descending")
-    ] = "-created_at",
-) -> TaskFilter:
-    given: dict[str, Any] = dict.fromkeys(_status(status, include_deleted=include_deleted))
-    asked = {
-        "date_from": date_from,
-        "date_to": date_to,
-        "due_after": due_after,
-        "due_before": due_before,
-        "tag": [tag.lower()] if tag is not None else None,
-        "priority": priority.rank if priority is not None else None,
-        "parent_id": parent_id,
-        "q": q,
-    }
-    given |= {name: value for name, value in asked.items() if value is not None}
-    return TaskFilter(given, tuple(parse_sort(sort, ORDERS.names)))
+        str, Field(max_length=100, description="created_at, updated_at, due_at, priority, title; `-` for descending")
+    ] = "-created_at"
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """The names of FILTERS that apply, with their values."""
+        values = {
+            "date_from": self.date_from,
+            "date_to": self.date_to,
+            "due_after": self.due_after,
+            "due_before": self.due_before,
+            "tag": [self.tag.lower()] if self.tag is not None else None,
+            "priority": self.priority.rank if self.priority is not None else None,
+            "parent_id": self.parent_id,
+            "q": self.q,
+        }
+        return dict.fromkeys(self._states()) | {name: value for name, value in values.items() if value is not None}
 
-Filter = Annotated[TaskFilter, Depends(_task_filter)]
+    def _states(self) -> list[str]:
+        if self.status is TaskStatus.DELETED:
+            return ["deleted"]
+        wanted = {TaskStatus.PENDING: ["pending"], TaskStatus.COMPLETED: ["completed"]}.get(self.status, [])
+        return wanted if self.include_deleted else ["not_deleted", *wanted]

@@ -3,9 +3,10 @@
 from uuid import UUID
 
 from sqlalchemy import bindparam, exists, literal, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.postgres.base import AnyRow
+from grove.postgres.reads import Reads
 from grove_resource.models import Task
 from grove_resource.tasks.errors import TaskNotFound, TaskOfAnotherUser
 
@@ -29,25 +30,24 @@ MAX_NESTING = 32
 _GET = select(*READ_COLUMNS).where(Task.id == bindparam("task_id"), Task.user_id == bindparam("owner_id"))
 
 
-async def missing(connection: AsyncConnection | AsyncSession, task_id: UUID) -> TaskNotFound | TaskOfAnotherUser:
+async def missing(store: Reads | AsyncSession, task_id: UUID) -> TaskNotFound | TaskOfAnotherUser:
     """Why a user's task was not found: it is not there (404), or it is somebody else's (403)."""
-    found = await connection.scalar(select(exists().where(Task.id == task_id)))
+    found = await store.scalar(select(exists().where(Task.id == task_id)))
     return TaskOfAnotherUser() if found else TaskNotFound()
 
 
 class TaskQueries:
-    """Reads, one statement each, on an autocommit connection."""
+    """Reads, one statement each."""
 
-    def __init__(self, connection: AsyncConnection, user_id: UUID) -> None:
-        self._connection = connection
+    def __init__(self, reads: Reads, user_id: UUID) -> None:
+        self._reads = reads
         self._user_id = user_id
 
     async def get(self, task_id: UUID) -> AnyRow:
         """One task. Raises TaskNotFound or TaskOfAnotherUser."""
-        found = await self._connection.execute(_GET, {"task_id": task_id, "owner_id": self._user_id})
-        row = found.first()
+        row = await self._reads.first(_GET, {"task_id": task_id, "owner_id": self._user_id})
         if row is None:
-            raise await missing(self._connection, task_id)
+            raise await missing(self._reads, task_id)
         return row
 
 

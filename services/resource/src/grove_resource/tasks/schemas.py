@@ -1,12 +1,13 @@
 """Tasks as JSON."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, field_validator
 
-from grove.core.schema import Incoming, Moment, Outgoing
+from grove.core.schema import Incoming, Moment
 from grove.core.text import CleanLine, CleanText
 
 
@@ -96,7 +97,8 @@ class Completion(Incoming):
     completed: bool | None = None
 
 
-class TaskRead(Outgoing):
+@dataclass(slots=True, kw_only=True)
+class TaskRead:
     """A task."""
 
     id: UUID
@@ -118,7 +120,7 @@ class TaskRead(Outgoing):
     @classmethod
     def of(cls, task: Any) -> "TaskRead":
         """From a row of ours, which is known to fit: nothing is validated a second time."""
-        return cls.model_construct(
+        return cls(
             id=task.id,
             user_id=task.user_id,
             title=task.title,
