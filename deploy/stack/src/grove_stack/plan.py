@@ -238,17 +238,17 @@ class Plan:
 
     async def _create_admin(self) -> None:
         done = self.layout.root / "admin-created"
-        if done.exists():
-            return
+        if not done.exists():
+            await self.create_admin(ADMIN_EMAIL)
+            done.touch()
+
+    async def create_admin(self, email: str) -> None:
+        """An admin account with the stack's admin password."""
         command = [str(Path(sys.executable).parent / "grove"), "auth", "users", "create-admin"]
         password = self.layout.secret("operator", "admin_password")
         await self._run(
-            [*command, "--email", ADMIN_EMAIL, "--password-stdin"],
-            SERVICES[0],
-            "auth-migrate",
-            text=password + "\n",
+            [*command, "--email", email, "--password-stdin"], SERVICES[0], "auth-migrate", text=password + "\n"
         )
-        done.touch()
 
     async def _run(self, command: list[str], service: Service, instance: str, *, text: str = "") -> None:
         process = await asyncio.create_subprocess_exec(

@@ -86,7 +86,8 @@ class Outbox:
         if not made:
             return
         moment = now()
-        await self._session.execute(
+        connection = await self._session.connection()  # rows nobody holds as objects need no unit of work
+        await connection.execute(
             insert(OutboxRow),
             [
                 {
