@@ -1,6 +1,8 @@
 """What containers mount is made by the code that the local stack runs."""
 
 import json
+import re
+import stat
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,22 @@ def test_everything_that_compose_mounts_is_written(tmp_path):
     routers = yaml.safe_load((tmp_path / "traefik" / "dynamic" / "routers.yml").read_text())["http"]["routers"]
     assert routers["resource"]["service"] == "resource@docker"
     assert json.loads((tmp_path / "operator.json").read_text())["broker_url"].startswith("amqps://rabbitmq")
+
+
+def test_containers_can_read_what_they_mount_and_other_users_can_not(tmp_path):
+    """Containers have user ids of their own; on the host the folder is closed."""
+    folder = tmp_path / "state"
+    write_files(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    for path in folder.rglob("*"):
+        assert path.stat().st_mode & (0o005 if path.is_dir() else 0o004), path
+    write_files(folder)  # again, over what is there
+
+
+def test_mongodbs_key_file_has_its_alphabet(tmp_path):
+    write_files(tmp_path)
+    key = (tmp_path / "secrets" / "operator" / "mongo_key_file").read_text()
+    assert re.fullmatch(r"[A-Za-z0-9+/=]{6,1024}", key)
 
 
 def test_containers_are_confined():

@@ -47,6 +47,17 @@ def write_files(folder: Path) -> None:
     write_private(rabbitmq / "definitions.json", json.dumps(first_definitions(layout)).encode())
     write_private(layout.root / "operator.json", json.dumps(_operator()).encode())
     write_private(layout.folder("valkey") / "users.acl", access_rules(layout).encode())
+    _let_containers_read(folder)
+
+
+def _let_containers_read(folder: Path) -> None:
+    """Containers run under user ids of their own, and a mounted file keeps its mode.
+
+    So the files are readable, inside a folder that no other user of this machine may enter.
+    """
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    folder.chmod(0o700)
 
 
 def _operator() -> dict[str, str]:

@@ -115,12 +115,20 @@ class Layout:
         if path.exists():
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        value = new_key("v1") if name.endswith("_key_ring") else secrets.token_urlsafe(24)
+        value = _new_secret(name)
         write_private(path, value.encode())
         if name in SHARED_SECRETS:
             for other, names in SERVICE_SECRETS.items():
                 if name in names:
                     write_private(self.secrets_dir(other) / name, value.encode())
+
+
+def _new_secret(name: str) -> str:
+    if name.endswith("_key_ring"):
+        return new_key("v1")
+    if name.endswith("_key_file"):
+        return base64.b64encode(secrets.token_bytes(96)).decode()  # MongoDB takes the plain base64 alphabet only
+    return secrets.token_urlsafe(24)
 
 
 def read_json(path: Path) -> dict[str, Any]:

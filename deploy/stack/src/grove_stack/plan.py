@@ -87,17 +87,22 @@ class Plan:
 
     def servers(self) -> list[ProcessSpec]:
         """What the suite stands on."""
+        mail = mailcatcher.spec(self.mail_dir, self.ports.pick("smtp"))
+        if self.settings.parts == "mail":
+            return [mail]
         return [
             self.postgres.spec(),
             self.mongodb.spec(),
             self.valkey.spec(),
             self.rabbitmq.epmd_spec(),
             self.rabbitmq.spec(),
-            mailcatcher.spec(self.mail_dir, self.ports.pick("smtp")),
+            mail,
         ]
 
     def steps(self) -> list[StepSpec]:
         """What is done once at each start."""
+        if self.settings.parts == "mail":
+            return []
         stores = [
             StepSpec("mongodb-users", self.mongodb.create_users),
             StepSpec("databases", self.postgres.create_databases, ("postgres",)),
@@ -114,7 +119,7 @@ class Plan:
 
     def suite(self, scale: dict[str, int]) -> list[ProcessSpec]:
         """The suite's own processes, in the wanted number of copies."""
-        if self.settings.parts == "stores":
+        if self.settings.parts != "all":
             return []
         return [self.sandbox(), *(self.process(copy) for copy in self.copies(scale)), self.edge.spec()]
 

@@ -39,6 +39,6 @@ SERVICES = (
     Service("gateway", "none", worker=False),
 )
 
-OPERATOR_SECRETS = ("broker_password", "postgres_password", "mongo_root_password", "admin_password")
+OPERATOR_SECRETS = ("broker_password", "postgres_password", "mongo_root_password", "mongo_key_file", "admin_password")
 SHARED_SECRETS = frozenset({"mail_key_ring"})
 """Secrets that several services hold in common."""

@@ -18,6 +18,8 @@ class StackSettings(BaseSettings):
     limits: Literal["development", "production"] = Field(
         "development", description="`production` holds the real rate limits"
     )
-    parts: Literal["all", "stores"] = Field("all", description="`stores`: only the servers that the suite stands on")
+    parts: Literal["all", "stores", "mail"] = Field(
+        "all", description="`stores`: only the servers that the suite stands on; `mail`: only the mail catcher"
+    )
     durable: bool = Field(True, description="PostgreSQL keeps its promises over power loss; tests switch it off")
     otlp_endpoint: str = Field("", description="OTLP/HTTP collector that all processes send traces to")

@@ -118,14 +118,14 @@ async def _http(plan: Plan, suite: dict[str, Any]) -> list[Row]:
         inside = {"ca_file": str(layout.internal_ca.certificate_file), "identity": str(layout.identity_file("traefik"))}
         body = json.dumps({"title": "Plant a tree"})
         rows: list[Row] = []
-        for name, method, ours, theirs, sent, aim in (
+        for name, method, path, bare_path, sent, aim in (
             ("list, 20 of 30 tasks", "GET", "/api/v1/tasks", "/tasks?user={user}", "", "≥ 0.4"),
             ("get one task", "GET", "/api/v1/tasks/{task}", "/tasks/{task}?user={user}", "", ""),
             ("create a task", "POST", "/api/v1/tasks", "/tasks?user={user}", body, ""),
         ):
             console.print(f"{name} …")
             user = await _user(plan, suite)
-            ours, theirs = (path.format(user=user.id, task=user.task) for path in (ours, theirs))
+            ours, theirs = (text.format(user=user.id, task=user.task) for text in (path, bare_path))
             json_headers = {"Content-Type": "application/json"} if sent else {}
             common: dict[str, Any] = {
                 "host": "localhost",

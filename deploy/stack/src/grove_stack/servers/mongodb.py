@@ -1,5 +1,6 @@
 """The document store of auth: SecantusDB, which speaks MongoDB's protocol over WiredTiger."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -36,6 +37,22 @@ class MongoDb:
             await child.stop()
         self._users_made.touch()
 
+    async def initiate(self) -> None:
+        """On a server that was started elsewhere, with its root user: the replica set of one node, and auth's user."""
+        root = self._layout.secret("operator", "mongo_root_password")
+        client = self._client(_ROOT, root)
+        try:
+            if not (await client.admin.command("hello")).get("isWritablePrimary"):
+                members = [{"_id": 0, "host": "mongodb:27017"}]
+                await client.admin.command("replSetInitiate", {"_id": "rs0", "members": members})
+                for _ in range(150):
+                    if (await client.admin.command("hello")).get("isWritablePrimary"):
+                        break
+                    await asyncio.sleep(0.2)
+            await _create(client, "auth", "auth", self._layout.secret("auth", "mongo_password"), "readWrite")
+        finally:
+            await client.close()
+
     def _spec(self, *, auth: bool) -> ProcessSpec:
         identity = str(self._layout.identity_file("mongodb"))
         config = self._layout.folder("mongodb") / "secantus.toml"
@@ -70,7 +87,7 @@ class MongoDb:
             needs=("mongodb-users",) if auth else (),
         )
 
-    def _client(self) -> "AsyncMongoClient[dict[str, object]]":
+    def _client(self, user: str | None = None, password: str | None = None) -> "AsyncMongoClient[dict[str, object]]":
         return AsyncMongoClient(
             "127.0.0.1",
             self._port,
@@ -79,6 +96,8 @@ class MongoDb:
             tlsCertificateKeyFile=str(self._layout.identity_file("operator")),
             tlsCAFile=str(self._layout.internal_ca.certificate_file),
             serverSelectionTimeoutMS=1000,
+            username=user,
+            password=password,
         )
 
     async def _probe(self) -> str | None:

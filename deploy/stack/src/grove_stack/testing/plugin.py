@@ -1,11 +1,6 @@
-"""The pytest plugin that gives tests real servers.
-
-The servers are, in this order: those that `GROVE_TEST_STATE_DIR` names (a running stack, as `make test` starts
-once for all parts), or a stack of stores started for this run and removed after it.
-"""
+"""The pytest plugin that gives tests real servers; servers.py says where they come from."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +12,7 @@ from grove_stack.layout import Layout
 from grove_stack.plan import Plan
 from grove_stack.services import SERVICES
 from grove_stack.settings import StackSettings
-from grove_stack.testing.stacks import remove, start
+from grove_stack.testing.servers import servers
 
 S = TypeVar("S", bound=ProcessSettings)
 
@@ -50,13 +45,5 @@ class Stores:
 @pytest.fixture(scope="session")
 def stores() -> Iterator[Stores]:
     """Real servers for the tests of this run."""
-    given = os.environ.get("GROVE_TEST_STATE_DIR")
-    if given:
-        yield Stores(Path(given))
-        return
-    folder = Path(tempfile.mkdtemp(prefix="grove-test-"))
-    start(folder, parts="stores")
-    try:
-        yield Stores(folder)
-    finally:
-        remove(folder)
+    with servers() as state_dir:
+        yield Stores(state_dir)

@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from grove_stack.testing.stacks import remove, start
+from grove_stack.testing.servers import PORTS, servers, variable
 
 ROOT = Path(__file__).parents[5]
 LEAST_COVERAGE = 85
@@ -69,14 +68,9 @@ def _parts(*, unit: bool) -> list[Result]:
     marks = ["-m", "not integration"] if unit else []
     if unit:
         return [_part(part, marks, {}) for part in PARTS]
-    folder = Path(tempfile.mkdtemp(prefix="grove-test-"))
     console.print("Starting the servers …")
-    start(folder, parts="stores")
-    try:
-        results = [_part(part, marks, {"GROVE_TEST_STATE_DIR": str(folder)}) for part in PARTS]
-    finally:
-        remove(folder)
-    return results
+    with servers() as folder:
+        return [_part(part, marks, {"GROVE_TEST_STATE_DIR": str(folder)}) for part in PARTS]
 
 
 def _part(part: str, marks: list[str], environment: dict[str, str]) -> Result:
@@ -111,7 +105,7 @@ def _run(part: str, arguments: list[str], environment: dict[str, str]) -> Result
     process = subprocess.Popen(
         [sys.executable, "-m", "coverage", "run", "-m", "pytest", *arguments],
         cwd=ROOT,
-        env={**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**_without_addresses(), **environment, "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -124,6 +118,12 @@ def _run(part: str, arguments: list[str], environment: dict[str, str]) -> Result
             counts = {name.rstrip("s"): int(count) for count, name in re.findall(r"(\d+) ([a-z]+)", closing.group())}
     code = process.wait()
     return Result(part, code, counts, "", time.monotonic() - began)
+
+
+def _without_addresses() -> dict[str, str]:
+    """The environment of one part: the servers are up by now, and their folder says where."""
+    given = {variable(server) for server in PORTS}
+    return {name: value for name, value in os.environ.items() if name not in given}
 
 
 def _table(results: list[Result]) -> Table:
