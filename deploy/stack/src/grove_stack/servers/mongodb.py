@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from pathlib import Path
 
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
@@ -11,6 +10,7 @@ from grove_stack.layout import Layout
 from grove_stack.process import Child, ProcessSpec, StepFailed
 
 _ROOT = "grove_root"
+START_TRIES = 30
 
 
 class MongoDb:
@@ -60,7 +60,9 @@ class MongoDb:
         return ProcessSpec(
             name="mongodb",
             command=[
-                str(Path(sys.executable).parent / "secantusd-py"),
+                sys.executable,
+                "-m",
+                "grove_stack.servers.secantus",
                 "--config",
                 str(config),
                 "--host",
@@ -95,7 +97,7 @@ class MongoDb:
             tls=True,
             tlsCertificateKeyFile=str(self._layout.identity_file("operator")),
             tlsCAFile=str(self._layout.internal_ca.certificate_file),
-            serverSelectionTimeoutMS=1000,
+            serverSelectionTimeoutMS=3000,
             username=user,
             password=password,
         )
@@ -112,18 +114,22 @@ class MongoDb:
 
     async def _make_users(self) -> None:
         client = self._client()
-        client_timeout = 20
         try:
-            for attempt in range(client_timeout):
-                if await self._probe() is None:
-                    break
-                if attempt == client_timeout - 1:
-                    raise StepFailed("The MongoDB server did not start; see its log.")
+            await self._wait()
             root = self._layout.secret("operator", "mongo_root_password")
             await _create(client, "admin", _ROOT, root, "root")
             await _create(client, "auth", "auth", self._layout.secret("auth", "mongo_password"), "readWrite")
         finally:
             await client.close()
+
+    async def _wait(self) -> None:
+        problem: str | None = ""
+        for _ in range(START_TRIES):
+            problem = await self._probe()
+            if problem is None:
+                return
+            await asyncio.sleep(0.5)
+        raise StepFailed(f"The MongoDB server does not answer: {problem}. See mongodb.log.")
 
 
 async def _create(
