@@ -88,6 +88,23 @@ async def test_a_cut_run_goes_on_where_it_stopped(user, runner, resources, monke
     assert (run["status"], run["added"]) == ("completed", 120)
 
 
+async def test_a_worker_whose_run_was_taken_over_applies_nothing(user, runner, resources, monkeypatch):
+    """It was away for so long, with a page in hand, that another worker went on from the same cursor."""
+    connection = await user.connect()
+    whole = SyncRunner._apply
+
+    async def overtaken(self, *arguments):
+        async with resources.sessions.begin() as session:
+            await session.execute(text("UPDATE connections SET cursor = 'further on'"))
+        await whole(self, *arguments)
+
+    monkeypatch.setattr(SyncRunner, "_apply", overtaken)
+    await runner.run(connection["id"])
+    assert await user.transactions() == {}
+    [run] = (await user.call("GET", f"/connections/{connection['id']}/sync-runs")).json()["items"]
+    assert (run["status"], run["added"]) == ("running", 0)
+
+
 async def test_two_workers_never_run_one_connection(user, resources):
     connection = await user.connect()
     await asyncio.gather(*(SyncRunner(resources).run(connection["id"]) for _ in range(4)))

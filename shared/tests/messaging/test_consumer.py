@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from prometheus_client import REGISTRY
+from sqlalchemy import select
 
 from grove.contracts.auth import UserRegistered
 from grove.contracts.event import Envelope
@@ -15,9 +17,9 @@ from grove.messaging.broker import BROKER_ERRORS, EventPublisher
 from grove.messaging.consumer import Consumer
 from grove.messaging.dead_letters import DeadLetters
 from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable
-from grove.messaging.topology import queue_name
+from grove.messaging.topology import EVENTS, queue_name
 from grove.outbox.event import outbox_event
-from grove.outbox.postgres import Outbox, PostgresInbox, PostgresOutboxStore
+from grove.outbox.postgres import Outbox, OutboxRow, PostgresInbox, PostgresOutboxStore
 from grove.outbox.relay import Relay
 from grove.postgres.engine import STORE_ERRORS
 
@@ -147,6 +149,12 @@ async def test_poison_is_parked_with_its_reason_holds_nobody_up_and_can_be_repla
 async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers, sessions, letters):
     """The first event holds the consumer while 20 more arrive; the eleventh of them always fails."""
     release, good, sizes = asyncio.Event(), [], []
+
+    def retried() -> float:
+        labels = {"queue": QUEUE, "type": UserRegistered.type, "outcome": "retried"}
+        return REGISTRY.get_sample_value("grove_events_consumed_total", labels) or 0
+
+    before = retried()
     events = [outbox_event("auth", registered(), sequence=number) for number in range(1, 22)]
 
     class CountingInbox(PostgresInbox):
@@ -175,6 +183,7 @@ async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers,
         await until(parked)
     assert good == [number for number in range(1, 22) if number != 12]
     assert max(sizes) > 5
+    assert retried() - before == 1, "the others of the batch were not sent round"
     [letter] = await letters.all()
     assert letter.reason == "ValueError: bad"
 
@@ -190,7 +199,7 @@ async def test_what_can_never_be_handled_is_parked_at_once(brokers, sessions, le
         "refused": json.dumps(good).encode(),
     }[kind]
     handling = Handling()
-    handling.failures = [Unacceptable("not for us")]
+    handling.failures = [Unacceptable("not for us")] if kind == "refused" else []
 
     async def parked() -> bool:
         return len(await letters.all()) == 1
@@ -198,6 +207,7 @@ async def test_what_can_never_be_handled_is_parked_at_once(brokers, sessions, le
     async with consuming(brokers, sessions, handling):
         await publish(brokers, body)
         await until(parked)
+    assert not handling.handled.is_set()
     assert await letters.purge() == 1
     assert await letters.purge() == 0
 
@@ -205,11 +215,11 @@ async def test_what_can_never_be_handled_is_parked_at_once(brokers, sessions, le
 async def test_a_store_that_is_away_costs_no_tries(brokers, sessions, letters, monkeypatch):
     monkeypatch.setattr("grove.messaging.consumer.LOST_STORE_DELAY", 1)
     handling = Handling()
-    handling.failures = [StoreUnavailable("away")] * 3
+    handling.failures = [*[StoreUnavailable("away")] * 3, ValueError("has its one retry left")]
     async with consuming(brokers, sessions, handling):
         await publish(brokers, outbox_event("auth", registered(), sequence=1).body)
         await until(handling.handled.is_set, 12)
-    assert len(handling.seen) == 4
+    assert len(handling.seen) == 5
     assert await letters.all() == []
 
 
@@ -255,3 +265,30 @@ async def test_from_commit_to_effect_through_relay_and_broker(brokers, sessions,
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert {envelope.subject for envelope in handling.seen} == {str(user) for user in users}
+
+
+async def test_an_event_that_should_be_read_waits_until_somebody_can(brokers, sessions, engine, letters):
+    """Its consumer's queue is not bound: the broker has nowhere to put it, so it stays in the outbox."""
+    relay = Relay(brokers("auth"), PostgresOutboxStore(engine), store_errors=STORE_ERRORS)
+    handling = Handling()
+    async with brokers("operator").connection() as connection:
+        channel = await connection.channel()
+        queue = await channel.get_queue(QUEUE, ensure=False)
+        others = [await channel.get_queue(queue_name(name), ensure=False) for name in ("notification", "provider-sync")]
+        for unbound in (queue, *others):
+            await unbound.unbind(EVENTS, "auth.user.registered.v1")
+        try:
+            task = asyncio.create_task(relay.run())
+            async with sessions.begin() as session:
+                await Outbox(session, "auth").add((registered(), 1))
+            await until(lambda: relay.connected)
+            await asyncio.sleep(1)
+            async with sessions() as session:
+                assert len((await session.scalars(select(OutboxRow))).all()) == 1
+        finally:
+            for unbound in (queue, *others):
+                await unbound.bind(EVENTS, "auth.user.registered.v1")
+    async with consuming(brokers, sessions, handling):
+        await until(handling.handled.is_set)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

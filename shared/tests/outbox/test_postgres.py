@@ -89,6 +89,16 @@ async def test_two_relays_share_the_work_and_keep_each_aggregates_order(sessions
         assert [sequence for subject, sequence in sent if subject == str(task)] == list(range(1, 11))
 
 
+async def test_a_relay_leaves_an_aggregate_to_the_one_that_has_it(sessions, engine):
+    task = new_id()
+    await write(sessions, *((created(task), sequence) for sequence in (1, 2, 3)))
+    async with PostgresOutboxStore(engine).claim(1) as first, PostgresOutboxStore(engine).claim(10) as second:
+        assert len(first) == 1
+        assert second == []
+    async with PostgresOutboxStore(engine).claim(10) as rest:
+        assert len(rest) == 2
+
+
 async def test_a_commit_wakes_the_relay(sessions, engine):
     woken = asyncio.Event()
 
