@@ -9,6 +9,7 @@ from grove.core.errors import UpstreamError
 from grove.testing.http import client_of
 from grove_gateway.main import build
 from grove_gateway.reference import endpoints as reference
+from grove_gateway.reference.kinds import kind
 from grove_gateway.reference.merging import merged
 from grove_gateway.reference.service import ReferenceService
 from grove_gateway.resources import Resources
@@ -22,7 +23,7 @@ DOCUMENT = {
             "post": {
                 "operationId": "create",
                 "tags": ["things"],
-                "description": "Create a thing.\n\nMore.",
+                "description": "Create a <thing> with `title`.\n\nMore.",
                 "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
                 "parameters": [{"name": "X-Key", "in": "header", "schema": {"type": "string"}}],
                 "responses": {"201": {"description": "Made"}},
@@ -109,7 +110,7 @@ async def test_the_reference_is_merged_and_a_missing_service_left_out(client, re
     body = document["paths"]["/api/v1/things"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["$ref"] == "#/components/schemas/ResourceThing"
     page = (await client.get("/reference")).text
-    assert "Create a thing." in page
+    assert "Create a &lt;thing&gt;" in page
     assert "resource.task.created.v1" in page
     asked = resources.clients["auth"].asked
     resources.clients["notification"].status = "ok"
@@ -137,3 +138,28 @@ def test_servers_follow_their_host():
     document = merged({"auth": DOCUMENT}, auth_url="https://auth.x", api_url="https://api.x")
     assert document["paths"]["/api/v1/things"]["servers"] == [{"url": "https://auth.x"}]
     assert document["paths"]["/api/v1/things"]["post"]["operationId"] == "auth_create"
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "string", "minLength": 1, "maxLength": 200}, "text, 1 to 200 characters"),
+        ({"type": "integer", "minimum": 1, "default": 20}, "number, at least 1; 20 if left out"),
+        ({"$ref": "#/components/schemas/Status", "default": "all"}, "all, pending or done; all if left out"),
+        ({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}, "time or null"),
+        ({"type": "array", "items": {"type": "string"}, "maxItems": 20}, "list of text, at most 20 items"),
+        ({"type": "boolean", "default": False}, "true or false; false if left out"),
+        ({"enum": ["only"]}, "only"),
+        ({}, "object"),
+    ],
+)
+def test_schemas_in_words(schema, words):
+    assert kind(schema, {"Status": {"enum": ["all", "pending", "done"]}}) == words
+
+
+async def test_the_reference_page_tells_what_is_taken(client, resources):
+    page = (await client.get("/reference")).text
+    assert "<code>X-Key</code>" in page
+    assert '<span class="kind">text</span>' in page
+    assert '<a href="#resource:-things">resource: things</a>' in page
+    assert "Create a &lt;thing&gt; with <code>title</code>" in page

@@ -1,9 +1,11 @@
 """Templates → HTML answers, with a strict content policy."""
 
+import re
 from typing import Any
 
 from fastapi import Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from grove_gateway.settings import GatewaySettings
 
@@ -14,6 +16,14 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def _marked(text: str) -> Markup:
+    """Text with its `code` set as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+_templates.filters["marked"] = _marked
 
 
 def page(template: str, settings: GatewaySettings, **values: Any) -> Response:

@@ -11,6 +11,7 @@ from grove.contracts.catalogue import CATALOGUE
 from grove.core.errors import NotFound
 from grove_gateway.deps import ResourcesDep
 from grove_gateway.pages.rendering import page
+from grove_gateway.reference.kinds import kind
 from grove_gateway.reference.service import ReferenceService
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +52,7 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
             "path": path,
             "server": item["servers"][0]["url"],
             "summary": operation.get("description") or operation.get("summary", ""),
-            "parameters": operation.get("parameters", []),
+            "parameters": [_parameter(document, parameter) for parameter in operation.get("parameters", [])],
             "body": _body_fields(document, operation),
             "statuses": [(code, answer.get("description", "")) for code, answer in operation["responses"].items()],
         }
@@ -61,13 +62,23 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": parameter["name"],
+        "place": parameter["in"],
+        "kind": kind(parameter["schema"], document["components"]["schemas"]).removesuffix(" or null"),
+        "required": parameter.get("required", False),
+        "description": parameter.get("description", ""),
+    }
+
+
 def _body_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[dict[str, Any]]:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     reference = content.get("schema", {}).get("$ref", "")
     schema = document["components"]["schemas"].get(reference.rsplit("/", 1)[-1], {})
     required = schema.get("required", [])
     return [
-        {"name": name, "type": field.get("type") or "see schema", "required": name in required}
+        {"name": name, "kind": kind(field, document["components"]["schemas"]), "required": name in required}
         for name, field in schema.get("properties", {}).items()
     ]
 
