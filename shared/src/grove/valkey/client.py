@@ -21,6 +21,10 @@ class _FileCredentials(CredentialProvider):
         """(user, password)."""
         return self._settings.valkey_username or self._settings.service, self._settings.secrets.read("valkey_password")
 
+    async def get_credentials_async(self) -> tuple[str, str]:
+        """The same; reading a small file does not hold up the loop."""
+        return self.get_credentials()
+
 
 def create_valkey(settings: ServiceSettings) -> Redis:
     """A client that gives up quickly: what uses it has a way to go on without."""
