@@ -1,0 +1,33 @@
+"""Pushing when Valkey does not answer."""
+
+import asyncio
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from grove.core.ids import new_id
+from grove_notification.live.push import LivePush
+
+
+async def test_a_valkey_that_hangs_is_left_alone_for_a_while():
+    """It takes connections and says nothing: one push finds out, those behind it do not wait for it."""
+    asked = 0
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        while await reader.read(1000):
+            continue
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    valkey = Redis(port=port, socket_timeout=0.1, socket_connect_timeout=0.1, retry=Retry(NoBackoff(), 0))
+    push = LivePush(valkey)
+    for _ in range(50):
+        await push.send(new_id(), "ping", {})
+    assert asked == 1
+    await valkey.aclose()
+    server.close()
+    await server.wait_closed()
