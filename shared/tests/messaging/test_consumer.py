@@ -269,7 +269,17 @@ async def test_from_commit_to_effect_through_relay_and_broker(brokers, sessions,
 
 async def test_an_event_that_should_be_read_waits_until_somebody_can(brokers, sessions, engine, letters):
     """Its consumer's queue is not bound: the broker has nowhere to put it, so it stays in the outbox."""
-    relay = Relay(brokers("auth"), PostgresOutboxStore(engine), store_errors=STORE_ERRORS)
+    tried = asyncio.Event()
+
+    class Watched(Relay):
+        async def _publish_one(self, publisher, event) -> None:
+            try:
+                await super()._publish_one(publisher, event)
+            finally:
+                tried.set()
+
+    relay = Watched(brokers("auth"), PostgresOutboxStore(engine), store_errors=STORE_ERRORS)
+    task = asyncio.create_task(relay.run())
     handling = Handling()
     async with brokers("operator").connection() as connection:
         channel = await connection.channel()
@@ -278,11 +288,10 @@ async def test_an_event_that_should_be_read_waits_until_somebody_can(brokers, se
         for unbound in (queue, *others):
             await unbound.unbind(EVENTS, "auth.user.registered.v1")
         try:
-            task = asyncio.create_task(relay.run())
             async with sessions.begin() as session:
                 await Outbox(session, "auth").add((registered(), 1))
-            await until(lambda: relay.connected)
-            await asyncio.sleep(1)
+            await asyncio.wait_for(tried.wait(), 10)
+            await asyncio.sleep(0.3)  # for the row to go, if it goes
             async with sessions() as session:
                 assert len((await session.scalars(select(OutboxRow))).all()) == 1
         finally:

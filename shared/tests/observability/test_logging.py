@@ -29,7 +29,7 @@ def test_secrets_never_reach_the_log():
 
 def test_lines_are_json_with_their_request(capsys):
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, before = root.handlers[:], root.level, structlog.get_config()
     try:
         configure_logging(ProcessSettings(instance="i-1", log_level="INFO"))
         user = new_id()
@@ -38,7 +38,7 @@ def test_lines_are_json_with_their_request(capsys):
             logging.getLogger("library").warning("from a library")
     finally:
         root.handlers, root.level = handlers, level
-        structlog.reset_defaults()
+        structlog.configure(**before)
     first, second = (json.loads(line) for line in capsys.readouterr().out.strip().splitlines())
     assert (first["event"], first["answer"], first["request_id"]) == ("hello", 42, "req-1")
     assert first["user_id"] == str(user)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import structlog
 
 from grove.core.settings import ProcessSettings
 from grove_stack.layout import Layout
@@ -15,6 +16,13 @@ from grove_stack.settings import StackSettings
 from grove_stack.testing.servers import servers
 
 S = TypeVar("S", bound=ProcessSettings)
+
+
+def pytest_configure() -> None:
+    """Plain tracebacks in logs: drawing each frame's variables takes seconds for one that crosses the framework."""
+    *before, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*before, plain])
 
 
 class Stores:
