@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from grove.contracts.auth import UserRegistered
+from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.contracts.event import Envelope
 from grove.core.clock import now
 from grove.core.ids import new_id
@@ -20,7 +20,7 @@ from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable
 from grove.messaging.topology import EVENTS, queue_name
 from grove.outbox.event import outbox_event
 from grove.outbox.postgres import Outbox, OutboxRow, PostgresInbox, PostgresOutboxStore
-from grove.outbox.relay import Relay
+from grove.outbox.relay import BATCH, Relay
 from grove.postgres.engine import STORE_ERRORS
 
 pytestmark = pytest.mark.integration
@@ -38,6 +38,10 @@ def registered(user=None) -> UserRegistered:
         roles=["user"],
         registered_at=now(),
     )
+
+
+def changed(user) -> UserUpdated:
+    return UserUpdated(user_id=user, locale="de", timezone="UTC", roles=["user"])
 
 
 class Handling:
@@ -69,19 +73,27 @@ async def letters(brokers) -> DeadLetters:
 
 
 @asynccontextmanager
+async def running(*works: Consumer | Relay) -> AsyncIterator[None]:
+    """All of them connected and at work during the block."""
+    tasks = [asyncio.create_task(work.run()) for work in works]
+    try:
+        while not all(work.connected for work in works):
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@asynccontextmanager
 async def consuming(brokers, sessions, handling, inbox=None) -> AsyncIterator[Consumer]:
     handlers = Handlers()
     handlers.add(UserRegistered, handling)
     inbox = inbox or PostgresInbox(sessions)
     consumer = Consumer("resource", QUEUE, brokers("resource"), inbox, handlers, prefetch=10, delays={1: 1})
-    task = asyncio.create_task(consumer.run())
-    while not consumer.connected:
-        await asyncio.sleep(0.01)
-    try:
+    async with running(consumer):
         yield consumer
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def publish(brokers, body: bytes, event_type: str = UserRegistered.type, service: str = "auth") -> None:
@@ -255,49 +267,62 @@ async def test_from_commit_to_effect_through_relay_and_broker(brokers, sessions,
     """The whole way: outbox row → relay → broker → inbox."""
     relay = Relay(brokers("auth"), PostgresOutboxStore(engine), store_errors=STORE_ERRORS)
     handling = Handling()
-    task = asyncio.create_task(relay.run())
-    async with consuming(brokers, sessions, handling):
-        await until(lambda: relay.connected)
+    async with consuming(brokers, sessions, handling), running(relay):
         users = [new_id() for _ in range(150)]
         async with sessions.begin() as session:
             await Outbox(session, "auth").add(*((registered(user), 1) for user in users))
         await until(lambda: len(handling.seen) == 150)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
     assert {envelope.subject for envelope in handling.seen} == {str(user) for user in users}
 
 
-async def test_an_event_that_should_be_read_waits_until_somebody_can(brokers, sessions, engine, letters):
-    """Its consumer's queue is not bound: the broker has nowhere to put it, so it stays in the outbox."""
-    tried = asyncio.Event()
+async def test_an_event_that_should_be_read_waits_until_somebody_can_and_holds_nobody_up(
+    brokers, sessions, engine, letters, monkeypatch
+):
+    """A type's queues are not bound: the broker has nowhere to put its events, so they stay in the outbox.
 
-    class Watched(Relay):
-        async def _publish_one(self, publisher, event) -> None:
-            try:
-                await super()._publish_one(publisher, event)
-            finally:
-                tried.set()
+    There are more of them than a batch holds, and what was written after them goes out meanwhile.
+    """
+    monkeypatch.setattr("grove.outbox.relay.REFUSED_SECONDS", 1)
+    refused, others = [new_id() for _ in range(BATCH + 20)], [new_id() for _ in range(10)]
+    updated, known = Handling(), Handling()
+    handlers = Handlers()
+    handlers.add(UserUpdated, updated)
+    handlers.add(UserRegistered, known)
+    consumer = Consumer("resource", QUEUE, brokers("resource"), PostgresInbox(sessions), handlers, prefetch=10)
+    relay = Relay(brokers("auth"), PostgresOutboxStore(engine), store_errors=STORE_ERRORS)
 
-    relay = Watched(brokers("auth"), PostgresOutboxStore(engine), store_errors=STORE_ERRORS)
-    task = asyncio.create_task(relay.run())
-    handling = Handling()
+    def published() -> float:
+        return REGISTRY.get_sample_value("grove_events_published_total", {"type": UserUpdated.type}) or 0
+
+    before = published()
+
+    async def waiting() -> int:
+        async with sessions() as session:
+            return await session.scalar(select(func.count()).select_from(OutboxRow))
+
+    async with running(relay, consumer):
+        async with unbound(brokers, UserRegistered.type):
+            async with sessions.begin() as session:
+                await Outbox(session, "auth").add(*((registered(user), 1) for user in refused))
+                await Outbox(session, "auth").add(*((changed(user), 1) for user in others))
+            await until(lambda: len(updated.seen) == 10)
+            assert known.seen == []
+            assert await waiting() == len(refused)
+        await until(lambda: len(known.seen) == len(refused))
+    assert published() - before == 10, "what was confirmed was not published again"
+
+
+@asynccontextmanager
+async def unbound(brokers, event_type: str) -> AsyncIterator[None]:
+    """No queue takes this type during the block."""
     async with brokers("operator").connection() as connection:
         channel = await connection.channel()
-        queue = await channel.get_queue(QUEUE, ensure=False)
-        others = [await channel.get_queue(queue_name(name), ensure=False) for name in ("notification", "provider-sync")]
-        for unbound in (queue, *others):
-            await unbound.unbind(EVENTS, "auth.user.registered.v1")
+        names = [queue_name(service) for service in ("resource", "notification", "provider-sync")]
+        queues = [await channel.get_queue(name, ensure=False) for name in names]
+        for queue in queues:
+            await queue.unbind(EVENTS, event_type)
         try:
-            async with sessions.begin() as session:
-                await Outbox(session, "auth").add((registered(), 1))
-            await asyncio.wait_for(tried.wait(), 10)
-            await asyncio.sleep(0.3)  # for the row to go, if it goes
-            async with sessions() as session:
-                assert len((await session.scalars(select(OutboxRow))).all()) == 1
+            yield
         finally:
-            for unbound in (queue, *others):
-                await unbound.bind(EVENTS, "auth.user.registered.v1")
-    async with consuming(brokers, sessions, handling):
-        await until(handling.handled.is_set)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+            for queue in queues:
+                await queue.bind(EVENTS, event_type)

@@ -11,7 +11,7 @@ from grove.core.clock import now
 from grove.core.context import RequestContext, use_context
 from grove.core.ids import new_id
 from grove.messaging.handlers import Received, StoreUnavailable, Work
-from grove.outbox.event import outbox_event
+from grove.outbox.event import OutboxEvent, outbox_event
 from grove.outbox.postgres import InboxRow, Outbox, OutboxRow, PostgresInbox, PostgresOutboxStore
 from grove.postgres.engine import STORE_ERRORS, create_engine, is_lost
 
@@ -36,11 +36,12 @@ async def test_an_event_carries_its_context(sessions, engine):
     user = new_id()
     with use_context(RequestContext("req-5", user_id=user)):
         await write(sessions, (created(), 7))
-    async with PostgresOutboxStore(engine).claim(10) as events:
-        envelope = Envelope.model_validate_json(events[0].body)
+    async with PostgresOutboxStore(engine).claim(10) as claim:
+        [event] = claim.events
+    envelope = Envelope.model_validate_json(event.body)
     assert (envelope.requestid, envelope.actorid, envelope.sequence) == ("req-5", user, 7)
-    assert (envelope.source, envelope.type, envelope.specversion) == ("/grove/resource", events[0].type, "1.0")
-    assert events[0].mandatory
+    assert (envelope.source, envelope.type, envelope.specversion) == ("/grove/resource", event.type, "1.0")
+    assert event.mandatory
 
 
 async def test_a_change_that_rolls_back_is_never_published(sessions):
@@ -52,18 +53,35 @@ async def test_a_change_that_rolls_back_is_never_published(sessions):
     assert await count(sessions, OutboxRow) == 0
 
 
+async def take(store, limit=10, **options) -> list[OutboxEvent]:
+    """Claims and says that all went out."""
+    async with store.claim(limit, **options) as claim:
+        claim.published |= {event.id for event in claim.events}
+    return claim.events
+
+
 async def test_events_stay_until_the_block_ends_well(sessions, engine):
     await write(sessions, (created(), 1))
     store = PostgresOutboxStore(engine)
     with pytest.raises(ConnectionError):
-        async with store.claim(10):
+        async with store.claim(10) as claim:
+            claim.published.add(claim.events[0].id)
             raise ConnectionError("the broker went away")
     assert await count(sessions, OutboxRow) == 1
     assert await store.oldest_age() >= 0
-    async with store.claim(10) as events:
-        assert len(events) == 1
+    assert len(await take(store)) == 1
     assert await count(sessions, OutboxRow) == 0
     assert await store.oldest_age() == 0
+
+
+async def test_only_what_was_published_leaves(sessions, engine):
+    await write(sessions, *((created(), 1) for _ in range(3)))
+    store = PostgresOutboxStore(engine)
+    async with store.claim(10) as claim:
+        refused = claim.events[1]
+        claim.published |= {claim.events[0].id, claim.events[2].id}
+    assert await take(store, without={"resource.task.created.v1"}) == []
+    assert await take(store, without={"resource.task.deleted.v1"}) == [refused]
 
 
 async def test_two_relays_share_the_work_and_keep_each_aggregates_order(sessions, engine):
@@ -75,10 +93,11 @@ async def test_two_relays_share_the_work_and_keep_each_aggregates_order(sessions
     async def relay() -> None:
         store = PostgresOutboxStore(engine)
         for _ in range(200):
-            async with store.claim(7) as events:
-                for event in events:
+            async with store.claim(7) as claim:
+                for event in claim.events:
                     envelope = Envelope.model_validate_json(event.body)
                     sent.append((envelope.subject, envelope.sequence))
+                    claim.published.add(event.id)
                 await asyncio.sleep(0.001)
             if len(sent) >= 200:
                 return
@@ -92,11 +111,11 @@ async def test_two_relays_share_the_work_and_keep_each_aggregates_order(sessions
 async def test_a_relay_leaves_an_aggregate_to_the_one_that_has_it(sessions, engine):
     task = new_id()
     await write(sessions, *((created(task), sequence) for sequence in (1, 2, 3)))
-    async with PostgresOutboxStore(engine).claim(1) as first, PostgresOutboxStore(engine).claim(10) as second:
-        assert len(first) == 1
-        assert second == []
-    async with PostgresOutboxStore(engine).claim(10) as rest:
-        assert len(rest) == 2
+    async with PostgresOutboxStore(engine).claim(1) as first:
+        assert len(first.events) == 1
+        assert await take(PostgresOutboxStore(engine)) == []
+        first.published.add(first.events[0].id)
+    assert len(await take(PostgresOutboxStore(engine))) == 2
 
 
 async def test_a_commit_wakes_the_relay(sessions, engine):

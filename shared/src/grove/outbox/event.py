@@ -1,7 +1,7 @@
 """From event data to the row that an outbox keeps."""
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -30,6 +30,14 @@ class OutboxEvent:
         """Whether an unroutable message is an error: the catalogue names a consumer."""
         published = BY_TYPE.get(self.type)
         return published is not None and bool(published.consumers)
+
+
+@dataclass(slots=True)
+class Claim:
+    """Unsent events that one relay works on. What is not in `published` at the end stays in the outbox."""
+
+    events: list[OutboxEvent]
+    published: set[UUID] = field(default_factory=set)
 
 
 def outbox_event(service: str, data: EventData, *, sequence: int) -> OutboxEvent:

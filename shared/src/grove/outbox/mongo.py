@@ -1,7 +1,7 @@
 """Outbox in MongoDB. Relays share the partitions by leases: documents that one of them holds for some seconds."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.mongo.client import MONGO_ERRORS, Document
-from grove.outbox.event import OutboxEvent, outbox_event
+from grove.outbox.event import Claim, OutboxEvent, outbox_event
 
 LEASE_SECONDS = 15
 STORE_ERRORS: tuple[type[Exception], ...] = (*MONGO_ERRORS, OperationFailure)
@@ -54,19 +54,23 @@ class MongoOutbox:
             )
 
     @asynccontextmanager
-    async def claim(self, limit: int) -> AsyncIterator[list[OutboxEvent]]:
-        """Events of the partitions that this relay holds; they are removed when the block ends well."""
-        waiting = await self._events.find({}, {"partition": 1}).to_list(1000)
+    async def claim(self, limit: int, *, without: Collection[str] = ()) -> AsyncIterator[Claim]:
+        """Events of the partitions that this relay holds."""
+        types = {"type": {"$nin": list(without)}}
+        waiting = await self._events.find(types, {"partition": 1}).to_list(1000)
         wanted = {int(str(document["partition"])) for document in waiting}
         held = [partition for partition in sorted(wanted) if await self._hold(partition)]
         found: list[Document] = []
         for partition in held:
-            found += await self._events.find({"partition": partition}).sort("_id", 1).to_list(limit - len(found))
+            found += (
+                await self._events.find({"partition": partition, **types}).sort("_id", 1).to_list(limit - len(found))
+            )
             if len(found) >= limit:
                 break
-        yield [_event(document) for document in found]
-        if found:
-            await self._events.delete_many({"_id": {"$in": [document["_id"] for document in found]}})
+        claim = Claim([_event(document) for document in found])
+        yield claim
+        if claim.published:
+            await self._events.delete_many({"_id": {"$in": list(claim.published)}})
 
     async def wakeups(self) -> AsyncIterator[None]:
         """Yields on each insert, by a change stream."""

@@ -1,7 +1,7 @@
 """Outbox and inbox in PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.messaging.handlers import StoreUnavailable, Work
-from grove.outbox.event import OutboxEvent, outbox_event
+from grove.outbox.event import Claim, OutboxEvent, outbox_event
 from grove.postgres.base import Base
 from grove.postgres.engine import STORE_ERRORS, is_lost
 
@@ -110,22 +110,25 @@ class PostgresOutboxStore:
         self._engine = engine
 
     @asynccontextmanager
-    async def claim(self, limit: int) -> AsyncIterator[list[OutboxEvent]]:
+    async def claim(self, limit: int, *, without: Collection[str] = ()) -> AsyncIterator[Claim]:
         """Events of partitions that no other relay holds. The claim is a lock that dies with its connection."""
         async with self._sessions.begin() as session:
             rows = await session.execute(
                 select(OutboxRow.position, OutboxRow.id, OutboxRow.partition, OutboxRow.type, OutboxRow.body)
-                .where(func.pg_try_advisory_xact_lock(_LOCK_CLASS, OutboxRow.partition))
+                .where(
+                    OutboxRow.type.not_in(without),
+                    func.pg_try_advisory_xact_lock(_LOCK_CLASS, OutboxRow.partition),
+                )
                 .order_by(OutboxRow.position)
                 .limit(limit)
                 .with_for_update(skip_locked=True)  # drops rows that another relay sent meanwhile
             )
             claimed = rows.all()
-            yield [OutboxEvent(row.id, row.partition, row.type, bytes(row.body)) for row in claimed]
-            if claimed:
-                await session.execute(
-                    delete(OutboxRow).where(OutboxRow.position.in_([row.position for row in claimed]))
-                )
+            claim = Claim([OutboxEvent(row.id, row.partition, row.type, bytes(row.body)) for row in claimed])
+            yield claim
+            if claim.published:
+                gone = [row.position for row in claimed if row.id in claim.published]
+                await session.execute(delete(OutboxRow).where(OutboxRow.position.in_(gone)))
 
     async def wakeups(self) -> AsyncIterator[None]:
         """Yields on each NOTIFY of the outbox."""

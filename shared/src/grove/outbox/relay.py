@@ -1,28 +1,37 @@
-"""The relay: takes committed events from the outbox and publishes them, at least once, in order per aggregate."""
+"""The relay: takes committed events from the outbox and publishes them, at least once, in order per aggregate.
+
+A type that the broker refuses (no queue takes it, or one is full) waits alone; the others go on.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 import structlog
+from aio_pika.exceptions import DeliveryError
 
 from grove.messaging.broker import BROKER_ERRORS, Broker, EventPublisher
 from grove.observability.metrics import EVENTS_PUBLISHED
-from grove.outbox.event import OutboxEvent
+from grove.outbox.event import Claim, OutboxEvent
 
 log = structlog.get_logger()
 
 BATCH = 100
 SAFETY_POLL_SECONDS = 1.0
 """Wake-ups can be lost, so the outbox is also looked at this often."""
+REFUSED_SECONDS = 5.0
+"""How long a type rests that the broker refused."""
 
 
 class OutboxStore(Protocol):
     """Where a relay takes events from."""
 
-    def claim(self, limit: int) -> AbstractAsyncContextManager[list[OutboxEvent]]:
-        """Up to `limit` unsent events that no other relay works on, removed when the block ends well."""
+    def claim(self, limit: int, *, without: Collection[str] = ()) -> AbstractAsyncContextManager[Claim]:
+        """Up to `limit` unsent events of other types than `without`, which no other relay works on meanwhile.
+
+        Those in the claim's `published` are removed when the block ends well.
+        """
         ...
 
     def wakeups(self) -> AsyncIterator[None]:
@@ -38,6 +47,7 @@ class Relay:
         self._store = store
         self._store_errors = store_errors
         self._wake = asyncio.Event()
+        self._resting: dict[str, float] = {}  # refused types, and the loop's time until which they rest
         self.connected = False
 
     async def run(self) -> None:
@@ -61,19 +71,37 @@ class Relay:
                     continue
 
     async def _publish_batch(self, publisher: EventPublisher) -> int:
+        moment = asyncio.get_running_loop().time()
+        self._resting = {event_type: until for event_type, until in self._resting.items() if until > moment}
         try:
-            async with self._store.claim(BATCH) as events:
-                if events:
-                    await asyncio.gather(*(self._publish_one(publisher, event) for event in events))
-                return len(events)
+            async with self._store.claim(BATCH, without=self._resting) as claim:
+                await asyncio.gather(*(self._publish_one(publisher, claim, event) for event in claim.events))
+            return len(claim.events)
         except self._store_errors as error:
             log.warning("relay.store_unreachable", error=str(error) or type(error).__name__)
             await asyncio.sleep(1)
             return 0
 
-    async def _publish_one(self, publisher: EventPublisher, event: OutboxEvent) -> None:
-        await publisher.publish(event.id, event.type, event.body, mandatory=event.mandatory)
+    async def _publish_one(self, publisher: EventPublisher, claim: Claim, event: OutboxEvent) -> None:
+        try:
+            await publisher.publish(event.id, event.type, event.body, mandatory=event.mandatory)
+        except DeliveryError as error:
+            self._rest(event, error)
+            return
+        claim.published.add(event.id)
         EVENTS_PUBLISHED.labels(event.type).inc()
+
+    def _rest(self, event: OutboxEvent, error: DeliveryError) -> None:
+        if event.type in self._resting:
+            return  # said already
+        self._resting[event.type] = asyncio.get_running_loop().time() + REFUSED_SECONDS
+        log.error(
+            "relay.refused",
+            event_type=event.type,
+            event_id=str(event.id),
+            error=str(error),
+            hint="no consumer's queue takes this type, or one is full; its events wait in the outbox",
+        )
 
     async def _listen(self) -> None:
         async def listen() -> None:
