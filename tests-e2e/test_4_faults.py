@@ -105,6 +105,31 @@ async def test_a_lost_valkey_degrades_and_stops_nothing(suite, ada):
         suite.grove("stack", "start", "valkey")
 
 
+async def test_a_lost_account_store_is_a_503_within_seconds_and_comes_back(suite, ada, wait_until):
+    """Nothing vouches for tokens then, so the other services pause too, rather than trust blindly."""
+
+    async def paused() -> bool:
+        answer = await ada.call("GET", "/tasks")
+        return answer.status_code == 503 and "retry-after" in answer.headers
+
+    suite.grove("stack", "stop", "mongodb")
+    try:
+        async with asyncio.timeout(15):
+            answer = await ada.client.post(f"{suite.auth}/refresh", json={"refresh_token": ada.tokens["refresh_token"]})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert answer.headers["retry-after"]
+        await wait_until(paused, 10)
+    finally:
+        suite.grove("stack", "start", "mongodb")
+
+    async def back() -> bool:
+        body = {"refresh_token": ada.tokens["refresh_token"]}
+        refreshed = await ada.client.post(f"{suite.auth}/refresh", json=body)
+        return refreshed.status_code == 200 and (await ada.call("GET", "/tasks")).status_code == 200
+
+    await wait_until(back, 30)
+
+
 async def test_a_lost_database_is_a_503_and_comes_back(suite, ada, wait_until):
     suite.grove("stack", "stop", "postgres")
     try:

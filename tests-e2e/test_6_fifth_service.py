@@ -69,7 +69,7 @@ async def test_a_fifth_service_starts_is_routed_and_hears_of_tasks(clone, suite,
         assert (await person.call("GET", f"/tasks/{made.json()['id']}")).status_code == 404, "a store of its own"
         await person.call("POST", "/tasks", json={"title": "Heard of"})
 
-        async def heard() -> bool:
+        async def names() -> list[str]:
             layout = Layout(clone / ".grove")
             ports = json.loads((layout.root / "ports.json").read_text())
             connection = await asyncpg.connect(
@@ -79,8 +79,16 @@ async def test_a_fifth_service_starts_is_routed_and_hears_of_tasks(clone, suite,
                 database="journal",
                 password=layout.secret("journal", "database_password"),
             )
-            names = await connection.fetch("SELECT name FROM users")
+            found = await connection.fetch("SELECT name FROM users")
             await connection.close()
-            return [row["name"] for row in names] == ["Heard of"]
+            return [row["name"] for row in found]
+
+        async def heard() -> bool:
+            return await names() == ["Heard of"]
+
+        async def erased() -> bool:
+            return await names() == []
 
         await wait_until(heard, 30)
+        assert (await client.delete(f"{fifth.auth}/me", headers=person.headers)).status_code == 204
+        await wait_until(erased, 30)

@@ -1,13 +1,15 @@
 """The auth service in the process, on real stores."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import pytest
 
 from grove.contracts.event import Envelope
 from grove.core.ids import new_id
+from grove.messaging.broker import Broker
+from grove.security.mtls import TlsMaterial
 from grove.testing.http import client_of
 from grove_auth.main import build
 from grove_auth.migrate import prepare
@@ -17,6 +19,17 @@ from grove_stack.testing.plugin import Stores
 
 PASSWORD = "plant trees not walls"
 AUTH = "/api/v1/auth"
+CLEANED = (
+    "users",
+    "deleted_users",
+    "registrations",
+    "sessions",
+    "spent_tokens",
+    "outbox",
+    "outbox_leases",
+    "inbox",
+    "revocations",
+)
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +52,7 @@ async def resources(stores: Stores, settings: AuthSettings) -> AsyncIterator[Res
 async def clean(request: pytest.FixtureRequest) -> None:
     if "resources" in request.fixturenames:
         database = request.getfixturevalue("resources").database
-        for name in ("users", "registrations", "sessions", "spent_tokens", "outbox", "outbox_leases", "revocations"):
+        for name in CLEANED:
             await database[name].delete_many({})
 
 
@@ -121,3 +134,15 @@ async def ada(client, outside) -> Person:
     assert (await person.verify()).status_code == 204
     assert (await person.login()).status_code == 200
     return person
+
+
+@pytest.fixture
+def brokers(stores: Stores) -> Callable[[str], Broker]:
+    """RabbitMQ as a service: brokers("auth")."""
+
+    def broker(service: str) -> Broker:
+        stores.layout.ensure_identity(service, f"{service}-test")
+        tls = TlsMaterial(stores.layout.identity_file(f"{service}-test"), stores.layout.internal_ca.certificate_file)
+        return Broker(f"amqps://127.0.0.1:{stores.plan.rabbitmq.port}/grove", tls, "test")
+
+    return broker

@@ -11,12 +11,7 @@ from grove.contracts.auth import Revocation
 from grove.contracts.event import Envelope
 from grove.core.errors import Conflict
 from grove.core.ids import new_id
-from grove.messaging.broker import Broker
 from grove.messaging.revocation import RevocationFeed
-from grove.mongo.client import in_transaction
-from grove.outbox.mongo import STORE_ERRORS, MongoOutbox
-from grove.outbox.relay import Relay
-from grove.security.mtls import TlsMaterial
 from grove_auth.cli import commands
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.users.service import UserService
@@ -100,13 +95,7 @@ async def test_hashes_made_elsewhere_verify_and_are_renewed(ada, resources, sett
     hasher.close()
 
 
-def broker_of(stores, service: str) -> Broker:
-    stores.layout.ensure_identity(service, f"{service}-test")
-    tls = TlsMaterial(stores.layout.identity_file(f"{service}-test"), stores.layout.internal_ca.certificate_file)
-    return Broker(f"amqps://127.0.0.1:{stores.plan.rabbitmq.port}/grove", tls, "test")
-
-
-async def test_the_feed_reaches_an_instance_and_a_gap_is_noticed(ada, resources, stores):
+async def test_the_feed_reaches_an_instance_and_a_gap_is_noticed(ada, resources, brokers):
     publisher = asyncio.create_task(resources.publisher.run())
     snapshots = []
 
@@ -114,7 +103,7 @@ async def test_the_feed_reaches_an_instance_and_a_gap_is_noticed(ada, resources,
         snapshots.append(await resources.revocations.snapshot())
         return snapshots[-1]
 
-    feed = RevocationFeed("resource", broker_of(stores, "resource"), snapshot)
+    feed = RevocationFeed("resource", brokers("resource"), snapshot)
     following = asyncio.create_task(feed.run())
     async with asyncio.timeout(10):
         while not feed.live:
@@ -152,60 +141,6 @@ def message_of(entry: Revocation) -> SimpleNamespace:
         sequence=entry.number,
     )
     return SimpleNamespace(body=envelope.model_dump_json().encode(), message_id="x")
-
-
-async def test_mongos_outbox_is_relayed_in_order_by_one_relay_at_a_time(resources, stores, outside):
-    from grove.contracts.auth import UserUpdated
-
-    users = [new_id() for _ in range(10)]
-
-    async def write(session) -> None:
-        for sequence in (1, 2, 3):
-            facts = [(UserUpdated(user_id=u, locale="en", timezone="UTC", roles=[]), sequence) for u in users]
-            await resources.outbox.add(session, *facts)
-
-    await in_transaction(resources.client, write)
-    assert len(await outside.events()) == 30
-    assert await resources.outbox.oldest_age() >= 0
-    other = MongoOutbox(resources.client, resources.database.name, "auth")
-    with pytest.raises(ConnectionError):
-        async with resources.outbox.claim(100) as claim:
-            assert len(claim.events) == 30
-            async with other.claim(100) as none:
-                assert none.events == []
-            claim.published.add(claim.events[0].id)
-            raise ConnectionError("the broker went away")
-    async with resources.outbox.claim(100, without={UserUpdated.type}) as none:
-        assert none.events == []
-    async with resources.outbox.claim(100) as claim:
-        refused = claim.events.pop()
-        assert len(claim.events) == 29
-        claim.published |= {event.id for event in claim.events}
-    assert [event.id for event in await outside.events()] == [refused.id]
-    relay = Relay(broker_of(stores, "auth"), resources.outbox, store_errors=STORE_ERRORS)
-    task = asyncio.create_task(relay.run())
-    async with asyncio.timeout(10):
-        while await outside.events():
-            await asyncio.sleep(0.02)
-    assert relay.connected
-    await in_transaction(resources.client, write)
-    async with asyncio.timeout(10):
-        while await outside.events():
-            await asyncio.sleep(0.02)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_a_change_that_rolls_back_is_never_published(resources, outside):
-    from grove.contracts.auth import UserUpdated
-
-    async def write(session) -> None:
-        await resources.outbox.add(session, (UserUpdated(user_id=new_id(), locale="en", timezone="UTC", roles=[]), 1))
-        raise ValueError("no")
-
-    with pytest.raises(ValueError, match="no"):
-        await in_transaction(resources.client, write)
-    assert await outside.events() == []
 
 
 async def test_health_names_what_is_wrong(client):

@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from grove.contracts import asyncapi
-from grove.contracts.auth import UserRegistered
+from grove.contracts.auth import UserDeleted, UserRegistered
 from grove.contracts.catalogue import BY_TYPE, CATALOGUE, SERVICES, consumed_by
 from grove.contracts.compatibility import breaking_changes
 from grove.contracts.event import EventData
@@ -69,7 +69,9 @@ def test_asyncapi_document_is_whole():
 
 def test_consumers_of_the_catalogue():
     assert UserRegistered in {published.model for published in consumed_by("resource")}
-    assert consumed_by("auth") == []
+    erasing = {published.publisher for published in consumed_by("auth")}
+    assert erasing == set(BY_TYPE[UserDeleted.type].consumers), "who erases says so"
+    assert {published.type.split(".", 1)[1] for published in consumed_by("auth")} == {"user.erased.v1"}
 
 
 def test_an_event_without_a_subject_says_so():

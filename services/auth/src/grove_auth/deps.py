@@ -12,6 +12,7 @@ from grove_auth.resources import Resources
 SESSION_LIMIT = Limit("sessions", 20, 60)
 
 SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT)]
+SteppedUpUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT, step_up=True)]
 
 
 async def _resources(request: Request) -> Resources:

@@ -5,7 +5,7 @@ from beanie import init_beanie
 from grove.mongo.client import create_client
 from grove.observability.health import Health
 from grove.observability.metrics import OUTBOX_AGE
-from grove.outbox.mongo import MongoOutbox
+from grove.outbox.mongo import MongoInbox, MongoOutbox
 from grove.security.encryption import FieldCipher
 from grove.security.tokens import KeyCache, TokenVerifier
 from grove.service.resources import ServiceResources
@@ -30,6 +30,7 @@ class Resources(ServiceResources):
         self.client = create_client(settings)
         self.database = self.client[settings.mongo_database or settings.service]
         self.outbox = MongoOutbox(self.client, self.database.name, settings.service)
+        self.inbox = MongoInbox(self.client, self.database.name)
         self.passwords = PasswordHasher(settings)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
         self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
@@ -48,6 +49,7 @@ class Resources(ServiceResources):
         await init_beanie(database=self.database, document_models=DOCUMENTS, skip_indexes=not create_indexes)
         if create_indexes:
             await self.outbox.create_indexes()
+            await self.inbox.create_indexes()
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -27,6 +27,7 @@ class AuthSettings(MongoServiceSettings):
     refresh_grace_seconds: int = Field(10, ge=0, description="A rotated refresh token gets the same answer this long")
     refresh_grace_uses: int = Field(10, ge=0, description="… and this often")
     verification_hours: int = Field(24, ge=1, description="Lifetime of a registration that is not verified")
+    deleted_user_days: int = Field(365, ge=1, description="How long it stays known that a deleted account existed")
     password_min_length: int = Field(12, ge=8, description="Least length of passwords, in characters")
     password_min_score: int = Field(3, ge=0, le=4, description="Least zxcvbn score of passwords")
     argon2_memory_kib: int = Field(19456, ge=8192, description="Argon2id memory")

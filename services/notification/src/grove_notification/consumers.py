@@ -10,6 +10,7 @@ from grove_notification.mails.sender import MailSender
 from grove_notification.notifications import consumers as notifications
 from grove_notification.resources import Resources
 from grove_notification.users import consumers as users
+from grove_notification.users.erasure import ERASURE
 
 TOLD: tuple[type[EventData], ...] = (
     auth.SessionStarted,
@@ -37,6 +38,7 @@ def handlers(resources: Resources, sender: MailSender) -> Handlers:
     found.add(auth.UserRegistered, partial(users.on_registered, resources, sender))
     found.add(auth.UserVerified, users.on_verified)
     found.add(auth.UserUpdated, users.on_updated)
+    found.add(auth.UserDeleted, ERASURE.on_deleted)
     found.add(provider_sync.ConnectionRemoved, notifications.on_nothing_to_tell)
     for fact in TOLD:
         found.add(fact, partial(notifications.on_fact, resources.push))

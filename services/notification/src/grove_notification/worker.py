@@ -12,6 +12,7 @@ from grove_notification.consumers import handlers
 from grove_notification.mails.sender import MailSender
 from grove_notification.resources import Resources
 from grove_notification.settings import NotificationSettings
+from grove_notification.users.erasure import ERASURE
 
 
 def run() -> None:
@@ -43,6 +44,6 @@ def run() -> None:
         "relay": relay.run,
         "consumer": consumer.run,
         "mail": sender.run,
-        "housekeeping": Housekeeping(resources.inbox, resources.sessions).run,
+        "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
     }
     run_worker(settings, jobs, resources.tls, health)

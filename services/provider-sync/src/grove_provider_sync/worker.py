@@ -12,6 +12,7 @@ from grove_provider_sync.consumers import handlers
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.settings import ProviderSyncSettings
 from grove_provider_sync.sync.jobs import JobConsumer, Scheduler
+from grove_provider_sync.users.erasure import ERASURE
 
 
 def run() -> None:
@@ -25,7 +26,7 @@ def run() -> None:
         queue_name(settings.service),
         resources.broker,
         resources.inbox,
-        handlers(),
+        handlers(resources),
         prefetch=settings.consumer_prefetch,
     )
     jobs_consumer = JobConsumer(resources)
@@ -43,6 +44,6 @@ def run() -> None:
         "consumer": consumer.run,
         "scheduler": Scheduler(resources).run,
         "jobs": jobs_consumer.run,
-        "housekeeping": Housekeeping(resources.inbox, resources.sessions).run,
+        "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
     }
     run_worker(settings, jobs, resources.tls, health)

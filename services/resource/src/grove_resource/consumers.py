@@ -1,8 +1,9 @@
 """Every event the service consumes."""
 
-from grove.contracts.auth import UserRegistered, UserUpdated
+from grove.contracts.auth import UserDeleted, UserRegistered, UserUpdated
 from grove.messaging.handlers import Handlers
 from grove_resource.users import consumers as users
+from grove_resource.users.erasure import ERASURE
 
 
 def handlers() -> Handlers:
@@ -10,4 +11,5 @@ def handlers() -> Handlers:
     found = Handlers()
     found.add(UserRegistered, users.on_registered)
     found.add(UserUpdated, users.on_updated)
+    found.add(UserDeleted, ERASURE.on_deleted)
     return found

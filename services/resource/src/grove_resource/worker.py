@@ -11,6 +11,7 @@ from grove.service.server import configure, run_worker
 from grove_resource.consumers import handlers
 from grove_resource.resources import Resources
 from grove_resource.settings import ResourceSettings
+from grove_resource.users.erasure import ERASURE
 
 
 def run() -> None:
@@ -38,6 +39,6 @@ def run() -> None:
     jobs = {
         "relay": relay.run,
         "consumer": consumer.run,
-        "housekeeping": Housekeeping(resources.inbox, resources.sessions).run,
+        "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
     }
     run_worker(settings, jobs, resources.tls, health)

@@ -41,6 +41,13 @@ class UserUpdated(_User):
     roles: list[str]
 
 
+class UserDeleted(_User):
+    """The account is gone: every service erases what it has of the user, and says so."""
+
+    type: ClassVar = "auth.user.deleted.v1"
+    deleted_at: Time
+
+
 class SessionStarted(_User):
     """A sign-in succeeded."""
 
@@ -79,7 +86,9 @@ class MailRequested(EventData):
 
     type: ClassVar = "auth.mail.requested.v1"
     mail_id: UUID
-    template: Literal["verify_email", "already_registered"]
+    template: Literal["verify_email", "already_registered", "account_deleted"]
+    user_id: UUID | None = None
+    """Whose mail it is, so that it can be erased with the account; None before there is one."""
     locale: str
     sealed: str
     """`{"to": …, "variables": {…}}`, encrypted for the notification service (security/encryption.py)."""

@@ -32,6 +32,7 @@ CATALOGUE: tuple[Published, ...] = (
     Published(auth.UserRegistered, ("resource", "notification", "provider-sync")),
     Published(auth.UserVerified, _N),
     Published(auth.UserUpdated, ("resource", "notification", "provider-sync")),
+    Published(auth.UserDeleted, ("resource", "notification", "provider-sync")),
     Published(auth.SessionStarted, _N),
     Published(auth.SessionEnded, _N),
     Published(auth.SessionReuseDetected, _N),
@@ -42,14 +43,17 @@ CATALOGUE: tuple[Published, ...] = (
     Published(resource.TaskReopened, _N),
     Published(resource.TaskDeleted, _N),
     Published(resource.TaskRestored, _N),
+    Published(resource.UserErased, ("auth",)),
     Published(provider_sync.ConnectionLinked, _N),
     Published(provider_sync.ConnectionNeedsReauth, _N),
     Published(provider_sync.ConnectionRemoved, _N),
     Published(provider_sync.RunCompleted, _N),
     Published(provider_sync.RunFailed, _N),
     Published(provider_sync.TransactionsChanged),
+    Published(provider_sync.UserErased, ("auth",)),
     Published(notification.EmailSent),
     Published(notification.EmailFailed),
+    Published(notification.UserErased, ("auth",)),
 )
 
 BY_TYPE: dict[str, Published] = {published.type: published for published in CATALOGUE}

@@ -25,6 +25,16 @@ class EventData(BaseModel):
         raise TypeError(f"{self.__class__.__name__} names no subject")
 
 
+class Erased(EventData):
+    """A service has nothing of a deleted user any more, but the id, kept against late events."""
+
+    user_id: UUID
+    erased_at: Time
+
+    def subject(self) -> str:
+        return str(self.user_id)
+
+
 class Envelope(BaseModel):
     """CloudEvents 1.0 in structured JSON, with the extensions Grove uses."""
 

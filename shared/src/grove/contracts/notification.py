@@ -3,7 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
-from grove.contracts.event import EventData, Time
+from grove.contracts.event import Erased, EventData, Time
 
 
 class _Mail(EventData):
@@ -28,3 +28,9 @@ class EmailFailed(_Mail):
     type: ClassVar = "notification.email.failed.v1"
     reason: str
     failed_at: Time
+
+
+class UserErased(Erased):
+    """This service erased a deleted user."""
+
+    type: ClassVar = "notification.user.erased.v1"

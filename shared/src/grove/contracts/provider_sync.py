@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 from uuid import UUID
 
-from grove.contracts.event import EventData, Time
+from grove.contracts.event import Erased, EventData, Time
 
 
 class _Connection(EventData):
@@ -70,3 +70,9 @@ class TransactionsChanged(_Connection):
     changed: int
     removed: int
     transaction_ids: list[UUID]
+
+
+class UserErased(Erased):
+    """This service erased a deleted user."""
+
+    type: ClassVar = "provider_sync.user.erased.v1"

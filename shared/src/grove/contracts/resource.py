@@ -3,7 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
-from grove.contracts.event import EventData, Time
+from grove.contracts.event import Erased, EventData, Time
 
 
 class _Task(EventData):
@@ -57,3 +57,9 @@ class TaskRestored(_Task):
 
     type: ClassVar = "resource.task.restored.v1"
     restored_at: Time
+
+
+class UserErased(Erased):
+    """This service erased a deleted user."""
+
+    type: ClassVar = "resource.user.erased.v1"

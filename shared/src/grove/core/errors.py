@@ -64,6 +64,18 @@ class InvalidToken(Unauthorized):
     challenge = 'Bearer realm="grove", error="invalid_token"'
 
 
+class ReauthRequired(Unauthorized):
+    """401: the sign-in is too long ago for this, with the challenge of RFC 9470 section 3."""
+
+    code = "REAUTH_REQUIRED"
+    message = "Confirm that it is you: sign in again, then repeat the request."
+
+    def __init__(self, max_age: int) -> None:
+        """`max_age`: how old a sign-in may be, in seconds."""
+        challenge = f'Bearer realm="grove", error="insufficient_user_authentication", max_age="{max_age}"'
+        super().__init__(headers={"WWW-Authenticate": challenge})
+
+
 class Forbidden(GroveError):
     """403."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, TypeVar
 
+import pymongo
 from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 from pydantic import Field
 from pydantic_settings import BaseSettings
@@ -21,6 +22,7 @@ from pymongo.read_concern import ReadConcern
 from grove.core.settings import ServiceSettings
 
 T = TypeVar("T")
+TRANSACTION_SECONDS = 5
 Document = dict[str, object]
 MONGO_ERRORS: tuple[type[Exception], ...] = (
     AutoReconnect,
@@ -80,8 +82,12 @@ def create_client(settings: MongoServiceSettings) -> "AsyncMongoClient[Document]
 
 
 async def in_transaction(client: "AsyncMongoClient[Document]", work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
-    """Run `work` in a transaction, again when it met a write conflict. What it raises rolls back."""
-    async with client.start_session() as session:
-        return await session.with_transaction(
-            work, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
-        )
+    """Run `work` in a transaction, again when it met a write conflict. What it raises rolls back.
+
+    Raises one of MONGO_ERRORS after TRANSACTION_SECONDS, repeats included; PyMongo itself would go on for two minutes.
+    """
+    with pymongo.timeout(TRANSACTION_SECONDS):
+        async with client.start_session() as session:
+            return await session.with_transaction(
+                work, read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority", j=True)
+            )

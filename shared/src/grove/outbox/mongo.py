@@ -1,10 +1,11 @@
-"""Outbox in MongoDB. Relays share the partitions by leases: documents that one of them holds for some seconds."""
+"""Outbox and inbox in MongoDB. Relays share the partitions by leases: documents that one holds for some seconds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -14,10 +15,12 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove.mongo.client import MONGO_ERRORS, Document
+from grove.messaging.handlers import StoreUnavailable, Work
+from grove.mongo.client import MONGO_ERRORS, Document, in_transaction
 from grove.outbox.event import Claim, OutboxEvent, outbox_event
 
 LEASE_SECONDS = 15
+INBOX_DAYS = 7
 STORE_ERRORS: tuple[type[Exception], ...] = (*MONGO_ERRORS, OperationFailure)
 
 
@@ -102,6 +105,45 @@ class MongoOutbox:
         except DuplicateKeyError:
             return False
         return True
+
+
+class MongoInbox:
+    """Applies events exactly once."""
+
+    def __init__(self, client: "AsyncMongoClient[Document]", database: str) -> None:
+        self._client = client
+        self._applied = client[database]["inbox"]
+
+    async def create_indexes(self) -> None:
+        """Applied events are forgotten after INBOX_DAYS."""
+        await self._applied.create_index("applied_at", expireAfterSeconds=INBOX_DAYS * 24 * 3600)
+
+    async def apply(self, works: Sequence[Work]) -> list[Work]:
+        """Apply those that were not applied before, in one transaction, all or none; which those were.
+
+        Raises StoreUnavailable, and what a handler raises.
+        """
+        by_id: dict[UUID, Work] = {}
+        for work in works:
+            by_id.setdefault(work.id, work)
+
+        async def enter(session: AsyncClientSession) -> list[Work]:
+            known = await self._applied.find({"_id": {"$in": list(by_id)}}, {"_id": 1}, session=session).to_list()
+            seen = {document["_id"] for document in known}
+            new = [work for event_id, work in by_id.items() if event_id not in seen]
+            if new:
+                moment = now()
+                await self._applied.insert_many(
+                    [{"_id": work.id, "applied_at": moment} for work in new], session=session
+                )
+            for work in new:
+                await work.apply(session)
+            return new
+
+        try:
+            return await in_transaction(self._client, enter)  # again, when another consumer enters one meanwhile
+        except MONGO_ERRORS as error:
+            raise StoreUnavailable(f"the database is away: {error}") from error
 
 
 def _event(document: Any) -> OutboxEvent:

@@ -1,4 +1,4 @@
-"""Outbox, inbox and idempotency keys: part of each service's first migration."""
+"""The tables of shared that each service has: outbox, inbox, idempotency keys, erased users."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -43,6 +43,20 @@ def create_messaging_tables() -> None:
         sa.Column("created_at", TIME, nullable=False),
     )
     op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
+
+
+def create_erased_users() -> None:
+    """The tombstones of deleted users (service/erasure.py)."""
+    op.create_table(
+        "erased_users",
+        sa.Column("user_id", sa.Uuid(), primary_key=True),
+        sa.Column("erased_at", TIME, nullable=False),
+    )
+
+
+def drop_erased_users() -> None:
+    """Late facts about deleted users would be believed again."""
+    op.drop_table("erased_users")
 
 
 def drop_messaging_tables() -> None:

@@ -1,4 +1,4 @@
-"""Forgetting what has served its time."""
+"""Forgetting what has served its time, and whom it concerned."""
 
 import asyncio
 
@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.outbox.postgres import PostgresInbox
 from grove.postgres.engine import STORE_ERRORS
+from grove.service.erasure import Erasure
 from grove.service.idempotency_keys import purge_keys
 
 log = structlog.get_logger()
@@ -15,21 +16,27 @@ INTERVAL_SECONDS = 3600
 
 
 class Housekeeping:
-    """Purges old inbox rows and idempotency keys once an hour. Running twice does no harm."""
+    """Once an hour: purges old inbox rows and idempotency keys, sweeps after erasures. Running twice does no harm."""
 
-    def __init__(self, inbox: PostgresInbox, sessions: async_sessionmaker[AsyncSession]) -> None:
+    def __init__(self, inbox: PostgresInbox, sessions: async_sessionmaker[AsyncSession], erasure: Erasure) -> None:
         self._inbox = inbox
         self._sessions = sessions
+        self._erasure = erasure
 
     async def run(self) -> None:
-        """Purge until cancelled."""
+        """Clean until cancelled."""
         while True:
             try:
-                log.info(
-                    "housekeeping",
-                    inbox=await self._inbox.purge(),
-                    idempotency_keys=await purge_keys(self._sessions),
-                )
+                await self.clean()
             except STORE_ERRORS as error:
                 log.warning("housekeeping.store_unreachable", error=str(error))
             await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def clean(self) -> None:
+        """Once."""
+        log.info(
+            "housekeeping",
+            inbox=await self._inbox.purge(),
+            idempotency_keys=await purge_keys(self._sessions),
+            of_erased_users=await self._erasure.sweep(self._sessions),
+        )

@@ -7,8 +7,9 @@ from fastapi import Depends, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection
 
+from grove.core.clock import now
 from grove.core.context import current_context
-from grove.core.errors import Forbidden, InvalidToken, Unauthorized
+from grove.core.errors import Forbidden, InvalidToken, ReauthRequired, Unauthorized
 from grove.security.mtls import identity_of
 from grove.security.network import EDGE, network_of
 from grove.security.principal import Principal
@@ -17,6 +18,8 @@ from grove.web.rate_limit import Limit, RateLimiter
 
 USER_LIMIT = Limit("user", 100, 60)
 ANONYMOUS_LIMIT = Limit("anonymous", 30, 60)
+STEP_UP_SECONDS = 300
+"""How old a sign-in may be where step-up is asked for."""
 
 
 class Gate(Protocol):
@@ -59,8 +62,11 @@ class Authenticator:
         return principal
 
 
-def require(*scopes: str, limit: Limit | None = USER_LIMIT) -> Any:
-    """A dependency: signed in, with these scopes, within the limit. None: the route has a limit of its own."""
+def require(*scopes: str, limit: Limit | None = USER_LIMIT, step_up: bool = False) -> Any:
+    """A dependency: signed in, with these scopes, within the limit. None: the route has a limit of its own.
+
+    `step_up`: not longer than STEP_UP_SECONDS ago.
+    """
 
     async def signed_in(request: Request) -> Principal:
         authenticator: Authenticator = request.app.state.authenticator
@@ -75,6 +81,8 @@ def require(*scopes: str, limit: Limit | None = USER_LIMIT) -> Any:
             )
         if limit is not None:
             await authenticator.limiter.enforce(limit, str(principal.user_id))
+        if step_up and (now() - principal.auth_time).total_seconds() > STEP_UP_SECONDS:
+            raise ReauthRequired(STEP_UP_SECONDS)
         return principal
 
     return Depends(signed_in)

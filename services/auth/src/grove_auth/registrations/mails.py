@@ -1,7 +1,8 @@
-"""Mails with a secret, as commands to the notification service."""
+"""Mails with a secret, or without an account, as commands to the notification service."""
 
 import json
 from typing import Any, Literal
+from uuid import UUID
 
 from grove.contracts.auth import MailRequested
 from grove.core.ids import new_id
@@ -10,13 +11,14 @@ from grove.security.encryption import FieldCipher
 
 def mail_requested(
     cipher: FieldCipher,
-    template: Literal["verify_email", "already_registered"],
+    template: Literal["verify_email", "already_registered", "account_deleted"],
     *,
     to: str,
     locale: str,
     variables: dict[str, Any],
+    user_id: UUID | None = None,
 ) -> MailRequested:
     """The command; address and variables are readable for the notification service only."""
     mail_id = new_id()
     sealed = cipher.seal(json.dumps({"to": to, "variables": variables}), purpose=f"mail:{mail_id}")
-    return MailRequested(mail_id=mail_id, template=template, locale=locale, sealed=sealed)
+    return MailRequested(mail_id=mail_id, template=template, user_id=user_id, locale=locale, sealed=sealed)

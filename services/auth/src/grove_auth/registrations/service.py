@@ -115,6 +115,7 @@ class RegistrationService:
             self._resources.mail_cipher,
             "already_registered",
             to=owner.email,
+            user_id=owner.id,
             locale=owner.locale,
             variables={"name": owner.name},
         )

@@ -6,6 +6,7 @@ from uuid import UUID
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.core.clock import now
+from grove.core.errors import InvalidToken
 from grove_auth.models import User
 
 
@@ -37,8 +38,13 @@ class UserRepository:
         )
 
     async def next_sequence(self, user_id: UUID, count: int, transaction: AsyncClientSession) -> int:
-        """Take `count` numbers for events of the account, under its lock; the first of them."""
+        """Take `count` numbers for events of the account, under its lock; the first of them.
+
+        Raises InvalidToken when the account was deleted meanwhile.
+        """
         collection = User.get_pymongo_collection()
         await collection.update_one({"_id": user_id}, {"$inc": {"sequence": count}}, session=transaction)
         found: Any = await collection.find_one({"_id": user_id}, {"sequence": 1}, session=transaction)
-        return int(found["sequence"]) - count + 1 if found else 1
+        if found is None:
+            raise InvalidToken
+        return int(found["sequence"]) - count + 1

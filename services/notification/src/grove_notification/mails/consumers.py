@@ -10,5 +10,7 @@ from grove_notification.mails.sender import MailSender
 async def on_mail_requested(sender: MailSender, session: AsyncSession, event: Received[MailRequested]) -> None:
     """Queue the mail; it stays sealed until it is sent."""
     data = event.data
-    await sender.queue_sealed(session, data.mail_id, data.template, locale=data.locale, sealed=data.sealed)
+    await sender.queue_sealed(
+        session, data.mail_id, data.template, user_id=data.user_id, locale=data.locale, sealed=data.sealed
+    )
     event.after_commit.append(sender.wake)

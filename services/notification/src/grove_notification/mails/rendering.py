@@ -21,6 +21,7 @@ _templates = Environment(
 SUBJECTS = {
     "verify_email": "Confirm your address",
     "already_registered": "You already have an account",
+    "account_deleted": "Your account was deleted",
     "welcome": "Welcome to Grove",
 }
 

@@ -41,23 +41,24 @@ class MailSender:
         self._wake = asyncio.Event()
 
     async def queue(
-        self, session: AsyncSession, template: str, *, to: str, locale: str, variables: dict[str, Any]
+        self, session: AsyncSession, template: str, *, to: str, user_id: UUID, locale: str, variables: dict[str, Any]
     ) -> None:
         """Queue a mail in the open transaction."""
         mail_id = new_id()
         sealed = self._resources.mail_cipher.seal(
             json.dumps({"to": to, "variables": variables}), purpose=f"mail:{mail_id}"
         )
-        await self.queue_sealed(session, mail_id, template, locale=locale, sealed=sealed)
+        await self.queue_sealed(session, mail_id, template, user_id=user_id, locale=locale, sealed=sealed)
 
     async def queue_sealed(
-        self, session: AsyncSession, mail_id: UUID, template: str, *, locale: str, sealed: str
+        self, session: AsyncSession, mail_id: UUID, template: str, *, user_id: UUID | None, locale: str, sealed: str
     ) -> None:
-        """Queue a mail whose address and variables come sealed."""
+        """Queue a mail whose address and variables come sealed. `user_id`: with whose account it is erased."""
         moment = now()
         await MailRepository(session).add(
             Mail(
                 id=mail_id,
+                user_id=user_id,
                 template=template,
                 locale=locale,
                 sealed=sealed,

@@ -2,9 +2,10 @@
 
 from grove.outbox.postgres import InboxRow, OutboxRow
 from grove.postgres.base import Base
+from grove.service.erasure import ErasedUser
 from grove.service.idempotency_keys import IdempotencyKeyRow
 from grove_notification.models.mail import Mail
 from grove_notification.models.notification import Notification
 from grove_notification.models.user import User
 
-__all__ = ["Base", "IdempotencyKeyRow", "InboxRow", "Mail", "Notification", "OutboxRow", "User"]
+__all__ = ["Base", "ErasedUser", "IdempotencyKeyRow", "InboxRow", "Mail", "Notification", "OutboxRow", "User"]

@@ -15,6 +15,7 @@ class Mail(Base):
     __tablename__ = "mails"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID | None]
     template: Mapped[str] = mapped_column(String(40))
     locale: Mapped[str] = mapped_column(String(35))
     sealed: Mapped[str | None] = mapped_column(Text)
@@ -28,4 +29,6 @@ class Mail(Base):
     __table_args__ = (
         # what is due
         Index("ix_mails_due", "due_at", postgresql_where=text("status = 'queued'")),
+        # whose they are, when the account is erased
+        Index("ix_mails_user", "user_id", postgresql_where=text("user_id IS NOT NULL")),
     )

@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
 from grove.messaging.handlers import Received
+from grove.service.erasure import is_erased
 from grove_notification.mails.sender import MailSender
 from grove_notification.notifications.consumers import on_fact
 from grove_notification.resources import Resources
@@ -15,6 +16,8 @@ async def on_registered(
 ) -> None:
     """An account exists from now on: remember whom to write to, and welcome them."""
     data = event.data
+    if await is_erased(session, data.user_id):
+        return
     await UserRepository(session).store(
         data.user_id,
         email=data.email,
@@ -23,7 +26,14 @@ async def on_registered(
         timezone=data.timezone,
         sequence=event.sequence,
     )
-    await sender.queue(session, "welcome", to=data.email, locale=data.locale, variables={"name": data.name})
+    await sender.queue(
+        session,
+        "welcome",
+        to=data.email,
+        user_id=data.user_id,
+        locale=data.locale,
+        variables={"name": data.name},
+    )
     event.after_commit.append(sender.wake)
     await on_fact(resources.push, session, event)
 
@@ -35,6 +45,8 @@ async def on_verified(_: AsyncSession, __: Received[UserVerified]) -> None:
 async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> None:
     """An account's locale or timezone changed; it may be known here only now, when this event overtook the first."""
     data = event.data
+    if await is_erased(session, data.user_id):
+        return
     await UserRepository(session).store(
         data.user_id,
         email=None,

@@ -92,6 +92,13 @@ class ConnectionRepository:
             raise ConnectionNotFound
         return found
 
+    async def locked_of_user(self, user_id: UUID) -> Sequence[Connection]:
+        """The user's connections, locked until the transaction ends."""
+        found = await self._session.scalars(
+            select(Connection).where(Connection.user_id == user_id).order_by(Connection.id).with_for_update()
+        )
+        return found.all()
+
     async def remove(self, connection: Connection) -> None:
         """Delete it with its accounts, transactions and runs."""
         await self._session.delete(connection)

@@ -119,13 +119,7 @@ class ConnectionService:
         """Give the tokens back as well as can be, and delete the connection with its data."""
         connection = await self._connections.locked(connection_id, user_id)
         provider = self._resources.providers.get(connection.provider)
-        if connection.sealed_tokens is not None:
-            try:
-                given = tokens.unseal(self._resources.token_cipher, connection.id, connection.sealed_tokens)
-                async with asyncio.timeout(self._settings.callback_seconds):
-                    await provider.revoke(given)
-            except (GroveError, TimeoutError, DecryptionFailed) as error:
-                log.warning("connection.revoke_failed", connection_id=str(connection.id), reason=str(error))
+        await give_back(self._resources, connection)
         await self._tell(connection, events.removed(connection, provider.description))
         await self._connections.remove(connection)
 
@@ -153,6 +147,18 @@ class ConnectionService:
     @property
     def _redirect_uri(self) -> str:
         return f"{self._settings.public_api_url}/api/v1/connections/callback"
+
+
+async def give_back(resources: Resources, connection: Connection) -> None:
+    """Revoke the connection's tokens at its provider, as well as can be."""
+    if connection.sealed_tokens is None:
+        return
+    try:
+        given = tokens.unseal(resources.token_cipher, connection.id, connection.sealed_tokens)
+        async with asyncio.timeout(resources.settings.callback_seconds):
+            await resources.providers.get(connection.provider).revoke(given)
+    except (GroveError, TimeoutError, DecryptionFailed) as error:
+        log.warning("connection.revoke_failed", connection_id=str(connection.id), reason=str(error))
 
 
 def _hash(value: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from grove.outbox.postgres import InboxRow, OutboxRow
 from grove.postgres.base import Base
+from grove.service.erasure import ErasedUser
 from grove.service.idempotency_keys import IdempotencyKeyRow
 from grove_provider_sync.models.account import Account
 from grove_provider_sync.models.connection import Authorization, Connection
@@ -14,6 +15,7 @@ __all__ = [
     "Authorization",
     "Base",
     "Connection",
+    "ErasedUser",
     "IdempotencyKeyRow",
     "InboxRow",
     "OutboxRow",

@@ -4,12 +4,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.messaging.handlers import Received
+from grove.service.erasure import is_erased
 from grove_resource.users.repository import UserRepository
 
 
 async def on_registered(session: AsyncSession, event: Received[UserRegistered]) -> None:
     """An account exists from now on."""
     data = event.data
+    if await is_erased(session, data.user_id):
+        return
     await UserRepository(session).store(
         data.user_id, name=data.name, locale=data.locale, timezone=data.timezone, sequence=event.sequence
     )
@@ -18,6 +21,8 @@ async def on_registered(session: AsyncSession, event: Received[UserRegistered]) 
 async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> None:
     """An account's locale or timezone changed; it may be known here only now, when this event overtook the first."""
     data = event.data
+    if await is_erased(session, data.user_id):
+        return
     await UserRepository(session).store(
         data.user_id, name=None, locale=data.locale, timezone=data.timezone, sequence=event.sequence
     )

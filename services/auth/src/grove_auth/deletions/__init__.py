@@ -1,0 +1,1 @@
+"""Closing accounts, and whether every service erased its part."""

@@ -1,0 +1,92 @@
+"""A deleted user: nothing is left, nothing comes back, auth is told."""
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import func, select
+
+from grove.contracts.auth import MailRequested, UserDeleted, UserRegistered, UserUpdated
+from grove.contracts.resource import TaskCreated
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.outbox.postgres import OutboxRow
+from grove.testing.erasure import missed
+from grove_notification.models import Base, ErasedUser, Mail, Notification, User
+from grove_notification.users.erasure import ERASURE
+
+pytestmark = pytest.mark.integration
+ADA, BOB = new_id(), new_id()
+
+
+def registered(user_id: UUID) -> UserRegistered:
+    return UserRegistered(
+        user_id=user_id,
+        email="a@example.com",
+        name="Ada",
+        locale="en",
+        timezone="UTC",
+        roles=["user"],
+        registered_at=now(),
+    )
+
+
+def created(user_id: UUID) -> TaskCreated:
+    return TaskCreated(task_id=new_id(), user_id=user_id, title="Plant", created_at=now())
+
+
+def asked_for(resources, user_id: UUID) -> MailRequested:
+    mail_id = new_id()
+    sealed = resources.mail_cipher.seal('{"to": "a@example.com", "variables": {}}', purpose=f"mail:{mail_id}")
+    return MailRequested(mail_id=mail_id, user_id=user_id, template="already_registered", locale="en", sealed=sealed)
+
+
+@pytest.fixture
+def left(resources):
+    """How many rows of each table name the user."""
+
+    async def left(user_id: UUID) -> list[int]:
+        async with resources.sessions() as session:
+            return [
+                await session.scalar(select(func.count()).where(column == user_id))
+                for column in (User.id, Notification.user_id, Mail.user_id, ErasedUser.user_id)
+            ]
+
+    return left
+
+
+def test_no_table_is_missed():
+    assert missed(Base.metadata, ERASURE) == set()
+
+
+async def test_a_deleted_user_leaves_a_tombstone_only_and_others_stay(resources, happen, left):
+    for user in (ADA, BOB):
+        await happen("auth", registered(user))
+        await happen("resource", created(user))
+        await happen("auth", asked_for(resources, user))
+    assert await left(ADA) == [1, 2, 2, 0]
+    await happen("auth", UserDeleted(user_id=ADA, deleted_at=now()))
+    assert await left(ADA) == [0, 0, 0, 1]
+    assert await left(BOB) == [1, 2, 2, 0]
+    async with resources.sessions() as session:
+        assert (await session.scalars(select(OutboxRow.type))).all() == ["notification.user.erased.v1"]
+
+
+async def test_late_facts_about_a_deleted_user_are_passed_over_or_swept(resources, happen, left):
+    await happen("auth", UserDeleted(user_id=ADA, deleted_at=now()))
+    await happen("auth", registered(ADA))
+    await happen("auth", UserUpdated(user_id=ADA, locale="de", timezone="UTC", roles=["user"]), sequence=5)
+    assert await left(ADA) == [0, 0, 0, 1]
+    await happen("resource", created(ADA))
+    await happen("resource", created(BOB))
+    assert await ERASURE.sweep(resources.sessions) == 1
+    assert await left(ADA) == [0, 0, 0, 1]
+    assert await left(BOB) == [0, 1, 0, 0]
+
+
+async def test_the_goodbye_goes_out_though_the_account_is_gone(resources, happen, sender):
+    goodbye = asked_for(resources, ADA).model_copy(update={"user_id": None, "template": "account_deleted"})
+    await happen("auth", goodbye)
+    await happen("auth", UserDeleted(user_id=ADA, deleted_at=now()))
+    async with resources.sessions() as session:
+        [mail] = (await session.scalars(select(Mail))).all()
+    assert (mail.template, mail.status) == ("account_deleted", "queued")
