@@ -51,8 +51,9 @@ def kept(suite):
 
 
 async def connect(person) -> None:
-    started = (await person.call("POST", "/connections", json={"provider": "sandbox"})).json()
-    url = urlparse(started["authorization_url"])
+    started = await person.call("POST", "/connections", json={"provider": "sandbox"})
+    assert started.status_code == 201, started.text
+    url = urlparse(started.json()["authorization_url"])
     form = dict(parse_qsl(url.query)) | {"decision": "allow", "customer": person.email}
     consent = await person.client.post(url._replace(query="").geturl(), data=form)
     answer = await person.client.get(consent.headers["location"], headers=person.headers)

@@ -216,3 +216,19 @@ async def test_a_wrong_statement_is_not_a_lost_database(engine):
         assert is_lost(caught.value) is lost
     assert is_lost(ConnectionRefusedError())
     assert not is_lost(ValueError())
+
+
+async def test_connections_that_the_database_closed_cost_no_request(engine, settings):
+    from sqlalchemy import text
+
+    mine = create_engine(settings, pool_size=3)
+    async with mine.connect() as one, mine.connect() as two:
+        pids = [await connection.scalar(text("SELECT pg_backend_pid()")) for connection in (one, two)]
+    async with engine.connect() as connection:
+        for pid in pids:
+            await connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+    await asyncio.sleep(0.1)  # for the news of it to arrive
+    async with mine.connect() as one, mine.connect() as two:
+        for connection in (one, two):
+            assert await connection.scalar(text("SELECT 1")) == 1
+    await mine.dispose()

@@ -7,7 +7,7 @@ import asyncpg
 import structlog
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from sqlalchemy import URL, event
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -81,7 +81,17 @@ def create_engine(settings: DatabaseSettings, *, pool_size: int | None = None) -
     if settings.otlp_endpoint:
         SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
     _log_slow_statements(engine, settings.slow_query_ms)
+    _pass_over_closed(engine)
     return engine
+
+
+def _pass_over_closed(engine: AsyncEngine) -> None:
+    """After a restart of the database, the pool replaces what it closed instead of handing it to a request."""
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def checkout(connection: Any, _record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError("the database closed this connection")
 
 
 def _log_slow_statements(engine: AsyncEngine, threshold_ms: int) -> None:
