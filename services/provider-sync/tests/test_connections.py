@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
 
 from grove.core.ids import new_id
+from grove.postgres.reads import Statement
 from grove.security.encryption import DecryptionFailed
 from grove.testing.postgres import check_models, migrate_both_ways, outbox_types
 from grove_provider_sync.connections import tokens
@@ -42,8 +42,8 @@ async def test_a_connection_becomes_active(user, resources):
 
 async def test_tokens_are_not_stored_in_clear_and_open_for_their_connection_only(user, resources):
     connection = await user.connect()
-    sealed = await resources.reads.scalar(text("SELECT sealed_tokens FROM connections"))
-    everything = str(await resources.reads.all(text("SELECT * FROM outbox, connections")))
+    sealed = await resources.reads.scalar(Statement("SELECT sealed_tokens FROM connections"))
+    everything = str(await resources.reads.all(Statement("SELECT * FROM outbox, connections")))
     opened = tokens.unseal(resources.token_cipher, connection["id"], sealed)
     assert opened.refresh_token
     for secret in (opened.access_token, opened.refresh_token):

@@ -6,10 +6,10 @@ from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from sqlalchemy import text
 
 from grove.contracts.event import Envelope
 from grove.core.ids import new_id
+from grove.postgres.reads import Statement
 from grove.testing.http import client_of
 from grove.web.auth import Authenticator
 from grove_resource.main import build
@@ -32,7 +32,7 @@ async def test_request_database_and_event_share_a_trace(settings, resources, iss
     async with client_of(app) as client:
         answer = await client.post("/api/v1/tasks", json={"title": "Traced"}, headers=headers)
     assert answer.status_code == 201
-    body = await resources.reads.scalar(text("SELECT body FROM outbox"))
+    body = await resources.reads.scalar(Statement("SELECT body FROM outbox"))
     await traced.aclose()
     spans = [span for span in exporter.get_finished_spans() if f"{span.context.trace_id:032x}" == parent]
     names = {span.name for span in spans}

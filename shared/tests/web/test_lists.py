@@ -64,16 +64,18 @@ def test_links_lead_to_the_neighbours():
 
 
 def test_a_keyset_condition_goes_key_by_key():
-    condition = KEYS.after([SortKey("age", True)], [30, "01a1f95e-d036-723e-9491-672eaa99a91e"])
-    text = str(condition.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
-    assert text == "age < 30 OR age = 30 AND id < '01a1f95e-d036-723e-9491-672eaa99a91e'"
+    sort = [SortKey("age", True)]
+    text = str(KEYS.after(sort).compile(dialect=postgresql.dialect(paramstyle="named")))
+    assert text == "age < :_after0::INTEGER OR age = :_after0::INTEGER AND id < :_after1::UUID"
+    task = "01a1f95e-d036-723e-9491-672eaa99a91e"
+    assert KEYS.place(sort, [30, task]) == {"_after0": 30, "_after1": UUID(task)}
     assert [str(o) for o in KEYS.order([SortKey("age", False)])] == ["age ASC", "id ASC"]
 
 
 @pytest.mark.parametrize("values", [[30], ["x", str(UUID(int=1))], [30, "no uuid"], [None, str(UUID(int=1))]])
 def test_values_of_another_kind_are_a_422(values):
     with pytest.raises(Invalid):
-        KEYS.after([SortKey("age", True)], values)
+        KEYS.place([SortKey("age", True)], values)
 
 
 def test_times_in_cursors_have_a_timezone():

@@ -104,7 +104,7 @@ class PostgresSettings(BaseSettings):
     database_port: int = Field(5432, description="Port")
     database_name: str = Field("", description="Database; empty: the service's name")
     database_user: str = Field("", description="Role; empty: the service's name")
-    database_pool_size: int = Field(10, ge=1, description="Connections per process")
+    database_pool_size: int = Field(10, ge=1, description="Connections per process for changes, and as many for reads")
     database_statement_timeout_ms: int = Field(5000, ge=100, description="A statement is cancelled after this")
 
 

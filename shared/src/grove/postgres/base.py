@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any, ClassVar, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import DateTime, MetaData, Row, Uuid
-from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy import ColumnElement, DateTime, MetaData, Uuid
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute
 
-AnyRow: TypeAlias = Row[*tuple[Any, ...]]
-"""A row of whatever columns were selected."""
+Expression: TypeAlias = ColumnElement[Any] | InstrumentedAttribute[Any]
+"""A column, or something made of columns."""
 
 
 class Base(DeclarativeBase):

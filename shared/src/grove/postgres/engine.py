@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import structlog
 from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
-from sqlalchemy import URL, event
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -20,62 +20,58 @@ class DatabaseSettings(AppSettings, PostgresSettings):
     """What an engine needs to know."""
 
 
-STORE_ERRORS: tuple[type[Exception], ...] = (
-    DBAPIError,
-    PoolTimeout,
-    ConnectionError,
-    OSError,
+ACQUIRE_SECONDS = 5
+"""How long a request waits for a connection of the pool."""
+
+_AWAY: tuple[type[Exception], ...] = (
     asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    OSError,
 )
+STORE_ERRORS: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, asyncpg.InterfaceError, *_AWAY)
 
 
 def is_lost(error: BaseException) -> bool:
     """Whether the error means that the database is away, rather than that a statement is wrong."""
     if isinstance(error, DBAPIError):
         cause = error.orig.__cause__ if error.orig is not None else None
-        return (
-            error.connection_invalidated
-            or isinstance(error, InterfaceError)
-            or isinstance(
-                cause,
-                asyncpg.PostgresConnectionError
-                | asyncpg.CannotConnectNowError
-                | asyncpg.AdminShutdownError
-                | asyncpg.CrashShutdownError
-                | asyncpg.TooManyConnectionsError
-                | asyncpg.QueryCanceledError
-                | OSError,
-            )
-        )
+        return error.connection_invalidated or isinstance(error, InterfaceError) or isinstance(cause, _AWAY)
     return isinstance(error, STORE_ERRORS)
 
 
-def create_engine(settings: DatabaseSettings, *, pool_size: int | None = None) -> AsyncEngine:
-    """An async engine. The password is read from its file at each connect, so a rotated one needs no restart."""
+def connection_arguments(settings: DatabaseSettings, *, read_only: bool = False) -> dict[str, Any]:
+    """How asyncpg connects. The password is read from its file at each connect, so a rotated one needs no restart."""
     name = settings.service.replace("-", "_")
+    return {
+        "host": settings.database_host,
+        "port": settings.database_port,
+        "user": settings.database_user or name,
+        "database": settings.database_name or name,
+        "password": lambda: settings.secrets.read("database_password"),
+        "timeout": 5,
+        "server_settings": {
+            "application_name": settings.instance or settings.service,
+            "statement_timeout": str(settings.database_statement_timeout_ms),
+            "idle_in_transaction_session_timeout": "60000",
+            "default_transaction_read_only": "on" if read_only else "off",
+            "timezone": "UTC",
+        },
+    }
+
+
+def create_engine(settings: DatabaseSettings, *, pool_size: int | None = None) -> AsyncEngine:
+    """The engine for changes."""
     engine = create_async_engine(
-        URL.create(
-            "postgresql+asyncpg",
-            username=settings.database_user or name,
-            host=settings.database_host,
-            port=settings.database_port,
-            database=settings.database_name or name,
-        ),
+        "postgresql+asyncpg://",
         pool_size=pool_size or settings.database_pool_size,
         max_overflow=5,
-        pool_timeout=5,
+        pool_timeout=ACQUIRE_SECONDS,
         pool_recycle=1800,
-        connect_args={
-            "password": lambda: settings.secrets.read("database_password"),
-            "timeout": 5,
-            "server_settings": {
-                "application_name": settings.instance or settings.service,
-                "statement_timeout": str(settings.database_statement_timeout_ms),
-                "idle_in_transaction_session_timeout": "60000",
-                "timezone": "UTC",
-            },
-        },
+        connect_args=connection_arguments(settings),
     )
     # It declares an older SQLAlchemy; it traces 2.1 all the same (services/resource/tests/test_telemetry.py).
     if settings.otlp_endpoint:

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Label, SQLColumnExpression, UnaryExpression, and_, or_
+from sqlalchemy import ColumnElement, Label, UnaryExpression, and_, bindparam, or_
 
+from grove.postgres.base import Expression
 from grove.web.pagination import invalid_query
 from grove.web.sorting import SortKey
 
@@ -16,14 +17,14 @@ from grove.web.sorting import SortKey
 class Sortable:
     """A key that a list can be ordered by. `parse` turns a cursor's JSON value into what the column compares with."""
 
-    expression: SQLColumnExpression[Any]
+    expression: Expression
     parse: Callable[[Any], Any]
 
 
 class Keyset:
     """The orders of one list. `tie` breaks ties: the primary key, in the direction of the last key."""
 
-    def __init__(self, keys: Mapping[str, Sortable], tie: SQLColumnExpression[UUID]) -> None:
+    def __init__(self, keys: Mapping[str, Sortable], tie: Expression) -> None:
         self._keys = keys
         self._tie = Sortable(tie, UUID)
 
@@ -40,21 +41,27 @@ class Keyset:
         """ORDER BY."""
         return [s.expression.desc() if descending else s.expression.asc() for s, descending in self._order(sort)]
 
-    def after(self, sort: Sequence[SortKey], values: Sequence[Any]) -> ColumnElement[bool]:
-        """Rows behind the place that a cursor names. Raises Invalid when the values are of another kind."""
+    def after(self, sort: Sequence[SortKey]) -> ColumnElement[bool]:
+        """Rows behind a place, which is given by the bind parameters of `place`."""
         order = self._order(sort)
-        if len(values) != len(order):
-            raise invalid_query("cursor", "is not a cursor of this list")
-        try:
-            parsed = [sortable.parse(value) for (sortable, _), value in zip(order, values, strict=True)]
-        except (ValueError, TypeError):
-            raise invalid_query("cursor", "is not a cursor of this list") from None
+        ends = [bindparam(f"_after{i}", type_=sortable.expression.type) for i, (sortable, _) in enumerate(order)]
         branches = []
         for i, (sortable, descending) in enumerate(order):
-            equal = [s.expression == value for (s, _), value in zip(order[:i], parsed[:i], strict=True)]
-            beyond = sortable.expression < parsed[i] if descending else sortable.expression > parsed[i]
+            equal = [s.expression == end for (s, _), end in zip(order[:i], ends[:i], strict=True)]
+            beyond = sortable.expression < ends[i] if descending else sortable.expression > ends[i]
             branches.append(and_(*equal, beyond))
         return or_(*branches)
+
+    def place(self, sort: Sequence[SortKey], values: Sequence[Any]) -> dict[str, Any]:
+        """The place that a cursor's values name. Raises Invalid when they are of another kind."""
+        order = self._order(sort)
+        try:
+            return {
+                f"_after{i}": sortable.parse(value)
+                for i, ((sortable, _), value) in enumerate(zip(order, values, strict=True))
+            }
+        except (ValueError, TypeError):
+            raise invalid_query("cursor", "is not a cursor of this list") from None
 
     def _order(self, sort: Sequence[SortKey]) -> list[tuple[Sortable, bool]]:
         keys = [(self._keys[key.name], key.descending) for key in sort]

@@ -2,17 +2,17 @@
 
 from typing import ClassVar
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.settings import ServiceSettings
 from grove.observability.metrics import OUTBOX_AGE
 from grove.outbox.postgres import PostgresInbox, PostgresOutboxStore
 from grove.postgres.engine import DatabaseSettings, create_engine
-from grove.postgres.reads import Reads
+from grove.postgres.reads import Reads, Statement
 from grove.service.resources import ServiceResources
 
 OUTBOX_ALARM_SECONDS = 30
+_ALIVE = Statement("SELECT 1")
 
 
 class PostgresServiceSettings(ServiceSettings, DatabaseSettings):
@@ -27,7 +27,7 @@ class PostgresResources(ServiceResources):
     def __init__(self, settings: PostgresServiceSettings) -> None:
         super().__init__(settings)
         self.engine = create_engine(settings)
-        self.reads = Reads(self.engine)
+        self.reads = Reads(settings)
         self.sessions = async_sessionmaker(self.engine, class_=AsyncSession, expire_on_commit=False)
         self.outbox = PostgresOutboxStore(self.engine)
         self.inbox = PostgresInbox(self.sessions)
@@ -35,11 +35,12 @@ class PostgresResources(ServiceResources):
     async def aclose(self) -> None:
         """Close connections."""
         await super().aclose()
+        await self.reads.aclose()
         await self.engine.dispose()
 
     async def check_database(self) -> str | None:
         """A health check."""
-        await self.reads.scalar(text("SELECT 1"))
+        await self.reads.scalar(_ALIVE)
         return None
 
     async def check_outbox(self) -> str | None:

@@ -14,6 +14,11 @@ def json_answer(
     return Response(adapter.dump_json(value), status, dict(headers or {}), media_type="application/json")
 
 
+def json_text(text: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON that PostgreSQL made."""
+    return Response(text, headers=dict(headers or {}), media_type="application/json")
+
+
 def not_modified(tag: str) -> Response:
     """304 for a version that the client has."""
     return Response(status_code=304, headers={"ETag": tag})

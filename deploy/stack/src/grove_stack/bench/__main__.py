@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,7 @@ class User:
 
 
 async def _user(plan: Plan, suite: dict[str, Any]) -> User:
-    """A new one: rate limits are per user, and one alone would meet his."""
+    """A new one for each round: rate limits are per user, and one alone would meet his."""
     context = ssl.create_default_context(cafile=suite["ca_file"])
     email = f"bench-{new_id()}@grove.example"
     await plan.create_admin(email)
@@ -124,8 +124,7 @@ async def _http(plan: Plan, suite: dict[str, Any]) -> list[Row]:
             ("create a task", "POST", "/api/v1/tasks", "/tasks?user={user}", body, ""),
         ):
             console.print(f"{name} …")
-            user = await _user(plan, suite)
-            ours, theirs = (text.format(user=user.id, task=user.task) for text in (path, bare_path))
+            users = [await _user(plan, suite) for _ in range(ROUNDS)]
             json_headers = {"Content-Type": "application/json"} if sent else {}
             common: dict[str, Any] = {
                 "host": "localhost",
@@ -135,12 +134,25 @@ async def _http(plan: Plan, suite: dict[str, Any]) -> list[Row]:
                 "seconds": SECONDS,
                 **inside,
             }
-            grove = Load(address=address, path=ours, headers=user.headers | json_headers, **common)
-            bare = Load(address=f"127.0.0.1:{port}", path=theirs, headers=json_headers, **common)
+            grove = [
+                Load(address=address, path=path.format(task=user.task), headers=user.headers | json_headers, **common)
+                for user in users
+            ]
+            bare = [
+                Load(
+                    address=f"127.0.0.1:{port}",
+                    path=bare_path.format(user=user.id, task=user.task),
+                    headers=json_headers,
+                    **common,
+                )
+                for user in users
+            ]
             rows.append(await _beside(name, grove, bare, "bare asyncpg", aim))
             if name.startswith("list"):
-                edge = _through_edge(suite, (await _user(plan, suite)).headers)
-                rows.append(await _beside("the same list through the edge", edge, grove, "direct", "≥ 0.6"))
+                users = [await _user(plan, suite) for _ in range(ROUNDS)]
+                edge = [_through_edge(suite, user.headers) for user in users]
+                direct = [replace(load, headers=user.headers) for load, user in zip(grove, users, strict=True)]
+                rows.append(await _beside("the same list through the edge", edge, direct, "direct", "≥ 0.6"))
         return rows
     finally:
         limit.terminate()
@@ -163,9 +175,9 @@ def _through_edge(suite: dict[str, Any], headers: dict[str, str]) -> Load:
     )
 
 
-async def _beside(name: str, grove: Load, other: Load, other_name: str, aim: str) -> Row:
-    """Both in turns, so that a machine that slows down slows both; the middle of the rounds."""
-    rounds = [(await measure(grove), await measure(other)) for _ in range(ROUNDS)]
+async def _beside(name: str, grove: list[Load], other: list[Load], other_name: str, aim: str) -> Row:
+    """Both in turns, a round each, so that a machine that slows down slows both; the middle of the rounds."""
+    rounds = [(await measure(mine), await measure(their)) for mine, their in zip(grove, other, strict=True)]
     ours = statistics.median(mine for (mine, _), _ in rounds)
     theirs = statistics.median(their for _, (their, _) in rounds)
     ratio = statistics.median(mine / their for (mine, _), (their, _) in rounds)

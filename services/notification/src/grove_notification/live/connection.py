@@ -13,7 +13,6 @@ from grove.core.errors import GroveError
 from grove.core.ids import new_id
 from grove.security.principal import Principal
 from grove_notification.notifications.repository import NotificationQueries
-from grove_notification.notifications.schemas import NOTIFICATION, NotificationRead
 from grove_notification.resources import Resources
 
 log = structlog.get_logger()
@@ -119,9 +118,8 @@ class LiveConnection:
         if self._last_seen is None:
             return
         rows = await NotificationQueries(self._resources.reads, self._principal.user_id).after(self._last_seen)
-        for row in rows:
-            data = NOTIFICATION.dump_python(NotificationRead.of(row), mode="json")
-            await self._send({"id": str(row.id), "type": "notification", "data": data})
+        for notification, notification_id in rows:
+            await self._send({"id": str(notification_id), "type": "notification", "data": json.loads(notification)})
 
     def _was_sent(self, frame: dict[str, Any]) -> bool:
         return self._last_seen is not None and frame["id"] == str(self._last_seen)

@@ -1,13 +1,12 @@
 """Notification routes."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import TypeAdapter
 
 from grove.service.listing import List
-from grove.web.answers import json_answer, not_modified
+from grove.web.answers import json_answer, json_text, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
@@ -18,9 +17,10 @@ from grove_notification.deps import (
     ReadsDep,
     WriteSession,
 )
+from grove_notification.models import Notification
 from grove_notification.notifications.listing import FILTERS, ORDERS, NotificationFilter
 from grove_notification.notifications.repository import (
-    READ_COLUMNS,
+    NOTIFICATION_JSON,
     NotificationQueries,
     NotificationRepository,
 )
@@ -41,14 +41,7 @@ router = APIRouter(
     responses=error_responses(404, 412),
 )
 
-_NOTIFICATIONS = List(
-    columns=READ_COLUMNS,
-    filters=FILTERS,
-    orders=ORDERS,
-    read=NotificationRead.of,
-    page=TypeAdapter(Page[NotificationRead]),
-    cursor_page=TypeAdapter(CursorPage[NotificationRead]),
-)
+_NOTIFICATIONS = List(item=NOTIFICATION_JSON, filters=FILTERS, orders=ORDERS)
 MAX_DELETED = 100
 
 
@@ -99,9 +92,9 @@ async def get_notification(
     notification_id: UUID, user: NotificationReader, reads: ReadsDep, conditions: RequestConditions
 ) -> Response:
     """Read one notification; that does not mark it as read."""
-    row = await NotificationQueries(reads, user.user_id).get(notification_id)
-    tag = etag(row.id, row.version)
-    return not_modified(tag) if conditions.unchanged(tag) else _answer(row)
+    notification, version = await NotificationQueries(reads, user.user_id).get(notification_id)
+    tag = etag(notification_id, version)
+    return not_modified(tag) if conditions.unchanged(tag) else json_text(notification, headers={"ETag": tag})
 
 
 @router.put("/{notification_id}", response_model=NotificationRead)
@@ -118,8 +111,9 @@ async def delete_notification(notification_id: UUID, notifications: Notification
     await notifications.delete(notification_id)
 
 
-def _answer(row: Any) -> Response:
-    return json_answer(NOTIFICATION, NotificationRead.of(row), headers={"ETag": etag(row.id, row.version)})
+def _answer(notification: Notification) -> Response:
+    tag = etag(notification.id, notification.version)
+    return json_answer(NOTIFICATION, NotificationRead.of(notification), headers={"ETag": tag})
 
 
 def _ids(given: list[str]) -> list[UUID]:

@@ -3,27 +3,44 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
-from grove.postgres.base import AnyRow
-from grove.postgres.reads import Reads
+from grove.postgres.json_rows import JsonRow
+from grove.postgres.reads import Reads, Statement
 from grove_notification.models import Notification
 from grove_notification.notifications.errors import NotificationNotFound
+from grove_notification.notifications.schemas import NotificationRead
 
-READ_COLUMNS = (
-    Notification.id,
-    Notification.type,
-    Notification.title,
-    Notification.message,
-    Notification.task_id,
-    Notification.link,
-    Notification.created_at,
-    Notification.read_at,
-    Notification.version,
+NOTIFICATION_JSON = JsonRow(
+    Notification,
+    NotificationRead,
+    {
+        "id": Notification.id,
+        "type": Notification.type,
+        "title": Notification.title,
+        "message": Notification.message,
+        "is_read": Notification.read_at.is_not(None),
+        "task_id": Notification.task_id,
+        "link": Notification.link,
+        "created_at": Notification.created_at,
+        "read_at": Notification.read_at,
+    },
 )
 MAX_REPLAY = 500
+
+_MINE = Notification.user_id == bindparam("user_id")
+_GET = Statement(
+    NOTIFICATION_JSON.select(Notification.version).where(Notification.id == bindparam("notification_id"), _MINE)
+)
+_UNREAD = Statement(select(func.count()).select_from(Notification).where(_MINE, Notification.read_at.is_(None)))
+_AFTER = Statement(
+    NOTIFICATION_JSON.select(Notification.id)
+    .where(_MINE, Notification.id > bindparam("last_seen"))
+    .order_by(Notification.id)
+    .limit(MAX_REPLAY)
+)
 
 
 class NotificationQueries:
@@ -33,32 +50,22 @@ class NotificationQueries:
         self._reads = reads
         self._user_id = user_id
 
-    async def get(self, notification_id: UUID) -> AnyRow:
-        """One notification. Raises NotificationNotFound."""
-        row = await self._reads.first(
-            select(*READ_COLUMNS).where(Notification.id == notification_id, Notification.user_id == self._user_id)
-        )
+    async def get(self, notification_id: UUID) -> tuple[str, int]:
+        """One notification's JSON, and its version. Raises NotificationNotFound."""
+        row = await self._reads.first(_GET, notification_id=notification_id, user_id=self._user_id)
         if row is None:
             raise NotificationNotFound
-        return row
+        return row[0], row[1]
 
     async def unread(self) -> int:
         """How many are unread."""
-        counted = await self._reads.scalar(
-            select(func.count())
-            .select_from(Notification)
-            .where(Notification.user_id == self._user_id, Notification.read_at.is_(None))
-        )
-        return counted or 0
+        count: int = await self._reads.scalar(_UNREAD, user_id=self._user_id)
+        return count
 
-    async def after(self, notification_id: UUID) -> Sequence[AnyRow]:
-        """What came after a notification, oldest first: ids rise with time."""
-        return await self._reads.all(
-            select(*READ_COLUMNS)
-            .where(Notification.user_id == self._user_id, Notification.id > notification_id)
-            .order_by(Notification.id)
-            .limit(MAX_REPLAY)
-        )
+    async def after(self, last_seen: UUID) -> Sequence[tuple[str, UUID]]:
+        """What came after a notification, oldest first, as JSON with its id: ids rise with time."""
+        rows = await self._reads.all(_AFTER, last_seen=last_seen, user_id=self._user_id)
+        return [(row[0], row[1]) for row in rows]
 
 
 class NotificationRepository:

@@ -1,12 +1,15 @@
 """Notifications as JSON."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pydantic import TypeAdapter
 
 from grove.core.schema import Incoming, Moment, Outgoing
+
+if TYPE_CHECKING:
+    from grove_notification.models import Notification
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,8 +27,8 @@ class NotificationRead:
     read_at: Moment | None
 
     @classmethod
-    def of(cls, row: Any) -> "NotificationRead":
-        """From a row of ours, which is known to fit."""
+    def of(cls, row: "Notification") -> "NotificationRead":
+        """From a row that was made or changed, and is known to fit."""
         return cls(
             id=row.id,
             type=row.type,

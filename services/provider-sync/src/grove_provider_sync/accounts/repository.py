@@ -3,19 +3,20 @@
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove.postgres.base import AnyRow
-from grove.postgres.reads import Reads
+from grove.postgres.reads import Reads, Row, Statement
 from grove_provider_sync.accounts.errors import AccountNotFound
 from grove_provider_sync.models import Account
 from grove_provider_sync.providers.interface import AccountData
 
-READ_COLUMNS = (
+MAX_ACCOUNTS = 1000
+
+_READ = select(
     Account.id,
     Account.connection_id,
     Account.name,
@@ -25,8 +26,9 @@ READ_COLUMNS = (
     Account.balance,
     Account.available,
     Account.updated_at,
-)
-MAX_ACCOUNTS = 1000
+).where(Account.user_id == bindparam("user_id"))
+_ALL = Statement(_READ.order_by(Account.name, Account.id).limit(MAX_ACCOUNTS))
+_GET = Statement(_READ.where(Account.id == bindparam("account_id")))
 
 
 class AccountQueries:
@@ -36,20 +38,13 @@ class AccountQueries:
         self._reads = reads
         self._user_id = user_id
 
-    async def all(self) -> Sequence[AnyRow]:
+    async def all(self) -> Sequence[Row]:
         """The user's accounts, by name."""
-        return await self._reads.all(
-            select(*READ_COLUMNS)
-            .where(Account.user_id == self._user_id)
-            .order_by(Account.name, Account.id)
-            .limit(MAX_ACCOUNTS)
-        )
+        return await self._reads.all(_ALL, user_id=self._user_id)
 
-    async def get(self, account_id: UUID) -> AnyRow:
+    async def get(self, account_id: UUID) -> Row:
         """One account. Raises AccountNotFound."""
-        row = await self._reads.first(
-            select(*READ_COLUMNS).where(Account.id == account_id, Account.user_id == self._user_id)
-        )
+        row = await self._reads.first(_GET, account_id=account_id, user_id=self._user_id)
         if row is None:
             raise AccountNotFound
         return row

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import PlainSerializer
+from sqlalchemy import ColumnElement, SQLColumnExpression, Text, case, cast, func, literal_column
 
 from grove.core.schema import Moment, Outgoing
 
@@ -17,6 +18,12 @@ def _money(amount: Decimal) -> str:
 
 Money = Annotated[Decimal, PlainSerializer(_money, return_type=str, when_used="json")]
 """A decimal string; the currency stands beside it."""
+
+
+def money(amount: SQLColumnExpression[Decimal]) -> ColumnElement[str]:
+    """The same, made by PostgreSQL."""
+    cents = func.min_scale(amount) <= literal_column("2")
+    return cast(case((cents, func.round(amount, literal_column("2"))), else_=func.trim_scale(amount)), Text)
 
 
 class AccountRead(Outgoing):

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
-from grove.postgres.base import AnyRow
-from grove.postgres.reads import Reads
+from grove.postgres.reads import Reads, Row, Statement
 from grove_provider_sync.connections.errors import AuthorizationGone, ConnectionNotFound
 from grove_provider_sync.models import Authorization, Connection, SyncRun
 
-READ_COLUMNS = (
+MAX_CONNECTIONS = 100
+
+_READ = select(
     Connection.id,
     Connection.provider,
     Connection.status,
@@ -22,21 +23,21 @@ READ_COLUMNS = (
     Connection.next_sync_at,
     Connection.reauth_by,
     Connection.created_at,
+).where(Connection.user_id == bindparam("user_id"))
+_ALL = Statement(_READ.order_by(Connection.created_at.desc(), Connection.id.desc()).limit(MAX_CONNECTIONS))
+_GET = Statement(_READ.where(Connection.id == bindparam("connection_id")))
+_FAILING = Statement(
+    select(Connection.provider)
+    .join(SyncRun, SyncRun.connection_id == Connection.id)
+    .where(SyncRun.finished_at > bindparam("since"))
+    .group_by(Connection.provider)
+    .having(func.count().filter(SyncRun.status == "failed") * 2 > func.count())
 )
-MAX_CONNECTIONS = 100
 
 
 async def failing_providers(reads: Reads) -> set[str]:
     """Providers of which more than half of the last quarter hour's runs failed."""
-    failed = func.count().filter(SyncRun.status == "failed")
-    rows = await reads.all(
-        select(Connection.provider)
-        .join(SyncRun, SyncRun.connection_id == Connection.id)
-        .where(SyncRun.finished_at > now() - timedelta(minutes=15))
-        .group_by(Connection.provider)
-        .having(failed * 2 > func.count())
-    )
-    return {row.provider for row in rows}
+    return {row.provider for row in await reads.all(_FAILING, since=now() - timedelta(minutes=15))}
 
 
 class ConnectionQueries:
@@ -46,20 +47,13 @@ class ConnectionQueries:
         self._reads = reads
         self._user_id = user_id
 
-    async def all(self) -> Sequence[AnyRow]:
+    async def all(self) -> Sequence[Row]:
         """The user's connections, newest first."""
-        return await self._reads.all(
-            select(*READ_COLUMNS)
-            .where(Connection.user_id == self._user_id)
-            .order_by(Connection.created_at.desc(), Connection.id.desc())
-            .limit(MAX_CONNECTIONS)
-        )
+        return await self._reads.all(_ALL, user_id=self._user_id)
 
-    async def get(self, connection_id: UUID) -> AnyRow:
+    async def get(self, connection_id: UUID) -> Row:
         """One connection. Raises ConnectionNotFound."""
-        row = await self._reads.first(
-            select(*READ_COLUMNS).where(Connection.id == connection_id, Connection.user_id == self._user_id)
-        )
+        row = await self._reads.first(_GET, connection_id=connection_id, user_id=self._user_id)
         if row is None:
             raise ConnectionNotFound
         return row

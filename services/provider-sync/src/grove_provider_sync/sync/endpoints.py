@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import TypeAdapter
 from sqlalchemy import bindparam
 
 from grove.service.keyset import Keyset, Sortable, parse_time
@@ -15,7 +14,7 @@ from grove.web.pagination import CursorPage, ListQuery, Page
 from grove_provider_sync.connections.repository import ConnectionQueries
 from grove_provider_sync.deps import ConnectionReader, ReadsDep
 from grove_provider_sync.models import SyncRun
-from grove_provider_sync.sync.repository import READ_COLUMNS
+from grove_provider_sync.sync.repository import RUN_JSON
 from grove_provider_sync.sync.schemas import SyncRunRead
 
 router = APIRouter(
@@ -23,15 +22,12 @@ router = APIRouter(
 )
 
 _RUNS = List(
-    columns=READ_COLUMNS,
+    item=RUN_JSON,
     filters={
         "user_id": SyncRun.user_id == bindparam("user_id"),
         "connection_id": SyncRun.connection_id == bindparam("connection_id"),
     },
     orders=Keyset({"created_at": Sortable(SyncRun.created_at, parse_time)}, tie=SyncRun.id),
-    read=SyncRunRead.of,
-    page=TypeAdapter(Page[SyncRunRead]),
-    cursor_page=TypeAdapter(CursorPage[SyncRunRead]),
 )
 
 

@@ -10,20 +10,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove.postgres.json_rows import JsonRow
 from grove_provider_sync.models import Connection, SyncRun
+from grove_provider_sync.sync.schemas import SyncRunRead
 
-READ_COLUMNS = (
-    SyncRun.id,
-    SyncRun.connection_id,
-    SyncRun.trigger,
-    SyncRun.status,
-    SyncRun.started_at,
-    SyncRun.finished_at,
-    SyncRun.added,
-    SyncRun.changed,
-    SyncRun.removed,
-    SyncRun.error,
-    SyncRun.created_at,
+RUN_JSON = JsonRow(
+    SyncRun,
+    SyncRunRead,
+    {
+        "id": SyncRun.id,
+        "connection_id": SyncRun.connection_id,
+        "trigger": SyncRun.trigger,
+        "status": SyncRun.status,
+        "started_at": SyncRun.started_at,
+        "finished_at": SyncRun.finished_at,
+        "added": SyncRun.added,
+        "changed": SyncRun.changed,
+        "removed": SyncRun.removed,
+        "error": SyncRun.error,
+    },
 )
 HAND_OVER_AGAIN = timedelta(seconds=30)
 

@@ -1,6 +1,5 @@
 """Sync runs as JSON."""
 
-from typing import Any
 from uuid import UUID
 
 from grove.core.schema import Moment, Outgoing
@@ -19,8 +18,3 @@ class SyncRunRead(Outgoing):
     changed: int
     removed: int
     error: str | None
-
-    @classmethod
-    def of(cls, row: Any) -> "SyncRunRead":
-        """From a row of ours."""
-        return cls.model_validate(row)

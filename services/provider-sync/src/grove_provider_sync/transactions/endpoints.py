@@ -4,7 +4,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import TypeAdapter
 
 from grove.service.listing import List
 from grove.web.body import GroveRoute
@@ -13,19 +12,12 @@ from grove.web.pagination import CursorPage, Page
 from grove_provider_sync.accounts.repository import AccountQueries
 from grove_provider_sync.deps import ConnectionReader, ReadsDep
 from grove_provider_sync.transactions.listing import FILTERS, ORDERS, AllTransactionsFilter, TransactionFilter
-from grove_provider_sync.transactions.repository import READ_COLUMNS
+from grove_provider_sync.transactions.repository import TRANSACTION_JSON
 from grove_provider_sync.transactions.schemas import TransactionRead
 
 router = APIRouter(prefix="/api/v1", tags=["transactions"], route_class=GroveRoute, responses=error_responses(404))
 
-_TRANSACTIONS = List(
-    columns=READ_COLUMNS,
-    filters=FILTERS,
-    orders=ORDERS,
-    read=TransactionRead.of,
-    page=TypeAdapter(Page[TransactionRead]),
-    cursor_page=TypeAdapter(CursorPage[TransactionRead]),
-)
+_TRANSACTIONS = List(item=TRANSACTION_JSON, filters=FILTERS, orders=ORDERS)
 _PAGES = Page[TransactionRead] | CursorPage[TransactionRead]
 
 

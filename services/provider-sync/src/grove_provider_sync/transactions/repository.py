@@ -13,20 +13,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove.postgres.json_rows import JsonRow
+from grove_provider_sync.accounts.schemas import money
 from grove_provider_sync.models import Transaction
 from grove_provider_sync.providers.interface import TransactionData, TransactionPage
+from grove_provider_sync.transactions.schemas import TransactionRead
 
-READ_COLUMNS = (
-    Transaction.id,
-    Transaction.account_id,
-    Transaction.amount,
-    Transaction.currency,
-    Transaction.description,
-    Transaction.category,
-    Transaction.status,
-    Transaction.booked_at,
-    Transaction.value_at,
-    Transaction.updated_at,
+TRANSACTION_JSON = JsonRow(
+    Transaction,
+    TransactionRead,
+    {
+        "id": Transaction.id,
+        "account_id": Transaction.account_id,
+        "amount": money(Transaction.amount),
+        "currency": Transaction.currency,
+        "description": Transaction.description,
+        "category": Transaction.category,
+        "status": Transaction.status,
+        "booked_at": Transaction.booked_at,
+        "value_at": Transaction.value_at,
+        "updated_at": Transaction.updated_at,
+    },
 )
 
 
@@ -107,9 +114,9 @@ class TransactionRepository:
                 for key, item in items.items()
             ]
         )
-        kept = {"id", "user_id", "connection_id", "provider_id"}
-        changing = {column.name: row.excluded[column.name] for column in READ_COLUMNS if column.name not in kept}
-        changing |= {"payload_hash": row.excluded.payload_hash, "removed_at": None}
+        given = [name for name in TransactionRead.model_fields if name != "id"]
+        changing: dict[str, Any] = {name: row.excluded[name] for name in ("payload_hash", *given)}
+        changing["removed_at"] = None
         stored = await self._session.execute(
             row.on_conflict_do_update(constraint="uq_transactions_provider_id", set_=changing).returning(
                 Transaction.provider_id, Transaction.id

@@ -6,9 +6,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import TypeAdapter
 
-from grove.postgres.base import AnyRow
 from grove.service.listing import List
-from grove.web.answers import json_answer, not_modified
+from grove.web.answers import json_answer, json_text, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
@@ -16,21 +15,14 @@ from grove.web.pagination import CursorPage, Page
 from grove_resource.deps import EventOutbox, Once, ReadsDep, TaskReader, TaskWriter, WriteSession
 from grove_resource.models import Task
 from grove_resource.tasks.listing import FILTERS, ORDERS, TaskFilter
-from grove_resource.tasks.repository import READ_COLUMNS, TaskQueries, TaskRepository
+from grove_resource.tasks.repository import TASK_JSON, TaskQueries, TaskRepository
 from grove_resource.tasks.schemas import Completion, TaskCreate, TaskPatch, TaskRead, TaskReplace
 from grove_resource.tasks.service import TaskService
 
 router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"], route_class=GroveRoute, responses=error_responses(404, 412))
 
 _TASK = TypeAdapter(TaskRead)
-_TASKS = List(
-    columns=READ_COLUMNS,
-    filters=FILTERS,
-    orders=ORDERS,
-    read=TaskRead.of,
-    page=TypeAdapter(Page[TaskRead]),
-    cursor_page=TypeAdapter(CursorPage[TaskRead]),
-)
+_TASKS = List(item=TASK_JSON, filters=FILTERS, orders=ORDERS)
 
 
 async def _service(user: TaskWriter, session: WriteSession, outbox: EventOutbox) -> TaskService:
@@ -60,9 +52,9 @@ async def create_task(data: TaskCreate, tasks: Tasks) -> Response:
 @router.get("/{task_id}", response_model=TaskRead, responses={304: {"description": "You have this version"}})
 async def get_task(task_id: UUID, user: TaskReader, reads: ReadsDep, conditions: RequestConditions) -> Response:
     """Read a task; a deleted one shows `is_deleted`."""
-    row = await TaskQueries(reads, user.user_id).get(task_id)
-    tag = etag(row.id, row.version)
-    return not_modified(tag) if conditions.unchanged(tag) else _answer(row)
+    task, version = await TaskQueries(reads, user.user_id).get(task_id)
+    tag = etag(task_id, version)
+    return not_modified(tag) if conditions.unchanged(tag) else json_text(task, headers={"ETag": tag})
 
 
 @router.put("/{task_id}", response_model=TaskRead)
@@ -102,5 +94,5 @@ async def restore_task(task_id: UUID, tasks: Tasks, conditions: RequestCondition
     return _answer(await tasks.restore(task_id, conditions))
 
 
-def _answer(task: Task | AnyRow, status: int = 200) -> Response:
+def _answer(task: Task, status: int = 200) -> Response:
     return json_answer(_TASK, TaskRead.of(task), status=status, headers={"ETag": etag(task.id, task.version)})

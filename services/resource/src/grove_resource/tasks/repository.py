@@ -5,35 +5,40 @@ from uuid import UUID
 from sqlalchemy import bindparam, exists, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.postgres.base import AnyRow
-from grove.postgres.reads import Reads
+from grove.postgres.json_rows import JsonRow, constant, one_of
+from grove.postgres.reads import Reads, Statement
 from grove_resource.models import Task
 from grove_resource.tasks.errors import TaskNotFound, TaskOfAnotherUser
+from grove_resource.tasks.schemas import Priority, TaskRead
 
-READ_COLUMNS = (
-    Task.id,
-    Task.user_id,
-    Task.title,
-    Task.description,
-    Task.completed_at,
-    Task.due_at,
-    Task.priority,
-    Task.tags,
-    Task.parent_id,
-    Task.deleted_at,
-    Task.created_at,
-    Task.updated_at,
-    Task.version,
+TASK_JSON = JsonRow(
+    Task,
+    TaskRead,
+    {
+        "id": Task.id,
+        "user_id": Task.user_id,
+        "title": Task.title,
+        "description": Task.description,
+        "completed": Task.completed_at.is_not(None),
+        "completed_at": Task.completed_at,
+        "due_at": Task.due_at,
+        "priority": one_of(Task.priority, [priority.value for priority in Priority]),
+        "tags": Task.tags,
+        "parent_id": Task.parent_id,
+        "role": constant("owner"),
+        "is_deleted": Task.deleted_at.is_not(None),
+        "deleted_at": Task.deleted_at,
+        "created_at": Task.created_at,
+        "updated_at": Task.updated_at,
+    },
 )
 MAX_NESTING = 32
 
-_GET = select(*READ_COLUMNS).where(Task.id == bindparam("task_id"), Task.user_id == bindparam("owner_id"))
-
-
-async def missing(store: Reads | AsyncSession, task_id: UUID) -> TaskNotFound | TaskOfAnotherUser:
-    """Why a user's task was not found: it is not there (404), or it is somebody else's (403)."""
-    found = await store.scalar(select(exists().where(Task.id == task_id)))
-    return TaskOfAnotherUser() if found else TaskNotFound()
+_GET = Statement(
+    TASK_JSON.select(Task.version).where(Task.id == bindparam("task_id"), Task.user_id == bindparam("user_id"))
+)
+_IS_THERE = select(exists().where(Task.id == bindparam("task_id")))
+_READ_IS_THERE = Statement(_IS_THERE)
 
 
 class TaskQueries:
@@ -43,12 +48,12 @@ class TaskQueries:
         self._reads = reads
         self._user_id = user_id
 
-    async def get(self, task_id: UUID) -> AnyRow:
-        """One task. Raises TaskNotFound or TaskOfAnotherUser."""
-        row = await self._reads.first(_GET, {"task_id": task_id, "owner_id": self._user_id})
+    async def get(self, task_id: UUID) -> tuple[str, int]:
+        """One task's JSON, and its version. Raises TaskNotFound or TaskOfAnotherUser."""
+        row = await self._reads.first(_GET, task_id=task_id, user_id=self._user_id)
         if row is None:
-            raise await missing(self._reads, task_id)
-        return row
+            raise _missing(is_there=await self._reads.scalar(_READ_IS_THERE, task_id=task_id))
+        return row[0], row[1]
 
 
 class TaskRepository:
@@ -64,7 +69,7 @@ class TaskRepository:
             select(Task).where(Task.id == task_id, Task.user_id == self.user_id).with_for_update()
         )
         if task is None:
-            raise await missing(self._session, task_id)
+            raise _missing(is_there=await self._session.scalar(_IS_THERE, {"task_id": task_id}))
         return task
 
     async def add(self, task: Task) -> None:
@@ -100,3 +105,8 @@ class TaskRepository:
             and line[0].deleted_at is None
             and all(row.id != child_id for row in line)
         )
+
+
+def _missing(*, is_there: bool | None) -> TaskNotFound | TaskOfAnotherUser:
+    """Why a user's task was not found: it is not there (404), or it is somebody else's (403)."""
+    return TaskOfAnotherUser() if is_there else TaskNotFound()

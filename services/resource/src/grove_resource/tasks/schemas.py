@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, field_validator
 
 from grove.core.schema import Incoming, Moment
 from grove.core.text import CleanLine, CleanText
+
+if TYPE_CHECKING:
+    from grove_resource.models import Task
 
 
 class Priority(StrEnum):
@@ -118,8 +121,8 @@ class TaskRead:
     updated_at: Moment
 
     @classmethod
-    def of(cls, task: Any) -> "TaskRead":
-        """From a row of ours, which is known to fit: nothing is validated a second time."""
+    def of(cls, task: "Task") -> "TaskRead":
+        """From a row that was changed; it is known to fit, and not validated a second time."""
         return cls(
             id=task.id,
             user_id=task.user_id,
