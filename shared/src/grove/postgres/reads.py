@@ -88,8 +88,12 @@ class Reads:
         with tracer.start_as_current_span(
             "SELECT", kind=SpanKind.CLIENT, attributes={"db.system.name": "postgresql", "db.query.text": statement.text}
         ):
-            async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                connection = await pool.acquire()
+            try:
                 yield connection
+            finally:
+                await pool.release(connection)
         took = time.perf_counter() - started
         if took >= self._slow:
             log.warning("database.slow_statement", milliseconds=round(took * 1000), statement=statement.text[:500])

@@ -35,7 +35,7 @@ class CursorPage(BaseModel, Generic[T]):
 
 
 class ListQuery(BaseModel):
-    """Query parameters of every list; one with filters adds them in a subclass: `Annotated[TaskFilter, Query()]`.
+    """Query parameters of every list; one with filters adds them in a subclass (web/query.py).
 
     `cursor` is None for numbered pages and "" for the start of a walk.
     """

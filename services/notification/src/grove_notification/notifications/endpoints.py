@@ -11,6 +11,7 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
 from grove.web.pagination import CursorPage, Page, invalid_query
+from grove.web.query import parameters_of, query_as
 from grove_notification.deps import (
     NotificationReader,
     NotificationWriter,
@@ -43,6 +44,7 @@ router = APIRouter(
 
 _NOTIFICATIONS = List(item=NOTIFICATION_JSON, filters=FILTERS, orders=ORDERS)
 MAX_DELETED = 100
+Wanted = Annotated[NotificationFilter, query_as(NotificationFilter)]
 
 
 async def _service(user: NotificationWriter, session: WriteSession) -> NotificationService:
@@ -52,9 +54,16 @@ async def _service(user: NotificationWriter, session: WriteSession) -> Notificat
 Notifications = Annotated[NotificationService, Depends(_service)]
 
 
-@router.get("", response_model=Page[NotificationRead] | CursorPage[NotificationRead])
+@router.get(
+    "",
+    response_model=Page[NotificationRead] | CursorPage[NotificationRead],
+    openapi_extra=parameters_of(NotificationFilter),
+)
 async def list_notifications(
-    request: Request, user: NotificationReader, reads: ReadsDep, wanted: Annotated[NotificationFilter, Query()]
+    request: Request,
+    user: NotificationReader,
+    reads: ReadsDep,
+    wanted: Wanted,
 ) -> Response:
     """List your notifications, newest first; `X-Unread-Count` counts all that are unread."""
     unread = await NotificationQueries(reads, user.user_id).unread()

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from sqlalchemy import bindparam
 
 from grove.service.keyset import Keyset, Sortable, parse_time
@@ -11,6 +11,7 @@ from grove.service.listing import List
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.pagination import CursorPage, ListQuery, Page
+from grove.web.query import parameters_of, query_as
 from grove_provider_sync.connections.repository import ConnectionQueries
 from grove_provider_sync.deps import ConnectionReader, ReadsDep
 from grove_provider_sync.models import SyncRun
@@ -31,13 +32,17 @@ _RUNS = List(
 )
 
 
-@router.get("/{connection_id}/sync-runs", response_model=Page[SyncRunRead] | CursorPage[SyncRunRead])
+@router.get(
+    "/{connection_id}/sync-runs",
+    response_model=Page[SyncRunRead] | CursorPage[SyncRunRead],
+    openapi_extra=parameters_of(ListQuery),
+)
 async def list_sync_runs(
     request: Request,
     connection_id: UUID,
     user: ConnectionReader,
     reads: ReadsDep,
-    query: Annotated[ListQuery, Query()],
+    query: Annotated[ListQuery, query_as(ListQuery)],
 ) -> Response:
     """Runs of a connection, newest first."""
     await ConnectionQueries(reads, user.user_id).get(connection_id)

@@ -12,6 +12,7 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
 from grove.web.pagination import CursorPage, Page
+from grove.web.query import parameters_of, query_as
 from grove_resource.deps import EventOutbox, Once, ReadsDep, TaskReader, TaskWriter, WriteSession
 from grove_resource.models import Task
 from grove_resource.tasks.listing import FILTERS, ORDERS, TaskFilter
@@ -22,6 +23,7 @@ from grove_resource.tasks.service import TaskService
 router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"], route_class=GroveRoute, responses=error_responses(404, 412))
 
 _TASK = TypeAdapter(TaskRead)
+Wanted = Annotated[TaskFilter, query_as(TaskFilter)]
 _TASKS = List(item=TASK_JSON, filters=FILTERS, orders=ORDERS)
 
 
@@ -32,10 +34,8 @@ async def _service(user: TaskWriter, session: WriteSession, outbox: EventOutbox)
 Tasks = Annotated[TaskService, Depends(_service)]
 
 
-@router.get("", response_model=Page[TaskRead] | CursorPage[TaskRead])
-async def list_tasks(
-    request: Request, user: TaskReader, reads: ReadsDep, wanted: Annotated[TaskFilter, Query()]
-) -> Response:
+@router.get("", response_model=Page[TaskRead] | CursorPage[TaskRead], openapi_extra=parameters_of(TaskFilter))
+async def list_tasks(request: Request, user: TaskReader, reads: ReadsDep, wanted: Wanted) -> Response:
     """List your tasks, newest first unless `sort` says otherwise."""
     return await _TASKS.answer(request, reads, wanted, {"user_id": user.user_id, **wanted.given})
 
