@@ -74,7 +74,8 @@ async def test_a_deleted_account_is_gone_everywhere(suite, ada, bob, kept, wait_
 
     async def confirmed() -> bool:
         metrics = (await ada.client.get(f"http://{suite.process('auth-worker')['ops_address']}/metrics")).text
-        return all(f'type="{service.replace("-", "_")}.user.erased.v1"' in metrics for service in TABLES)
+        facts = [f"{service.replace('-', '_')}.user.erased.v1" for service in TABLES]
+        return all(f'outcome="applied",queue="auth.events",type="{fact}"' in metrics for fact in facts)
 
     async def said_goodbye() -> bool:
         mail = await asyncio.to_thread(newest_mail, Path(suite.file["mail_dir"]), ada.email)

@@ -32,4 +32,4 @@ def run() -> None:
     health.degrading["consumer"] = while_true(lambda: consumer.connected, "not connected to RabbitMQ")
     health.degrading["erasures"] = DeletionService(resources).check
     jobs = {"relay": relay.run, "consumer": consumer.run, "revocations": resources.publisher.run}
-    run_worker(settings, jobs, resources.tls, health)
+    run_worker(settings, jobs, resources.tls, health, start=resources.start)

@@ -28,8 +28,12 @@ class ErasedUser(Base):
 
 
 async def is_erased(session: AsyncSession, user_id: UUID) -> bool:
-    """Whether the user was deleted: a late fact about them is passed over."""
-    return bool(await session.scalar(select(exists().where(ErasedUser.user_id == user_id))))
+    """Whether the user was deleted: a late fact about them is passed over. Asked once per transaction and user."""
+    known: dict[UUID, bool] = session.info.setdefault("erased_users", {})
+    if user_id not in known:
+        with session.no_autoflush:  # what waits to be written goes out together
+            known[user_id] = bool(await session.scalar(select(exists().where(ErasedUser.user_id == user_id))))
+    return known[user_id]
 
 
 class Erasure:
@@ -49,6 +53,7 @@ class Erasure:
         """An account is gone."""
         user_id, moment = event.data.user_id, now()
         await session.execute(insert(ErasedUser).values(user_id=user_id, erased_at=moment).on_conflict_do_nothing())
+        session.info.setdefault("erased_users", {})[user_id] = True
         for column in self.columns:
             await session.execute(delete(column.class_).where(column == user_id))
         if self._fact is not None:

@@ -80,9 +80,17 @@ def run_worker(
     jobs: Mapping[str, Callable[[], Awaitable[None]]],
     tls: TlsMaterial,
     health: Health,
+    *,
+    start: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Run `jobs` until SIGTERM or SIGINT; a job that fails is started again after a pause."""
-    _run(_serve(settings, None, health, jobs), tls)
+    """Run `jobs`, after `start`, until SIGTERM or SIGINT; a job that fails is started again after a pause."""
+
+    async def work() -> None:
+        if start is not None:
+            await start()
+        await _serve(settings, None, health, jobs)
+
+    _run(work(), tls)
 
 
 def _run(main: Any, tls: TlsMaterial) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.ids import new_id
 from grove.messaging.handlers import Received
+from grove.service.erasure import is_erased
 from grove.web.etag import etag
 from grove_notification.live.push import LivePush
 from grove_notification.models import Notification
@@ -16,7 +17,7 @@ from grove_notification.notifications.wording import wording
 async def on_fact(push: LivePush, session: AsyncSession, event: Received[Any]) -> None:
     """Tell the user, if it is worth telling. `created_at` is when it happened, so feeds show it in its place."""
     words = wording(event.data)
-    if words is None:
+    if words is None or await is_erased(session, event.data.user_id):
         return
     notification = Notification(
         id=new_id(),
