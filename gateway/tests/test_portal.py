@@ -76,7 +76,7 @@ async def client(settings, resources) -> AsyncIterator[httpx2.AsyncClient]:
     await resources.aclose()
 
 
-@pytest.mark.parametrize("path", ["/", "/verify-email", "/connected", "/status", "/reference"])
+@pytest.mark.parametrize("path", ["/", "/verify-email", "/reset-password", "/connected", "/status", "/reference"])
 async def test_pages_are_html_with_a_strict_policy(client, path):
     answer = await client.get(path)
     assert answer.status_code == 200
@@ -94,6 +94,15 @@ async def test_the_token_of_a_mail_link_is_sent_by_a_click_only(client):
     script = (await client.get("/static/verify_email.js")).text
     assert "location.hash" in script
     assert 'addEventListener("click"' in script
+
+
+async def test_a_forgotten_password_is_set_on_a_page_of_its_own(client):
+    page = (await client.get("/reset-password")).text
+    assert 'data-url="https://auth.localhost:8443/api/v1/auth/reset-password"' in page
+    assert 'autocomplete="new-password"' in page
+    script = (await client.get("/static/reset_password.js")).text
+    assert "location.hash" in script
+    assert 'addEventListener("submit"' in script
 
 
 async def test_paths_that_nobody_owns_are_errors_in_groves_format(client):

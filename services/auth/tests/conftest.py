@@ -22,6 +22,8 @@ AUTH = "/api/v1/auth"
 CLEANED = (
     "users",
     "deleted_users",
+    "password_resets",
+    "password_attempts",
     "registrations",
     "sessions",
     "spent_tokens",

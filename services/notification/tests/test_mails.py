@@ -147,16 +147,26 @@ async def test_the_sender_wakes_when_a_mail_is_queued(resources, sender, happen,
     await asyncio.gather(task, return_exceptions=True)
 
 
-@pytest.mark.parametrize("template", SUBJECTS)
-def test_every_template_renders_and_escapes(template):
+def test_every_language_has_every_mail():
+    assert all(set(subjects) == set(SUBJECTS["en"]) for subjects in SUBJECTS.values())
+    assert set(SUBJECTS) == {"en", "de"}
+
+
+@pytest.mark.parametrize("locale", [*SUBJECTS, "fr"])
+@pytest.mark.parametrize("template", SUBJECTS["en"])
+def test_every_template_renders_and_escapes(template, locale):
     message = render(
         template,
         mail_id=new_id(),
+        locale=locale,
         sender="Grove <no-reply@grove.example>",
         to="a@example.com",
         link_base_url="https://x/",
-        variables={"name": "<b>Ada</b>", "token": "t", "hours": 1},
+        variables={"name": "<b>Ada</b>", "token": "t", "hours": 1, "minutes": 15},
     )
+    language = locale if locale in SUBJECTS else "en"
+    assert (message["Subject"], message["Content-Language"]) == (SUBJECTS[language][template], language)
     html = message.get_body(("html",)).get_content()
     assert "<b>Ada" not in html
+    assert f'<html lang="{language}">' in html
     assert "https://x" in html

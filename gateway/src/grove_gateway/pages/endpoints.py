@@ -21,6 +21,12 @@ async def verify_email(resources: ResourcesDep) -> Response:
     return page("verify_email.html", resources.settings)
 
 
+@router.get("/reset-password")
+async def reset_password(resources: ResourcesDep) -> Response:
+    """What the mail of a forgotten password links to."""
+    return page("reset_password.html", resources.settings)
+
+
 @router.get("/connected")
 async def connected(resources: ResourcesDep) -> Response:
     """Where a browser arrives after connecting a provider."""

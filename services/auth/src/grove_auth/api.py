@@ -2,7 +2,9 @@
 
 from fastapi import APIRouter
 
+from grove_auth.admin import endpoints as admin
 from grove_auth.keys import endpoints as keys
+from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
 from grove_auth.revocations import endpoints as revocations
 from grove_auth.sessions import endpoints as sessions
@@ -11,7 +13,9 @@ from grove_auth.users import endpoints as users
 ROUTERS: tuple[APIRouter, ...] = (
     registrations.router,
     sessions.router,
+    passwords.router,
     users.router,
+    admin.router,
     keys.router,
     revocations.router,
 )

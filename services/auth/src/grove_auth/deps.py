@@ -10,6 +10,8 @@ from grove.web.rate_limit import Limit, RateLimiter
 from grove_auth.resources import Resources
 
 SESSION_LIMIT = Limit("sessions", 20, 60)
+PASSWORD_LIMIT = Limit("password", 5, 60)
+"""Per user, where a signed-in user proves the password again."""
 
 SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT)]
 SteppedUpUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT, step_up=True)]

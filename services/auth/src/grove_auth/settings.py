@@ -28,6 +28,8 @@ class AuthSettings(MongoServiceSettings):
     refresh_grace_uses: int = Field(10, ge=0, description="… and this often")
     verification_hours: int = Field(24, ge=1, description="Lifetime of a registration that is not verified")
     deleted_user_days: int = Field(365, ge=1, description="How long it stays known that a deleted account existed")
+    password_reset_minutes: int = Field(15, ge=1, le=60, description="Lifetime of a mailed link that resets a password")
+    password_history: int = Field(5, ge=1, le=24, description="A new password is none of the last so many")
     password_min_length: int = Field(12, ge=8, description="Least length of passwords, in characters")
     password_min_score: int = Field(3, ge=0, le=4, description="Least zxcvbn score of passwords")
     argon2_memory_kib: int = Field(19456, ge=8192, description="Argon2id memory")

@@ -7,6 +7,7 @@ from grove.observability.health import while_true
 from grove.outbox.mongo import STORE_ERRORS
 from grove.outbox.relay import Relay
 from grove.service.server import configure, run_worker
+from grove_auth.admin.service import AdminService
 from grove_auth.consumers import handlers
 from grove_auth.deletions.service import DeletionService
 from grove_auth.resources import Resources
@@ -31,5 +32,10 @@ def run() -> None:
     health.degrading["relay"] = while_true(lambda: relay.connected, "not connected to RabbitMQ")
     health.degrading["consumer"] = while_true(lambda: consumer.connected, "not connected to RabbitMQ")
     health.degrading["erasures"] = DeletionService(resources).check
-    jobs = {"relay": relay.run, "consumer": consumer.run, "revocations": resources.publisher.run}
+    jobs = {
+        "relay": relay.run,
+        "consumer": consumer.run,
+        "revocations": resources.publisher.run,
+        "blocks": AdminService(resources).run,
+    }
     run_worker(settings, jobs, resources.tls, health, start=resources.start)

@@ -16,6 +16,8 @@ TOLD: tuple[type[EventData], ...] = (
     auth.SessionStarted,
     auth.SessionEnded,
     auth.SessionReuseDetected,
+    auth.UserPasswordChanged,
+    auth.LoginLocked,
     provider_sync.ConnectionLinked,
     provider_sync.ConnectionNeedsReauth,
     provider_sync.RunCompleted,
@@ -39,7 +41,8 @@ def handlers(resources: Resources, sender: MailSender) -> Handlers:
     found.add(auth.UserVerified, users.on_verified)
     found.add(auth.UserUpdated, users.on_updated)
     found.add(auth.UserDeleted, ERASURE.on_deleted)
-    found.add(provider_sync.ConnectionRemoved, notifications.on_nothing_to_tell)
+    for silent in (auth.UserBlocked, auth.UserUnblocked, provider_sync.ConnectionRemoved):
+        found.add(silent, notifications.on_nothing_to_tell)
     for fact in TOLD:
         found.add(fact, partial(notifications.on_fact, resources.push))
     for fact in TASK_FACTS:

@@ -41,6 +41,31 @@ class UserUpdated(_User):
     roles: list[str]
 
 
+class UserPasswordChanged(_User):
+    """The password is another one: changed by its user, or reset through a mailed link. All other sessions ended."""
+
+    type: ClassVar = "auth.user.password_changed.v1"
+    how: Literal["changed", "reset"]
+    changed_at: Time
+
+
+class UserBlocked(_User):
+    """An administrator blocked the account: it can't sign in, and its sessions ended."""
+
+    type: ClassVar = "auth.user.blocked.v1"
+    until: Time | None
+    """None: until it is unblocked."""
+    reason: str
+    blocked_at: Time
+
+
+class UserUnblocked(_User):
+    """The block was taken back, or its time is over."""
+
+    type: ClassVar = "auth.user.unblocked.v1"
+    unblocked_at: Time
+
+
 class UserDeleted(_User):
     """The account is gone: every service erases what it has of the user, and says so."""
 
@@ -67,7 +92,7 @@ class SessionEnded(_User):
     type: ClassVar = "auth.session.ended.v1"
     session_id: str
     device_name: str
-    reason: Literal["logout", "revoked", "reuse_detected"]
+    reason: Literal["logout", "revoked", "reuse_detected", "password_changed", "blocked"]
     ended_at: Time
 
 
@@ -81,12 +106,22 @@ class SessionReuseDetected(_User):
     detected_at: Time
 
 
+class LoginLocked(_User):
+    """Too many wrong passwords in a row: sign-in by password rests until a moment, or until the password is reset."""
+
+    type: ClassVar = "auth.login.locked.v1"
+    until: Time | None
+    """None: until the password is reset."""
+    failures: int
+    locked_at: Time
+
+
 class MailRequested(EventData):
     """A command: send this mail. For mails with a secret, or to an address that is not the account's."""
 
     type: ClassVar = "auth.mail.requested.v1"
     mail_id: UUID
-    template: Literal["verify_email", "already_registered", "account_deleted"]
+    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted"]
     user_id: UUID | None = None
     """Whose mail it is, so that it can be erased with the account; None before there is one."""
     locale: str

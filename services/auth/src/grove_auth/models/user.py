@@ -1,6 +1,6 @@
 """The users collection."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -9,6 +9,8 @@ from pydantic import Field
 from pymongo import IndexModel
 
 from grove.core.ids import new_id
+
+UNTIL_UNBLOCKED = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class User(Document):
@@ -19,10 +21,15 @@ class User(Document):
     email_verified: bool = True
     name: str
     password_hash: str
+    password_history: list[str] = []
+    """Hashes of the passwords before, newest first."""
     roles: list[str] = ["user"]
     locale: str
     timezone: str
     marketing: bool = False
+    blocked_until: datetime | None = None
+    """None: not blocked. A block without an end has `UNTIL_UNBLOCKED`."""
+    block_reason: str | None = None
     token_version: int = 1
     sequence: int = 1
     created_at: datetime
@@ -34,4 +41,6 @@ class User(Document):
         name = "users"
         indexes: ClassVar = [
             IndexModel("email", unique=True, name="email"),  # login, and one account per address
+            IndexModel("blocked_until", sparse=True, name="blocked"),  # blocks whose time is over
+            IndexModel([("created_at", -1), ("_id", -1)], name="created"),  # GET /admin/users
         ]

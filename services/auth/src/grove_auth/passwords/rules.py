@@ -26,18 +26,19 @@ def normalised(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def check(password: str, settings: AuthSettings, *, about: tuple[str, ...]) -> None:
-    """Raises WeakPassword with what to do. Slow for the event loop: run it in the password pool."""
+def check(password: str, settings: AuthSettings, *, about: tuple[str, ...], field: str = "password") -> None:
+    """Raises WeakPassword, for the body's `field`, with what to do. Slow: run it in the password pool."""
     text = normalised(password)
     if len(text) < settings.password_min_length:
-        raise _weak(f"must have at least {settings.password_min_length} characters")
+        raise weak(f"must have at least {settings.password_min_length} characters", field)
     if len(text) > MAX_LENGTH:
-        raise _weak(f"must have at most {MAX_LENGTH} characters")
+        raise weak(f"must have at most {MAX_LENGTH} characters", field)
     found = zxcvbn(text[:SCORED_CHARACTERS], user_inputs=[word for word in about if word])
     if found["score"] < settings.password_min_score:
         advice = found["feedback"]["warning"] or "It is too easy to guess."
-        raise _weak(f"is too easy to guess: {advice} A few unrelated words make a good one.")
+        raise weak(f"is too easy to guess: {advice} A few unrelated words make a good one.", field)
 
 
-def _weak(message: str) -> WeakPassword:
-    return WeakPassword(details=[{"field": "body.password", "message": message, "type": "weak_password"}])
+def weak(message: str, field: str) -> WeakPassword:
+    """What is wrong with the password in the body's `field`."""
+    return WeakPassword(details=[{"field": f"body.{field}", "message": message, "type": "weak_password"}])

@@ -9,9 +9,9 @@ from grove.security.network import network_of
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
-from grove_auth.deps import LimiterDep, ResourcesDep, SessionUser
+from grove_auth.deps import PASSWORD_LIMIT, LimiterDep, ResourcesDep, SessionUser
 from grove_auth.one_time_tokens import token_hash
-from grove_auth.sessions.schemas import Login, Refresh, SessionList, SessionRead, TokenPair
+from grove_auth.sessions.schemas import AccessToken, Login, Reauthenticate, Refresh, SessionList, SessionRead, TokenPair
 from grove_auth.sessions.service import SessionService
 
 router = APIRouter(prefix="/api/v1/auth", tags=["sessions"], route_class=GroveRoute, responses=error_responses(404))
@@ -41,6 +41,15 @@ async def refresh(data: Refresh, sessions: Sessions, limiter: LimiterDep) -> Tok
     """Swap the refresh token for a new pair; each refresh token works once."""
     await limiter.enforce(REFRESH_LIMIT, token_hash(data.refresh_token).hex()[:32])
     return await sessions.refresh(data.refresh_token)
+
+
+@router.post("/reauthenticate")
+async def reauthenticate(
+    data: Reauthenticate, user: SessionUser, sessions: Sessions, limiter: LimiterDep
+) -> AccessToken:
+    """Prove that it is you: an access token of this session that step-up accepts for 5 minutes."""
+    await limiter.enforce(PASSWORD_LIMIT, str(user.user_id))
+    return await sessions.reauthenticate(user.user_id, user.session_id, data.password)
 
 
 @router.post("/logout", status_code=204)

@@ -18,6 +18,13 @@ class EmailNotVerified(Forbidden):
     message = "Open the link in the mail we sent you first, or ask for a new one."
 
 
+class AccountBlocked(Forbidden):
+    """403, only after a right password."""
+
+    code = "ACCOUNT_BLOCKED"
+    message = "This account is blocked. Write to those who run this service."
+
+
 class InvalidRefreshToken(Unauthorized):
     """401: unknown, expired, ended or used before."""
 

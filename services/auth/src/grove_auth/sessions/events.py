@@ -7,6 +7,8 @@ from grove.core.clock import now
 from grove.security.network import truncated
 from grove_auth.models import Session
 
+EndReason = Literal["logout", "revoked", "reuse_detected", "password_changed", "blocked"]
+
 
 def started(session: Session) -> auth.SessionStarted:
     """A sign-in succeeded."""
@@ -21,7 +23,7 @@ def started(session: Session) -> auth.SessionStarted:
     )
 
 
-def ended(session: Session, reason: Literal["logout", "revoked", "reuse_detected"]) -> auth.SessionEnded:
+def ended(session: Session, reason: EndReason) -> auth.SessionEnded:
     """A session was ended."""
     return auth.SessionEnded(
         user_id=session.user_id,

@@ -15,9 +15,18 @@ class SessionRepository:
         """A new session."""
         await session.insert(session=transaction)
 
-    async def of_user(self, user_id: UUID) -> list[Session]:
+    async def get(self, session_id: str, transaction: AsyncClientSession) -> Session | None:
+        """By id, as the transaction sees it."""
+        return await Session.get(session_id, session=transaction)
+
+    async def of_user(self, user_id: UUID, transaction: AsyncClientSession | None = None) -> list[Session]:
         """The user's sessions, newest first."""
-        return await Session.find({"user_id": user_id}).sort("-created_at").to_list()
+        return await Session.find({"user_id": user_id}, session=transaction).sort("-created_at").to_list()
+
+    async def authenticated(self, session_id: str, moment: datetime) -> Session | None:
+        """Its user proved again who they are; None when it has ended."""
+        await Session.get_pymongo_collection().update_one({"_id": session_id}, {"$set": {"auth_time": moment}})
+        return await Session.get(session_id)
 
     async def by_refresh_hash(self, refresh_hash: bytes) -> Session | None:
         """The session whose newest refresh token this is."""
@@ -36,7 +45,7 @@ class SessionRepository:
         session: Session,
         *,
         new_hash: bytes,
-        replay: bytes,
+        replay: bytes | None,
         moment: datetime,
         expires_at: datetime,
         transaction: AsyncClientSession,

@@ -30,6 +30,20 @@ class Refresh(Incoming):
     refresh_token: Token
 
 
+class Reauthenticate(Incoming):
+    """What proves that it is you."""
+
+    password: Password
+
+
+class AccessToken(Outgoing):
+    """An access token alone. `expires_in` in seconds."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
+    expires_in: int
+
+
 class TokenPair(Outgoing):
     """Tokens of a session. `expires_in` and `refresh_expires_in` in seconds."""
 

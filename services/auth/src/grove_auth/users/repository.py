@@ -37,6 +37,14 @@ class UserRepository:
             {"_id": user_id}, {"$set": {**changes, "updated_at": now()}}, session=transaction
         )
 
+    async def still(self, user: User, transaction: AsyncClientSession) -> bool:
+        """Whether password and token version are those that were read.
+
+        It holds when the transaction goes on to take a sequence: a change beside it conflicts with that.
+        """
+        same = {"_id": user.id, "password_hash": user.password_hash, "token_version": user.token_version}
+        return await User.find_one(same, session=transaction) is not None
+
     async def next_sequence(self, user_id: UUID, count: int, transaction: AsyncClientSession) -> int:
         """Take `count` numbers for events of the account, under its lock; the first of them.
 

@@ -19,26 +19,41 @@ _templates = Environment(
 )
 
 SUBJECTS = {
-    "verify_email": "Confirm your address",
-    "already_registered": "You already have an account",
-    "account_deleted": "Your account was deleted",
-    "welcome": "Welcome to Grove",
+    "en": {
+        "verify_email": "Confirm your address",
+        "already_registered": "You already have an account",
+        "reset_password": "Set a new password",  # pragma: allowlist secret
+        "account_deleted": "Your account was deleted",
+        "welcome": "Welcome to Grove",
+    },
+    "de": {
+        "verify_email": "Bestätigen Sie Ihre Adresse",
+        "already_registered": "Sie haben schon ein Konto",
+        "reset_password": "Setzen Sie ein neues Passwort",  # pragma: allowlist secret
+        "account_deleted": "Ihr Konto wurde gelöscht",
+        "welcome": "Willkommen bei Grove",
+    },
 }
 
 
 def render(
-    template: str, *, mail_id: UUID, sender: str, to: str, link_base_url: str, variables: dict[str, Any]
+    template: str, *, mail_id: UUID, locale: str, sender: str, to: str, link_base_url: str, variables: dict[str, Any]
 ) -> EmailMessage:
-    """The mail. Its Message-ID comes from its id, so that a mail sent twice is the same mail."""
+    """The mail, in English where its locale has no wording.
+
+    Its Message-ID comes from its id, so that a mail sent twice is the same mail.
+    """
+    language = locale if locale in SUBJECTS else "en"
     name, address = parseaddr(sender)
     message = EmailMessage()
     message["From"] = Address(name, addr_spec=address)
     message["To"] = Address(addr_spec=to)
-    message["Subject"] = SUBJECTS[template]
+    message["Subject"] = SUBJECTS[language][template]
     message["Date"] = format_datetime(now())
     message["Message-ID"] = f"<{mail_id}@{address.rsplit('@', 1)[-1]}>"
     message["Auto-Submitted"] = "auto-generated"
-    values = {"link_base_url": link_base_url.rstrip("/"), **variables}
-    message.set_content(_templates.get_template(f"{template}.txt").render(values))
-    message.add_alternative(_templates.get_template(f"{template}.html").render(values), subtype="html")
+    values = {"locale": language, "link_base_url": link_base_url.rstrip("/"), **variables}
+    message.set_content(_templates.get_template(f"{language}/{template}.txt").render(values))
+    message.add_alternative(_templates.get_template(f"{language}/{template}.html").render(values), subtype="html")
+    message["Content-Language"] = language  # after the content, which would drop it
     return message

@@ -133,6 +133,7 @@ class MailSender:
         message = render(
             mail.template,
             mail_id=mail.id,
+            locale=mail.locale,
             sender=settings.mail_from,
             to=content["to"],
             link_base_url=settings.link_base_url,

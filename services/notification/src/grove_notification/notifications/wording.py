@@ -41,7 +41,7 @@ def _session_started(fact: auth.SessionStarted) -> Wording:
 
 
 def _session_ended(fact: auth.SessionEnded) -> Wording | None:
-    if fact.reason == "reuse_detected":
+    if fact.reason in {"reuse_detected", "password_changed", "blocked"}:
         return None  # told by its own, louder fact
     how = "signed out" if fact.reason == "logout" else "was signed out"
     return Wording("LOGOUT", "Signed out", f"{fact.device_name} {how}.", "/api/v1/auth/sessions")
@@ -54,6 +54,25 @@ def _reuse(fact: auth.SessionReuseDetected) -> Wording:
         f"An old refresh token of {fact.device_name} was used again, so the session was ended. "
         "If that was not you, change your password.",
         "/api/v1/auth/sessions",
+    )
+
+
+def _password_changed(fact: auth.UserPasswordChanged) -> Wording:
+    how = "changed" if fact.how == "changed" else "reset through a mailed link"
+    return Wording(
+        "PASSWORD_CHANGED",
+        "Your password is another one",
+        f"It was {how}, and all other sessions were ended. If that was not you, reset it now.",
+        "/api/v1/auth/sessions",
+    )
+
+
+def _locked(fact: auth.LoginLocked) -> Wording:
+    rest = f"until {fact.until:%H:%M} UTC on {fact.until:%Y-%m-%d}" if fact.until else "until you reset your password"
+    return Wording(
+        "ACCOUNT_LOCKED",
+        "Sign-in by password rests",
+        f"A wrong password was given {fact.failures} times in a row, so it rests {rest}.",
     )
 
 
@@ -106,6 +125,8 @@ _WORDS: dict[type[EventData], Callable[[Any], Wording | None]] = {
     auth.SessionStarted: _session_started,
     auth.SessionEnded: _session_ended,
     auth.SessionReuseDetected: _reuse,
+    auth.UserPasswordChanged: _password_changed,
+    auth.LoginLocked: _locked,
     resource.TaskCreated: _task("TASK_CREATED", "Task created", "“{title}” was created."),
     resource.TaskUpdated: _task("TASK_UPDATED", "Task changed", "“{title}” was changed."),
     resource.TaskCompleted: _task("TASK_COMPLETED", "Task completed", "“{title}” is done."),

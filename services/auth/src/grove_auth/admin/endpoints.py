@@ -1,0 +1,78 @@
+"""Administration routes: each names the permission it needs; admin/rules.py says on whom it may be used."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from grove.security.principal import Principal
+from grove.web.auth import require
+from grove.web.body import GroveRoute
+from grove.web.errors import error_responses
+from grove.web.pagination import Page, invalid_query, page_headers
+from grove.web.query import parameters_of, query_as
+from grove_auth.admin.schemas import Block, UserFilter, UserRead
+from grove_auth.admin.service import AdminService
+from grove_auth.deps import ResourcesDep
+
+router = APIRouter(
+    prefix="/api/v1/auth/admin/users",
+    tags=["administration"],
+    route_class=GroveRoute,
+    responses=error_responses(404, 409),
+)
+
+UserReader = Annotated[Principal, require("users:read")]
+UserBlocker = Annotated[Principal, require("users:block")]
+Wanted = Annotated[UserFilter, query_as(UserFilter)]
+
+
+async def _service(resources: ResourcesDep) -> AdminService:
+    return AdminService(resources)
+
+
+Administration = Annotated[AdminService, Depends(_service)]
+
+
+@router.get("", openapi_extra=parameters_of(UserFilter))
+async def list_users(
+    request: Request, response: Response, _: UserReader, administration: Administration, wanted: Wanted
+) -> Page[UserRead]:
+    """List accounts, newest first."""
+    if wanted.cursor is not None:
+        raise invalid_query("cursor", "is not taken by this list; use page")
+    if wanted.sort not in {"created_at", "-created_at"}:
+        raise invalid_query("sort", "can be created_at or -created_at")
+    users, total = await administration.page(wanted)
+    response.headers.update(page_headers(request, wanted, total))
+    return Page(
+        items=[UserRead.of(user) for user in users],
+        total=total,
+        page=wanted.number,
+        size=wanted.size,
+        pages=wanted.pages(total),
+    )
+
+
+@router.get("/{user_id}")
+async def get_user(user_id: UUID, _: UserReader, administration: Administration) -> UserRead:
+    """Read an account."""
+    return UserRead.of(await administration.get(user_id))
+
+
+@router.post("/{user_id}/block")
+async def block_user(user_id: UUID, data: Block, actor: UserBlocker, administration: Administration) -> UserRead:
+    """Block an account for a time or until it is unblocked. Its sessions end everywhere within a second."""
+    return UserRead.of(await administration.block(actor, user_id, data))
+
+
+@router.post("/{user_id}/unblock")
+async def unblock_user(user_id: UUID, actor: UserBlocker, administration: Administration) -> UserRead:
+    """Take a block back."""
+    return UserRead.of(await administration.unblock(actor, user_id))
+
+
+@router.post("/{user_id}/revoke-sessions", status_code=204)
+async def revoke_sessions(user_id: UUID, actor: UserBlocker, administration: Administration) -> None:
+    """End all sessions of an account."""
+    await administration.revoke_sessions(actor, user_id)

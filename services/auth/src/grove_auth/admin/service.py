@@ -1,0 +1,115 @@
+"""The rules of administration."""
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from grove.contracts.auth import UserBlocked, UserUnblocked
+from grove.core.clock import now
+from grove.core.errors import Conflict
+from grove.mongo.client import MONGO_ERRORS, in_transaction
+from grove.security.principal import Principal
+from grove_auth.admin.errors import UserNotFound
+from grove_auth.admin.repository import AdminRepository
+from grove_auth.admin.rules import may_act_on
+from grove_auth.admin.schemas import Block, UserFilter
+from grove_auth.models import User
+from grove_auth.models.user import UNTIL_UNBLOCKED
+from grove_auth.resources import Resources
+from grove_auth.sessions.service import SessionService
+from grove_auth.users.repository import UserRepository
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 5
+AT_ONCE = 100
+BLOCK_ERRORS: tuple[type[Exception], ...] = (*MONGO_ERRORS, UserNotFound)
+
+
+class AdminService:
+    """Looks at accounts, blocks them, ends their sessions."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._users = UserRepository()
+        self._accounts = AdminRepository()
+        self._sessions = SessionService(resources)
+
+    async def page(self, wanted: UserFilter) -> tuple[list[User], int]:
+        """A page of accounts, and how many there are."""
+        return await self._accounts.page(wanted)
+
+    async def get(self, user_id: UUID) -> User:
+        """One account. Raises UserNotFound."""
+        user = await self._users.get(user_id)
+        if user is None:
+            raise UserNotFound
+        return user
+
+    async def block(self, actor: Principal, user_id: UUID, data: Block) -> User:
+        """Block an account: its sessions end, its tokens die. Raises UserNotFound, AboveYou or NotYourself."""
+        user = await self.get(user_id)
+        may_act_on(actor.user_id, actor.roles, user)
+        moment = now()
+        fact = UserBlocked(user_id=user_id, until=data.until, reason=data.reason, blocked_at=moment)
+
+        async def store(transaction: AsyncClientSession) -> None:
+            until = data.until or UNTIL_UNBLOCKED
+            if not await self._accounts.set_block(user, until, data.reason, 1, transaction):
+                raise Conflict("The account was blocked or unblocked by another request meanwhile.")
+            await self._end_all(user, transaction)
+            sequence = await self._users.next_sequence(user_id, 1, transaction)
+            await self._resources.outbox.add(transaction, (fact, sequence))
+
+        await in_transaction(self._resources.client, store)
+        self._resources.revocations.added.set()
+        log.warning("account.blocked", user_id=str(user_id), by=str(actor.user_id))
+        return await self.get(user_id)
+
+    async def unblock(self, actor: Principal, user_id: UUID) -> User:
+        """Take a block back; without one nothing changes. Raises UserNotFound, AboveYou or NotYourself."""
+        user = await self.get(user_id)
+        may_act_on(actor.user_id, actor.roles, user)
+        await self._unblock(user)
+        return await self.get(user_id)
+
+    async def revoke_sessions(self, actor: Principal, user_id: UUID) -> None:
+        """End all sessions of an account. Raises UserNotFound, AboveYou or NotYourself."""
+        user = await self.get(user_id)
+        may_act_on(actor.user_id, actor.roles, user)
+        await self._sessions.end_all(user_id)
+
+    async def run(self) -> None:
+        """End blocks whose time is over, until cancelled."""
+        while True:
+            try:
+                for user_id in await self._accounts.expired_blocks(AT_ONCE):
+                    await self._unblock(await self.get(user_id))
+            except BLOCK_ERRORS as error:
+                log.warning("blocks.waiting", error=str(error) or type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _unblock(self, user: User) -> None:
+        if user.blocked_until is None:
+            return
+        fact = UserUnblocked(user_id=user.id, unblocked_at=now())
+
+        async def store(transaction: AsyncClientSession) -> None:
+            if await self._accounts.set_block(user, None, None, 0, transaction):
+                sequence = await self._users.next_sequence(user.id, 1, transaction)
+                await self._resources.outbox.add(transaction, (fact, sequence))
+
+        await in_transaction(self._resources.client, store)
+
+    async def _end_all(self, user: User, transaction: AsyncClientSession) -> None:
+        sessions = await self._sessions.all_but(user.id, None, transaction)
+        await self._resources.revocations.add(
+            transaction, "user", str(user.id), minimum=user.token_version + 1, until=self._tokens_end()
+        )
+        await self._sessions.end_within(transaction, sessions, "blocked")
+
+    def _tokens_end(self) -> datetime:
+        return now() + timedelta(minutes=self._resources.settings.access_token_minutes)

@@ -1,0 +1,98 @@
+"""The rules of trying passwords: each try is counted before it is checked, so that parallel guesses gain nothing.
+
+Ten wrong ones in a row lock the address for an hour, the next ten for two, and so on; at a hundred only a reset helps.
+Unknown, locked and wrong get the same answer after the same work.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from grove.contracts.auth import LoginLocked
+from grove.core.clock import now
+from grove.core.errors import ServiceUnavailable
+from grove.mongo.client import in_transaction
+from grove_auth.lockout.repository import AttemptRepository
+from grove_auth.models import PasswordAttempts, User
+from grove_auth.one_time_tokens import token_hash
+from grove_auth.resources import Resources
+from grove_auth.sessions.errors import InvalidCredentials
+from grove_auth.users.repository import UserRepository
+
+log = structlog.get_logger()
+
+TRIES = 10
+LAST_TRY = 100
+FIRST_LOCK = timedelta(hours=1)
+LONGEST_CHECK = timedelta(minutes=1)
+LOOKS = 20
+UNTIL_RESET = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+class PasswordCheck:
+    """Checks passwords, and stops who guesses."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._attempts = AttemptRepository()
+        self._users = UserRepository()
+
+    async def prove(self, email: str, password: str, stored: str | None, user: User | None) -> str | None:
+        """Nothing, or a renewed hash to store, for a right password. Raises InvalidCredentials.
+
+        Raises ServiceUnavailable too, when there are more tries at once than are left, or than can wait.
+        `stored`: the hash that belongs to the address, None for an unknown one. `user` is told of a lock.
+        """
+        key = token_hash(email)
+        granted = await self._take(key, user)
+        try:
+            right, renewed = await self._resources.passwords.verify(password, stored if granted else None)
+        except ServiceUnavailable:
+            if granted:
+                await self._attempts.give_back(key)
+            raise
+        if right:
+            await self._attempts.forget(key)
+            return renewed
+        if granted and granted.left == 0:
+            await self._lock(granted, user)
+        raise InvalidCredentials
+
+    async def forget(self, email: str, transaction: AsyncClientSession) -> None:
+        """The password was reset: begin anew."""
+        await self._attempts.forget(token_hash(email), transaction)
+
+    async def _take(self, key: bytes, user: User | None) -> PasswordAttempts | None:
+        """A try, counted before it is made; None while the address is locked. Raises ServiceUnavailable."""
+        for _ in range(LOOKS):
+            moment = now()
+            granted = await self._attempts.take(key, moment)
+            if granted is not None:
+                return granted
+            attempts = await self._attempts.get(key)
+            if attempts is None:
+                await self._attempts.begin(key, moment, TRIES)
+            elif attempts.locked_until > moment:
+                return None
+            elif attempts.left == 0 and moment - attempts.tried_at > LONGEST_CHECK:
+                await self._lock(attempts, user)  # whoever made the last try died before the lock
+            elif attempts.left == 0:
+                break  # the last tries are under way, and may be right
+        raise ServiceUnavailable("Too many sign-ins with this address at once. Try again in a moment.", retry_after=1)
+
+    async def _lock(self, attempts: PasswordAttempts, user: User | None) -> None:
+        moment, failures = now(), TRIES * (attempts.locks + 1)
+        until = moment + FIRST_LOCK * 2**attempts.locks if failures < LAST_TRY else UNTIL_RESET
+
+        async def store(transaction: AsyncClientSession) -> None:
+            if not await self._attempts.lock(attempts, until, TRIES, transaction) or user is None:
+                return
+            fact = LoginLocked(
+                user_id=user.id, until=until if until != UNTIL_RESET else None, failures=failures, locked_at=moment
+            )
+            sequence = await self._users.next_sequence(user.id, 1, transaction)
+            await self._resources.outbox.add(transaction, (fact, sequence))
+
+        await in_transaction(self._resources.client, store)
+        log.warning("password.locked", user_id=str(user.id) if user else None, failures=failures)

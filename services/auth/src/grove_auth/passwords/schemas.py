@@ -1,0 +1,29 @@
+"""Passwords as JSON."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from grove.core.schema import Incoming
+from grove_auth.passwords.rules import Password
+from grove_auth.registrations.schemas import Email
+
+
+class ChangePassword(Incoming):
+    """The password that holds, and the one that shall."""
+
+    current_password: Password
+    new_password: Password
+
+
+class RequestPasswordReset(Incoming):
+    """Whose password is forgotten."""
+
+    email: Email
+
+
+class ResetPassword(Incoming):
+    """The token of the mailed link, and the password that shall hold."""
+
+    token: Annotated[str, Field(min_length=1, max_length=200)]
+    new_password: Password

@@ -1,0 +1,130 @@
+"""The rules of changing and resetting passwords. Either ends all other sessions and raises the token version."""
+
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+import structlog
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from grove.contracts.auth import MailRequested, UserPasswordChanged
+from grove.core.clock import now
+from grove.core.errors import Gone, InvalidToken
+from grove.core.ids import new_id
+from grove.mongo.client import in_transaction
+from grove_auth.lockout.service import PasswordCheck
+from grove_auth.models import PasswordReset, User
+from grove_auth.one_time_tokens import new_token, token_hash
+from grove_auth.passwords import rules
+from grove_auth.passwords.repository import PasswordRepository
+from grove_auth.passwords.schemas import ChangePassword
+from grove_auth.registrations.mails import mail_requested
+from grove_auth.resources import Resources
+from grove_auth.sessions.errors import InvalidCredentials
+from grove_auth.sessions.schemas import TokenPair
+from grove_auth.sessions.service import SessionService
+from grove_auth.users.repository import UserRepository
+
+log = structlog.get_logger()
+
+
+class PasswordService:
+    """Changes passwords. Nothing that strangers are answered tells whether an address has an account."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._settings = resources.settings
+        self._hasher = resources.passwords
+        self._users = UserRepository()
+        self._passwords = PasswordRepository()
+        self._sessions = SessionService(resources)
+        self._check = PasswordCheck(resources)
+
+    async def change(self, user_id: UUID, session_id: str, data: ChangePassword) -> TokenPair:
+        """Another password, and new tokens of this session. Raises InvalidCredentials or WeakPassword."""
+        user = await self._users.get(user_id)
+        if user is None:
+            raise InvalidToken
+        await self._check.prove(user.email, data.current_password, user.password_hash, user)
+        hashed = await self._acceptable(user, data.new_password)
+        refresh_token = new_token()
+
+        async def store(transaction: AsyncClientSession) -> None:
+            if not await self._passwords.replace(user, hashed, self._settings.password_history, transaction):
+                raise InvalidCredentials("The password was changed by another request meanwhile.")
+            await self._passwords.forget_resets(user_id, transaction)
+            await self._sessions.renew(session_id, refresh_token, transaction)
+            await self._end_sessions(user, "changed", but=session_id, transaction=transaction)
+
+        await in_transaction(self._resources.client, store)
+        self._resources.revocations.added.set()
+        return await self._sessions.pair_of(session_id, refresh_token)
+
+    async def request_reset(self, email: str) -> None:
+        """Mail a link to the account of that address. Without one the same is written, for nobody."""
+        user = await self._users.by_email(email)
+        token = new_token()
+        expires_at = now() + timedelta(minutes=self._settings.password_reset_minutes)
+        reset = PasswordReset(id=token_hash(token), user_id=user.id if user else new_id(), expires_at=expires_at)
+
+        async def store(transaction: AsyncClientSession) -> None:
+            await self._passwords.add_reset(reset, transaction)
+            if user is not None:
+                await self._resources.outbox.add(transaction, (self._link(user, token), 1))
+
+        await in_transaction(self._resources.client, store)
+
+    async def reset(self, token: str, new_password: str) -> None:
+        """Another password by a mailed link. Raises Gone; or WeakPassword, and then the link still works."""
+        reset = await self._passwords.reset(token_hash(token))
+        user = await self._users.get(reset.user_id) if reset else None
+        if reset is None or user is None:
+            raise Gone
+        hashed = await self._acceptable(user, new_password)
+
+        async def store(transaction: AsyncClientSession) -> None:
+            used = await self._passwords.use_reset(reset, transaction)
+            if not used or not await self._passwords.replace(
+                user, hashed, self._settings.password_history, transaction
+            ):
+                raise Gone
+            await self._passwords.forget_resets(user.id, transaction)
+            await self._check.forget(user.email, transaction)
+            await self._end_sessions(user, "reset", but=None, transaction=transaction)
+
+        await in_transaction(self._resources.client, store)
+        self._resources.revocations.added.set()
+        log.info("password.reset", user_id=str(user.id))
+
+    async def _acceptable(self, user: User, password: str) -> str:
+        """The hash of a password that may be the user's next. Raises WeakPassword."""
+        about = (user.email, user.name)
+        await self._hasher.run(lambda: rules.check(password, self._settings, about=about, field="new_password"))
+        for used in [user.password_hash, *user.password_history][: self._settings.password_history]:
+            if (await self._hasher.verify(password, used))[0]:
+                raise rules.weak("was used before; choose one that is new", "new_password")
+        return await self._hasher.hash(password)
+
+    async def _end_sessions(
+        self, user: User, how: Literal["changed", "reset"], *, but: str | None, transaction: AsyncClientSession
+    ) -> None:
+        moment = now()
+        tokens_end = moment + timedelta(minutes=self._settings.access_token_minutes)
+        await self._resources.revocations.add(
+            transaction, "user", str(user.id), minimum=user.token_version + 1, until=tokens_end
+        )
+        fact = UserPasswordChanged(user_id=user.id, how=how, changed_at=moment)
+        sequence = await self._users.next_sequence(user.id, 1, transaction)
+        await self._resources.outbox.add(transaction, (fact, sequence))
+        others = await self._sessions.all_but(user.id, but, transaction)
+        await self._sessions.end_within(transaction, others, "password_changed")
+
+    def _link(self, user: User, token: str) -> MailRequested:
+        return mail_requested(
+            self._resources.mail_cipher,
+            "reset_password",
+            to=user.email,
+            user_id=user.id,
+            locale=user.locale,
+            variables={"name": user.name, "token": token, "minutes": self._settings.password_reset_minutes},
+        )
