@@ -103,6 +103,7 @@ async def test_a_forgotten_password_is_set_on_a_page_of_its_own(client):
     script = (await client.get("/static/reset_password.js")).text
     assert "location.hash" in script
     assert 'addEventListener("submit"' in script
+    assert "[hidden] { display: none !important; }" in (await client.get("/static/grove.css")).text, "it goes when done"
 
 
 async def test_paths_that_nobody_owns_are_errors_in_groves_format(client):
