@@ -10,9 +10,11 @@ from grove.contracts.notification import UserErased as NotificationErased
 from grove.contracts.provider_sync import UserErased as ProviderSyncErased
 from grove.contracts.resource import UserErased as ResourceErased
 from grove.core.clock import now
+from grove.messaging.revocation import Revocations
 from grove.outbox.event import outbox_event
 from grove_auth.consumers import handlers
 from grove_auth.deletions.service import DeletionService
+from grove_auth.users.repository import UserRepository
 
 pytestmark = pytest.mark.integration
 AUTH = "/api/v1/auth"
@@ -86,6 +88,28 @@ async def test_no_session_survives_a_sign_in_that_races_the_deletion(ada, resour
         await ada.register()
         await ada.verify()
         await ada.login()
+
+
+async def test_tokens_of_a_password_changed_beside_the_deletion_are_dead_too(ada, resources, monkeypatch):
+    """The change commits between the deletion's look at the account and its end."""
+    look, changes = UserRepository.get, []
+
+    async def change_meanwhile(users, *given):
+        user = await look(users, *given)
+        monkeypatch.undo()
+        body = {"current_password": "plant trees not walls", "new_password": "water them every evening"}
+        changes.append(await ada.client.post(f"{AUTH}/change-password", json=body, headers=ada.headers))
+        return user
+
+    principal = await resources.authenticator.verifier.verify(ada.tokens["access_token"])
+    monkeypatch.setattr(UserRepository, "get", change_meanwhile)
+    await DeletionService(resources).delete(principal.user_id)
+    assert changes[0].status_code == 200
+    newest = await resources.authenticator.verifier.verify(changes[0].json()["access_token"])
+    held = Revocations()
+    for entry in (await resources.revocations.snapshot()).entries:
+        held.add(entry)
+    assert held.revoked(newest)
 
 
 def erased(contract, service: str, user_id: UUID):

@@ -12,14 +12,13 @@ from grove_auth.one_time_tokens import token_hash
 class DeletionRepository:
     """What closing an account writes."""
 
-    async def remove(self, user: User, transaction: AsyncClientSession) -> bool:
-        """Delete the account with its sessions and what waits for its address; False when it was gone."""
-        gone = await User.get_pymongo_collection().delete_one({"_id": user.id}, session=transaction)
+    async def remove(self, user: User, transaction: AsyncClientSession) -> None:
+        """Delete the account with its sessions and what waits for its address."""
+        await User.get_pymongo_collection().delete_one({"_id": user.id}, session=transaction)
         await Session.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordReset.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordAttempts.get_pymongo_collection().delete_one({"_id": token_hash(user.email)}, session=transaction)
         await Registration.get_pymongo_collection().delete_many({"email": user.email}, session=transaction)
-        return gone.deleted_count == 1
 
     async def remember(self, deleted: DeletedUser, transaction: AsyncClientSession) -> None:
         """That there was an account."""

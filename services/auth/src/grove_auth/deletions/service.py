@@ -6,13 +6,13 @@ from uuid import UUID
 import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from grove.contracts.auth import UserDeleted
+from grove.contracts.auth import MailRequested, UserDeleted
 from grove.contracts.catalogue import BY_TYPE
 from grove.core.clock import now
 from grove.core.errors import InvalidToken
 from grove.mongo.client import in_transaction
 from grove_auth.deletions.repository import DeletionRepository
-from grove_auth.models import DeletedUser
+from grove_auth.models import DeletedUser, User
 from grove_auth.registrations.mails import mail_requested
 from grove_auth.resources import Resources
 from grove_auth.users.repository import UserRepository
@@ -34,9 +34,6 @@ class DeletionService:
 
     async def delete(self, user_id: UUID) -> None:
         """Close the account at once: its tokens die, its data goes, the other services hear of it."""
-        user = await self._users.get(user_id)
-        if user is None:
-            raise InvalidToken
         moment = now()
         settings = self._resources.settings
         deleted = DeletedUser(
@@ -45,29 +42,33 @@ class DeletionService:
             awaiting=list(ERASING),
             expires_at=moment + timedelta(days=settings.deleted_user_days),
         )
-        goodbye = mail_requested(
+        tokens_end = moment + timedelta(minutes=settings.access_token_minutes)
+
+        async def store(transaction: AsyncClientSession) -> None:
+            user = await self._users.get(user_id, transaction)  # its version as it is when its tokens die
+            if user is None:
+                raise InvalidToken
+            sequence = await self._users.next_sequence(user_id, 1, transaction)
+            await self._deletions.remove(user, transaction)
+            await self._deletions.remember(deleted, transaction)
+            await self._resources.revocations.add(
+                transaction, "user", str(user_id), minimum=user.token_version + 1, until=tokens_end
+            )
+            fact = UserDeleted(user_id=user_id, deleted_at=moment)
+            await self._resources.outbox.add(transaction, (fact, sequence), (self._goodbye(user), 1))
+
+        await in_transaction(self._resources.client, store)
+        self._resources.revocations.added.set()
+        log.info("account.deleted", user_id=str(user_id))
+
+    def _goodbye(self, user: User) -> MailRequested:
+        return mail_requested(
             self._resources.mail_cipher,
             "account_deleted",
             to=user.email,
             locale=user.locale,
             variables={"name": user.name},
         )
-        tokens_end = moment + timedelta(minutes=settings.access_token_minutes)
-
-        async def store(transaction: AsyncClientSession) -> None:
-            sequence = await self._users.next_sequence(user_id, 1, transaction)
-            if not await self._deletions.remove(user, transaction):
-                raise InvalidToken
-            await self._deletions.remember(deleted, transaction)
-            await self._resources.revocations.add(
-                transaction, "user", str(user_id), minimum=user.token_version + 1, until=tokens_end
-            )
-            fact = UserDeleted(user_id=user_id, deleted_at=moment)
-            await self._resources.outbox.add(transaction, (fact, sequence), (goodbye, 1))
-
-        await in_transaction(self._resources.client, store)
-        self._resources.revocations.added.set()
-        log.info("account.deleted", user_id=str(user_id))
 
     async def check(self) -> str | None:
         """A health check: erasures that take too long."""

@@ -13,9 +13,9 @@ from grove_auth.models import User
 class UserRepository:
     """Accounts."""
 
-    async def get(self, user_id: UUID) -> User | None:
+    async def get(self, user_id: UUID, transaction: AsyncClientSession | None = None) -> User | None:
         """By id."""
-        return await User.get(user_id)
+        return await User.get(user_id, session=transaction)
 
     async def by_email(self, email: str) -> User | None:
         """By address, in its one spelling."""
