@@ -20,6 +20,7 @@ from grove_stack.testing.plugin import Stores
 PASSWORD = "plant trees not walls"
 AUTH = "/api/v1/auth"
 CLEANED = (
+    "audit_events",
     "users",
     "deleted_users",
     "password_resets",

@@ -22,6 +22,7 @@ async def test_an_answer_to_login_is_whole(ada, resources, outside):
         "expires_in",
         "refresh_token",
         "refresh_expires_in",
+        "csrf_token",
         "session_id",
     }
     assert (ada.tokens["expires_in"], ada.tokens["token_type"]) == (900, "Bearer")

@@ -8,10 +8,12 @@ from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
 from grove_auth.revocations import endpoints as revocations
 from grove_auth.sessions import endpoints as sessions
+from grove_auth.sign_ins import endpoints as sign_ins
 from grove_auth.users import endpoints as users
 
 ROUTERS: tuple[APIRouter, ...] = (
     registrations.router,
+    sign_ins.router,
     sessions.router,
     passwords.router,
     users.router,

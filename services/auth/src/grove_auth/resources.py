@@ -1,8 +1,13 @@
 """What the processes of the auth service hold; the tests build the same."""
 
-from beanie import init_beanie
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
 
-from grove.mongo.client import create_client
+from beanie import init_beanie
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from grove.mongo.client import create_client, in_transaction
 from grove.observability.health import Health
 from grove.observability.metrics import OUTBOX_AGE
 from grove.outbox.mongo import MongoInbox, MongoOutbox
@@ -10,6 +15,7 @@ from grove.security.encryption import FieldCipher
 from grove.security.tokens import KeyCache, TokenVerifier
 from grove.service.resources import ServiceResources
 from grove.web.auth import Authenticator
+from grove_auth.audit.log import AuditLog
 from grove_auth.keys.service import KeyService
 from grove_auth.models import DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
@@ -17,6 +23,9 @@ from grove_auth.revocations.publisher import RevocationPublisher
 from grove_auth.revocations.service import RevocationService
 from grove_auth.sessions.gate import SessionGate
 from grove_auth.settings import AuthSettings
+from grove_auth.users.facts import AccountFacts
+
+T = TypeVar("T")
 
 OUTBOX_ALARM_SECONDS = 30
 
@@ -31,10 +40,14 @@ class Resources(ServiceResources):
         self.database = self.client[settings.mongo_database or settings.service]
         self.outbox = MongoOutbox(self.client, self.database.name, settings.service)
         self.inbox = MongoInbox(self.client, self.database.name)
+        self.audit = AuditLog()
+        self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
         self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
-        self.revocations = RevocationService(self.database)
+        self.revocations = RevocationService(
+            self.database, tokens_live=timedelta(minutes=settings.access_token_minutes)
+        )
         self.publisher = RevocationPublisher(self.broker, self.revocations)
         self.authenticator = Authenticator(
             verifier=TokenVerifier(
@@ -50,6 +63,12 @@ class Resources(ServiceResources):
         if create_indexes:
             await self.outbox.create_indexes()
             await self.inbox.create_indexes()
+
+    async def transaction(self, work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
+        """Run `work` in a transaction; what it revokes is published at once."""
+        result = await in_transaction(self.client, work)
+        self.revocations.added.set()
+        return result
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -1,7 +1,6 @@
 """The rules of administration."""
 
 import asyncio
-from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -10,7 +9,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from grove.contracts.auth import UserBlocked, UserUnblocked
 from grove.core.clock import now
 from grove.core.errors import Conflict
-from grove.mongo.client import MONGO_ERRORS, in_transaction
+from grove.mongo.client import MONGO_ERRORS
 from grove.security.principal import Principal
 from grove_auth.admin.errors import UserNotFound
 from grove_auth.admin.repository import AdminRepository
@@ -60,12 +59,11 @@ class AdminService:
             until = data.until or UNTIL_UNBLOCKED
             if not await self._accounts.set_block(user, until, data.reason, 1, transaction):
                 raise Conflict("The account was blocked or unblocked by another request meanwhile.")
-            await self._end_all(user, transaction)
-            sequence = await self._users.next_sequence(user_id, 1, transaction)
-            await self._resources.outbox.add(transaction, (fact, sequence))
+            await self._sessions.end_all_within(transaction, user, "blocked")
+            await self._resources.facts.add(transaction, user_id, fact)
+            await self._resources.audit.add("user.blocked", user_id, transaction)
 
-        await in_transaction(self._resources.client, store)
-        self._resources.revocations.added.set()
+        await self._resources.transaction(store)
         log.warning("account.blocked", user_id=str(user_id), by=str(actor.user_id))
         return await self.get(user_id)
 
@@ -99,17 +97,7 @@ class AdminService:
 
         async def store(transaction: AsyncClientSession) -> None:
             if await self._accounts.set_block(user, None, None, 0, transaction):
-                sequence = await self._users.next_sequence(user.id, 1, transaction)
-                await self._resources.outbox.add(transaction, (fact, sequence))
+                await self._resources.facts.add(transaction, user.id, fact)
+                await self._resources.audit.add("user.unblocked", user.id, transaction)
 
-        await in_transaction(self._resources.client, store)
-
-    async def _end_all(self, user: User, transaction: AsyncClientSession) -> None:
-        sessions = await self._sessions.all_but(user.id, None, transaction)
-        await self._resources.revocations.add(
-            transaction, "user", str(user.id), minimum=user.token_version + 1, until=self._tokens_end()
-        )
-        await self._sessions.end_within(transaction, sessions, "blocked")
-
-    def _tokens_end(self) -> datetime:
-        return now() + timedelta(minutes=self._resources.settings.access_token_minutes)
+        await self._resources.transaction(store)

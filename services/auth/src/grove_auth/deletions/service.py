@@ -10,7 +10,6 @@ from grove.contracts.auth import MailRequested, UserDeleted
 from grove.contracts.catalogue import BY_TYPE
 from grove.core.clock import now
 from grove.core.errors import InvalidToken
-from grove.mongo.client import in_transaction
 from grove_auth.deletions.repository import DeletionRepository
 from grove_auth.models import DeletedUser, User
 from grove_auth.registrations.mails import mail_requested
@@ -42,7 +41,6 @@ class DeletionService:
             awaiting=list(ERASING),
             expires_at=moment + timedelta(days=settings.deleted_user_days),
         )
-        tokens_end = moment + timedelta(minutes=settings.access_token_minutes)
 
         async def store(transaction: AsyncClientSession) -> None:
             user = await self._users.get(user_id, transaction)  # its version as it is when its tokens die
@@ -51,14 +49,12 @@ class DeletionService:
             sequence = await self._users.next_sequence(user_id, 1, transaction)
             await self._deletions.remove(user, transaction)
             await self._deletions.remember(deleted, transaction)
-            await self._resources.revocations.add(
-                transaction, "user", str(user_id), minimum=user.token_version + 1, until=tokens_end
-            )
+            await self._resources.revocations.end_tokens(transaction, user_id, below=user.token_version + 1)
+            await self._resources.audit.add("user.deleted", user_id, transaction)
             fact = UserDeleted(user_id=user_id, deleted_at=moment)
             await self._resources.outbox.add(transaction, (fact, sequence), (self._goodbye(user), 1))
 
-        await in_transaction(self._resources.client, store)
-        self._resources.revocations.added.set()
+        await self._resources.transaction(store)
         log.info("account.deleted", user_id=str(user_id))
 
     def _goodbye(self, user: User) -> MailRequested:

@@ -61,7 +61,7 @@ class KeyService:
             "client_id": CLIENT_ID,
             "sid": session.id,
             "auth_time": int(session.auth_time.timestamp()),
-            "amr": ["pwd"],
+            "amr": session.amr,
             "roles": user.roles,
             "scope": " ".join(sorted(scopes_of(user.roles) | permissions_of(user.roles))),
             "ver": user.token_version,

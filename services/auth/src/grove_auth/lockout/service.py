@@ -12,13 +12,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from grove.contracts.auth import LoginLocked
 from grove.core.clock import now
 from grove.core.errors import ServiceUnavailable
-from grove.mongo.client import in_transaction
 from grove_auth.lockout.repository import AttemptRepository
 from grove_auth.models import PasswordAttempts, User
 from grove_auth.one_time_tokens import token_hash
 from grove_auth.resources import Resources
 from grove_auth.sessions.errors import InvalidCredentials
-from grove_auth.users.repository import UserRepository
 
 log = structlog.get_logger()
 
@@ -36,7 +34,6 @@ class PasswordCheck:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._attempts = AttemptRepository()
-        self._users = UserRepository()
 
     async def prove(self, email: str, password: str, stored: str | None, user: User | None) -> str | None:
         """Nothing, or a renewed hash to store, for a right password. Raises InvalidCredentials.
@@ -55,6 +52,7 @@ class PasswordCheck:
         if right:
             await self._attempts.forget(key)
             return renewed
+        await self._resources.audit.add("password.wrong", user.id if user else None, outcome="failure")
         if granted and granted.left == 0:
             await self._lock(granted, user)
         raise InvalidCredentials
@@ -91,8 +89,8 @@ class PasswordCheck:
             fact = LoginLocked(
                 user_id=user.id, until=until if until != UNTIL_RESET else None, failures=failures, locked_at=moment
             )
-            sequence = await self._users.next_sequence(user.id, 1, transaction)
-            await self._resources.outbox.add(transaction, (fact, sequence))
+            await self._resources.facts.add(transaction, user.id, fact)
+            await self._resources.audit.add("login.locked", user.id, transaction, outcome="failure")
 
-        await in_transaction(self._resources.client, store)
+        await self._resources.transaction(store)
         log.warning("password.locked", user_id=str(user.id) if user else None, failures=failures)

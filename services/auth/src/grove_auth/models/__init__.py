@@ -1,5 +1,6 @@
 """Collections, one file each."""
 
+from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.deleted_user import DeletedUser
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
@@ -10,6 +11,7 @@ from grove_auth.models.signing_key import SigningKey
 from grove_auth.models.user import User
 
 DOCUMENTS = [
+    AuditEvent,
     User,
     DeletedUser,
     PasswordAttempts,
@@ -23,6 +25,7 @@ DOCUMENTS = [
 
 __all__ = [
     "DOCUMENTS",
+    "AuditEvent",
     "DeletedUser",
     "PasswordAttempts",
     "PasswordReset",

@@ -21,6 +21,10 @@ class Session(Document):
     replay: bytes | None = None
     replays: int = 0
     rotated_at: datetime | None = None
+    csrf_hash: bytes | None = None
+    """Cookie mode: the hash of the token that must come with the cookie."""
+    amr: list[str] = ["pwd"]
+    """How its user proved who they are (RFC 8176)."""
     device_name: str
     device_type: Literal["browser", "mobile", "api_client"]
     browser: str

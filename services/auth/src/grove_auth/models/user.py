@@ -20,7 +20,8 @@ class User(Document):
     email: str
     email_verified: bool = True
     name: str
-    password_hash: str
+    password_hash: str | None = None
+    """None: signs in by other means, and can set a password by a mailed link."""
     password_history: list[str] = []
     """Hashes of the passwords before, newest first."""
     roles: list[str] = ["user"]
@@ -34,6 +35,11 @@ class User(Document):
     sequence: int = 1
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def passwords(self) -> list[str]:
+        """Hashes of the present password and those before, newest first."""
+        return [self.password_hash, *self.password_history] if self.password_hash else self.password_history
 
     class Settings:
         """Collection and indexes."""

@@ -12,6 +12,7 @@ from grove.web.rate_limit import Limit
 from grove_auth.deps import PASSWORD_LIMIT, LimiterDep, ResourcesDep, SessionUser
 from grove_auth.passwords.schemas import ChangePassword, RequestPasswordReset, ResetPassword
 from grove_auth.passwords.service import PasswordService
+from grove_auth.sessions import cookies
 from grove_auth.sessions.schemas import TokenPair
 
 router = APIRouter(prefix="/api/v1/auth", tags=["passwords"], route_class=GroveRoute, responses=error_responses(410))
@@ -28,11 +29,11 @@ Passwords = Annotated[PasswordService, Depends(_service)]
 
 @router.post("/change-password")
 async def change_password(
-    data: ChangePassword, user: SessionUser, passwords: Passwords, limiter: LimiterDep
+    data: ChangePassword, response: Response, user: SessionUser, passwords: Passwords, limiter: LimiterDep
 ) -> TokenPair:
     """Change your password. Your other sessions end; this one goes on with the tokens of the answer."""
     await limiter.enforce(PASSWORD_LIMIT, str(user.user_id))
-    return await passwords.change(user.user_id, user.session_id, data)
+    return cookies.answer(response, await passwords.change(user.user_id, user.session_id, data))
 
 
 @router.post("/request-password-reset", status_code=202, response_class=Response)

@@ -35,7 +35,7 @@ class PasswordRepository:
 
         The last `keep` passwords are remembered, the new one included.
         """
-        history = [user.password_hash, *user.password_history][: keep - 1]
+        history = user.passwords[: keep - 1]
         changed = await User.get_pymongo_collection().update_one(
             {"_id": user.id, "password_hash": user.password_hash, "token_version": user.token_version},
             {

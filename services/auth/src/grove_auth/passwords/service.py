@@ -11,7 +11,6 @@ from grove.contracts.auth import MailRequested, UserPasswordChanged
 from grove.core.clock import now
 from grove.core.errors import Gone, InvalidToken
 from grove.core.ids import new_id
-from grove.mongo.client import in_transaction
 from grove_auth.lockout.service import PasswordCheck
 from grove_auth.models import PasswordReset, User
 from grove_auth.one_time_tokens import new_token, token_hash
@@ -21,8 +20,8 @@ from grove_auth.passwords.schemas import ChangePassword
 from grove_auth.registrations.mails import mail_requested
 from grove_auth.resources import Resources
 from grove_auth.sessions.errors import InvalidCredentials
-from grove_auth.sessions.schemas import TokenPair
 from grove_auth.sessions.service import SessionService
+from grove_auth.sessions.tokens import SessionTokens
 from grove_auth.users.repository import UserRepository
 
 log = structlog.get_logger()
@@ -40,7 +39,7 @@ class PasswordService:
         self._sessions = SessionService(resources)
         self._check = PasswordCheck(resources)
 
-    async def change(self, user_id: UUID, session_id: str, data: ChangePassword) -> TokenPair:
+    async def change(self, user_id: UUID, session_id: str, data: ChangePassword) -> SessionTokens:
         """Another password, and new tokens of this session. Raises InvalidCredentials or WeakPassword."""
         user = await self._users.get(user_id)
         if user is None:
@@ -56,9 +55,8 @@ class PasswordService:
             await self._sessions.renew(session_id, refresh_token, transaction)
             await self._end_sessions(user, "changed", but=session_id, transaction=transaction)
 
-        await in_transaction(self._resources.client, store)
-        self._resources.revocations.added.set()
-        return await self._sessions.pair_of(session_id, refresh_token)
+        await self._resources.transaction(store)
+        return await self._sessions.tokens_of(session_id, refresh_token)
 
     async def request_reset(self, email: str) -> None:
         """Mail a link to the account of that address. Without one the same is written, for nobody."""
@@ -72,7 +70,7 @@ class PasswordService:
             if user is not None:
                 await self._resources.outbox.add(transaction, (self._link(user, token), 1))
 
-        await in_transaction(self._resources.client, store)
+        await self._resources.transaction(store)
 
     async def reset(self, token: str, new_password: str) -> None:
         """Another password by a mailed link. Raises Gone; or WeakPassword, and then the link still works."""
@@ -92,15 +90,14 @@ class PasswordService:
             await self._check.forget(user.email, transaction)
             await self._end_sessions(user, "reset", but=None, transaction=transaction)
 
-        await in_transaction(self._resources.client, store)
-        self._resources.revocations.added.set()
+        await self._resources.transaction(store)
         log.info("password.reset", user_id=str(user.id))
 
     async def _acceptable(self, user: User, password: str) -> str:
         """The hash of a password that may be the user's next. Raises WeakPassword."""
         about = (user.email, user.name)
         await self._hasher.run(lambda: rules.check(password, self._settings, about=about, field="new_password"))
-        for used in [user.password_hash, *user.password_history][: self._settings.password_history]:
+        for used in user.passwords[: self._settings.password_history]:
             if (await self._hasher.verify(password, used))[0]:
                 raise rules.weak("was used before; choose one that is new", "new_password")
         return await self._hasher.hash(password)
@@ -108,16 +105,10 @@ class PasswordService:
     async def _end_sessions(
         self, user: User, how: Literal["changed", "reset"], *, but: str | None, transaction: AsyncClientSession
     ) -> None:
-        moment = now()
-        tokens_end = moment + timedelta(minutes=self._settings.access_token_minutes)
-        await self._resources.revocations.add(
-            transaction, "user", str(user.id), minimum=user.token_version + 1, until=tokens_end
-        )
-        fact = UserPasswordChanged(user_id=user.id, how=how, changed_at=moment)
-        sequence = await self._users.next_sequence(user.id, 1, transaction)
-        await self._resources.outbox.add(transaction, (fact, sequence))
-        others = await self._sessions.all_but(user.id, but, transaction)
-        await self._sessions.end_within(transaction, others, "password_changed")
+        fact = UserPasswordChanged(user_id=user.id, how=how, changed_at=now())
+        await self._resources.facts.add(transaction, user.id, fact)
+        await self._resources.audit.add("password." + how, user.id, transaction, actor_id=user.id)
+        await self._sessions.end_all_within(transaction, user, "password_changed", but=but)
 
     def _link(self, user: User, token: str) -> MailRequested:
         return mail_requested(

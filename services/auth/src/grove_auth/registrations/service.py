@@ -8,7 +8,6 @@ from pymongo.errors import DuplicateKeyError
 from grove.contracts.auth import MailRequested, UserRegistered, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Gone
-from grove.mongo.client import in_transaction
 from grove_auth.models import Registration, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.passwords import rules
@@ -54,7 +53,7 @@ class RegistrationService:
                 await self._registrations.insert(registration, transaction)
             await self._resources.outbox.add(transaction, (mail, 1))
 
-        await in_transaction(self._resources.client, store)
+        await self._resources.transaction(store)
 
     async def resend(self, email: str) -> None:
         """A new link for the newest pending registration of the address, if there is one."""
@@ -68,7 +67,7 @@ class RegistrationService:
             await self._registrations.replace_token(registration, token_hash(token), transaction)
             await self._resources.outbox.add(transaction, (mail, 1))
 
-        await in_transaction(self._resources.client, store)
+        await self._resources.transaction(store)
 
     async def verify(self, token: str) -> User:
         """The account of the link's registration; other pending ones for the address are gone. Raises Gone."""
@@ -94,9 +93,10 @@ class RegistrationService:
             await self._resources.outbox.add(
                 transaction, (_registered(user), 1), (UserVerified(user_id=user.id, email=user.email), 2)
             )
+            await self._resources.audit.add("user.registered", user.id, transaction, actor_id=user.id)
 
         try:
-            await in_transaction(self._resources.client, store)
+            await self._resources.transaction(store)
         except DuplicateKeyError:
             raise Gone from None  # the address was verified through another registration meanwhile
         return user

@@ -1,8 +1,9 @@
 """Revocations: written with the change that causes them, numbered without gaps."""
 
 import asyncio
-from datetime import datetime
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -18,7 +19,9 @@ _COUNTER = "revocations"
 class RevocationService:
     """The feed's entries."""
 
-    def __init__(self, database: AsyncDatabase[dict[str, object]]) -> None:
+    def __init__(self, database: AsyncDatabase[dict[str, object]], *, tokens_live: timedelta) -> None:
+        """`tokens_live`: lifetime of access tokens; an entry is kept that long."""
+        self._tokens_live = tokens_live
         self._entries = database["revocations"]
         self._counters = database["counters"]
         self.added = asyncio.Event()
@@ -28,14 +31,16 @@ class RevocationService:
         """Make the counter if there is none."""
         await self._counters.update_one({"_id": _COUNTER}, {"$setOnInsert": {"value": 0}}, upsert=True)
 
-    async def add(
-        self, session: AsyncClientSession, kind: Kind, key: str, *, until: datetime, minimum: int = 0
-    ) -> None:
+    async def end_tokens(self, transaction: AsyncClientSession, user_id: UUID, *, below: int) -> None:
+        """Revoke the user's tokens below that version."""
+        await self.add(transaction, "user", str(user_id), minimum=below)
+
+    async def add(self, session: AsyncClientSession, kind: Kind, key: str, *, minimum: int = 0) -> None:
         """Revoke, in the caller's transaction. The counter's lock makes numbers commit in order."""
         await self._counters.update_one({"_id": _COUNTER}, {"$inc": {"value": 1}}, session=session)
         counter: Any = await self._counters.find_one({"_id": _COUNTER}, session=session)
         await self._entries.insert_one(
-            {"_id": counter["value"], "kind": kind, "key": key, "minimum": minimum, "until": until},
+            {"_id": counter["value"], "kind": kind, "key": key, "minimum": minimum, "until": now() + self._tokens_live},
             session=session,
         )
 

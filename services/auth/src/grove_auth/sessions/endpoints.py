@@ -1,22 +1,21 @@
-"""Sign-in and session routes."""
+"""Session routes."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
 
-from grove.core.context import current_context
-from grove.security.network import network_of
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
-from grove_auth.deps import PASSWORD_LIMIT, LimiterDep, ResourcesDep, SessionUser
+from grove_auth.deps import LimiterDep, ResourcesDep, SessionUser
 from grove_auth.one_time_tokens import token_hash
-from grove_auth.sessions.schemas import AccessToken, Login, Reauthenticate, Refresh, SessionList, SessionRead, TokenPair
+from grove_auth.sessions import cookies
+from grove_auth.sessions.errors import InvalidRefreshToken
+from grove_auth.sessions.schemas import Refresh, SessionList, SessionRead, TokenPair
 from grove_auth.sessions.service import SessionService
 
 router = APIRouter(prefix="/api/v1/auth", tags=["sessions"], route_class=GroveRoute, responses=error_responses(404))
 
-LOGIN_LIMIT = Limit("login", 5, 60)
 REFRESH_LIMIT = Limit("refresh", 30, 60)
 
 
@@ -27,34 +26,32 @@ async def _service(resources: ResourcesDep) -> SessionService:
 Sessions = Annotated[SessionService, Depends(_service)]
 
 
-@router.post("/login")
-async def login(data: Login, sessions: Sessions, limiter: LimiterDep) -> TokenPair:
-    """Sign in with address and password."""
-    context = current_context()
-    network = network_of(context.client_ip if context else None)
-    await limiter.enforce(LOGIN_LIMIT, f"{network}:{token_hash(data.email).hex()[:32]}")
-    return await sessions.login(data)
-
-
 @router.post("/refresh")
-async def refresh(data: Refresh, sessions: Sessions, limiter: LimiterDep) -> TokenPair:
-    """Swap the refresh token for a new pair; each refresh token works once."""
-    await limiter.enforce(REFRESH_LIMIT, token_hash(data.refresh_token).hex()[:32])
-    return await sessions.refresh(data.refresh_token)
+async def refresh(
+    request: Request,
+    response: Response,
+    resources: ResourcesDep,
+    sessions: Sessions,
+    limiter: LimiterDep,
+    data: Refresh | None = None,
+) -> TokenPair:
+    """Swap the refresh token for a new pair; each refresh token works once.
 
-
-@router.post("/reauthenticate")
-async def reauthenticate(
-    data: Reauthenticate, user: SessionUser, sessions: Sessions, limiter: LimiterDep
-) -> AccessToken:
-    """Prove that it is you: an access token of this session that step-up accepts for 5 minutes."""
-    await limiter.enforce(PASSWORD_LIMIT, str(user.user_id))
-    return await sessions.reauthenticate(user.user_id, user.session_id, data.password)
+    In cookie mode send no body, but the header `X-CSRF-Token`.
+    """
+    token, csrf_token = data.refresh_token if data else None, None
+    if token is None:
+        token, csrf_token = cookies.refresh_token(request, resources.settings) or (None, None)
+    if token is None:
+        raise InvalidRefreshToken("Send the refresh token in the body, or its cookie.")
+    await limiter.enforce(REFRESH_LIMIT, token_hash(token).hex()[:32])
+    return cookies.answer(response, await sessions.refresh(token, csrf_token))
 
 
 @router.post("/logout", status_code=204)
-async def logout(user: SessionUser, sessions: Sessions) -> None:
+async def logout(request: Request, response: Response, user: SessionUser, sessions: Sessions) -> None:
     """End this session; its tokens are dead everywhere within a second."""
+    cookies.forget(request, response)
     await sessions.end(user.user_id, user.session_id, "logout")
 
 

@@ -33,6 +33,13 @@ class InvalidRefreshToken(Unauthorized):
     challenge = 'Bearer realm="grove", error="invalid_token"'
 
 
+class CsrfFailed(Forbidden):
+    """403: the request was not shown to come from the page that holds the session."""
+
+    code = "CSRF_FAILED"
+    message = "Send the session's CSRF token in the header X-CSRF-Token, beside its cookie."
+
+
 class SessionNotFound(NotFound):
     """404."""
 

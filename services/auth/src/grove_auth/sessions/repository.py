@@ -47,10 +47,9 @@ class SessionRepository:
         new_hash: bytes,
         replay: bytes | None,
         moment: datetime,
-        expires_at: datetime,
         transaction: AsyncClientSession,
     ) -> bool:
-        """Swap the refresh token; False when another request or a revocation was first."""
+        """Swap the refresh token and store `expires_at`; False when another request or a revocation was first."""
         swapped = await Session.get_pymongo_collection().update_one(
             {"_id": session.id, "refresh_hash": session.refresh_hash},
             {
@@ -61,7 +60,7 @@ class SessionRepository:
                     "replays": 0,
                     "rotated_at": moment,
                     "last_active_at": moment,
-                    "expires_at": expires_at,
+                    "expires_at": session.expires_at,
                 }
             },
             session=transaction,

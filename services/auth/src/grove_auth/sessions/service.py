@@ -1,6 +1,7 @@
-"""The rules of sign-in and sessions."""
+"""The rules of sessions: they start with proven factors, live by refreshing, and end at once everywhere."""
 
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,25 +12,17 @@ from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.context import current_context
 from grove.core.errors import InvalidToken
-from grove.mongo.client import in_transaction
 from grove.security.network import truncated
-from grove_auth.lockout.service import PasswordCheck
 from grove_auth.models import Session, User
 from grove_auth.one_time_tokens import new_token, token_hash
-from grove_auth.registrations.repository import RegistrationRepository
 from grove_auth.resources import Resources
 from grove_auth.sessions import events, replay
 from grove_auth.sessions.device import describe
-from grove_auth.sessions.errors import (
-    AccountBlocked,
-    EmailNotVerified,
-    InvalidCredentials,
-    InvalidRefreshToken,
-    SessionNotFound,
-)
+from grove_auth.sessions.errors import CsrfFailed, InvalidCredentials, InvalidRefreshToken, SessionNotFound
 from grove_auth.sessions.events import EndReason
 from grove_auth.sessions.repository import SessionRepository
-from grove_auth.sessions.schemas import AccessToken, Login, TokenPair
+from grove_auth.sessions.schemas import AccessToken, SessionOptions
+from grove_auth.sessions.tokens import SessionTokens
 from grove_auth.users.repository import UserRepository
 
 log = structlog.get_logger()
@@ -43,52 +36,56 @@ class SessionService:
         self._settings = resources.settings
         self._users = UserRepository()
         self._sessions = SessionRepository()
-        self._registrations = RegistrationRepository()
-        self._passwords = PasswordCheck(resources)
 
-    async def login(self, data: Login) -> TokenPair:
-        """Sign in. Raises InvalidCredentials, or EmailNotVerified after a right password."""
-        user = await self._users.by_email(data.email)
-        pending = None if user else await self._registrations.newest(data.email)
-        stored = user.password_hash if user else pending.password_hash if pending else None
-        renewed = await self._passwords.prove(data.email, data.password, stored, user)
-        if user is None:
-            raise EmailNotVerified
-        if user.blocked_until is not None and user.blocked_until > now():
-            raise AccountBlocked
-        if renewed:
-            await self._users.renew_hash(user, renewed)
-            user.password_hash = renewed
-        return await self._start(user, data)
+    async def start(self, user: User, options: SessionOptions, amr: Sequence[str]) -> SessionTokens:
+        """A session of a user who proved who they are by `amr` (RFC 8176).
 
-    async def refresh(self, token: str) -> TokenPair:
-        """Rotate. The rotated token gets the same answer for a short while; after that it ends the session."""
+        Raises InvalidCredentials when password or token version are not those of `user` any more.
+        """
+        token, csrf_token = new_token(), new_token() if options.cookie else None
+        session = self._session(user, options, token_hash(token), amr)
+        session.csrf_hash = token_hash(csrf_token) if csrf_token else None
+
+        async def store(transaction: AsyncClientSession) -> None:
+            await self._sessions.insert(session, transaction)
+            if not await self._users.still(user, transaction):
+                raise InvalidCredentials  # the password changed, or the account went, since it was checked
+            await self._resources.facts.add(transaction, user.id, events.started(session))
+            await self._resources.audit.add(
+                "session.started", user.id, transaction, actor_id=user.id, session=session.id, amr=" ".join(amr)
+            )
+
+        await self._resources.transaction(store)
+        return await self._tokens(user, session, token if options.refresh else None, csrf_token)
+
+    async def refresh(self, token: str, csrf_token: str | None = None) -> SessionTokens:
+        """Rotate. The rotated token gets the same answer for a short while; after that it ends the session.
+
+        `csrf_token`: what came with the token's cookie. Raises InvalidRefreshToken or CsrfFailed.
+        """
         hashed = token_hash(token)
         session = await self._sessions.by_refresh_hash(hashed)
         if session is None:
-            return await self._refresh_again(token, hashed)
+            return await self._refresh_again(token, hashed, csrf_token)
+        _check_csrf(session, csrf_token)
         moment = now()
         user = await self._users.get(session.user_id)
-        if user is None or session.expires_at <= moment:
+        if user is None or session.expires_at <= moment or _blocked(user):
             raise InvalidRefreshToken
         fresh = new_token()
-        expires_at = min(session.ends_at, moment + self._idle(session))
-        pair = await self._pair(user, session, fresh, ends_in=session.ends_at - moment)
-        sealed = replay.seal(pair.model_dump_json(), token)
+        session.last_active_at = moment
+        session.expires_at = min(session.ends_at, moment + self._idle(session))
+        tokens = await self._tokens(user, session, fresh, None)
+        sealed = replay.seal(tokens.model_dump_json(), token)
 
         async def rotate(transaction: AsyncClientSession) -> bool:
             return await self._sessions.rotate(
-                session,
-                new_hash=token_hash(fresh),
-                replay=sealed,
-                moment=moment,
-                expires_at=expires_at,
-                transaction=transaction,
+                session, new_hash=token_hash(fresh), replay=sealed, moment=moment, transaction=transaction
             )
 
-        if await in_transaction(self._resources.client, rotate):
-            return pair
-        return await self._refresh_again(token, hashed)  # another request with this token was first
+        if await self._resources.transaction(rotate):
+            return tokens
+        return await self._refresh_again(token, hashed, csrf_token)  # another request with this token was first
 
     async def of_user(self, user_id: UUID) -> list[Session]:
         """The user's sessions, newest first."""
@@ -106,15 +103,26 @@ class SessionService:
         """End all sessions of the user, or all others."""
         await self._end([s for s in await self._sessions.of_user(user_id) if s.id != but], "revoked")
 
-    async def reauthenticate(self, user_id: UUID, session_id: str, password: str) -> AccessToken:
-        """A token of the same session with a fresh `auth_time`. Raises InvalidCredentials."""
-        user = await self._users.get(user_id)
-        if user is None:
-            raise InvalidToken
-        await self._passwords.prove(user.email, password, user.password_hash, user)
+    async def end_all_within(
+        self, transaction: AsyncClientSession, user: User, reason: EndReason, *, but: str | None = None
+    ) -> None:
+        """End the user's sessions, or all others, in the open transaction, which raises the token version by one.
+
+        No access token that was given out before counts any more.
+        """
+        await self._resources.revocations.end_tokens(transaction, user.id, below=user.token_version + 1)
+        sessions = [s for s in await self._sessions.of_user(user.id, transaction) if s.id != but]
+        await self._end_within(transaction, sessions, reason)
+
+    async def authenticated(self, user: User, session_id: str) -> AccessToken:
+        """A token of the same session with a fresh `auth_time`: its user proved again who they are.
+
+        Raises InvalidToken when the session has ended.
+        """
         session = await self._sessions.authenticated(session_id, now())
         if session is None:
             raise InvalidToken
+        await self._resources.audit.add("session.reauthenticated", user.id)
         return AccessToken(
             access_token=await self._resources.keys.access_token(user, session),
             expires_in=self._settings.access_token_minutes * 60,
@@ -126,41 +134,26 @@ class SessionService:
         if session is None:
             raise InvalidToken
         await self._sessions.rotate(
-            session,
-            new_hash=token_hash(refresh_token),
-            replay=None,
-            moment=now(),
-            expires_at=session.expires_at,
-            transaction=transaction,
+            session, new_hash=token_hash(refresh_token), replay=None, moment=now(), transaction=transaction
         )
 
-    async def pair_of(self, session_id: str, refresh_token: str) -> TokenPair:
-        """The answer with a session's newest tokens. Raises InvalidToken."""
+    async def tokens_of(self, session_id: str, refresh_token: str) -> SessionTokens:
+        """A session's newest tokens. Raises InvalidToken."""
         session = await Session.get(session_id)
         user = await self._users.get(session.user_id) if session else None
         if session is None or user is None:
             raise InvalidToken
-        return await self._pair(user, session, refresh_token, ends_in=session.ends_at - now())
+        return await self._tokens(user, session, refresh_token, None)
 
-    async def all_but(self, user_id: UUID, but: str | None, transaction: AsyncClientSession) -> list[Session]:
-        """The user's sessions, as the transaction sees them."""
-        return [s for s in await self._sessions.of_user(user_id, transaction) if s.id != but]
-
-    async def _start(self, user: User, data: Login) -> TokenPair:
+    def _session(self, user: User, options: SessionOptions, refresh_hash: bytes, amr: Sequence[str]) -> Session:
         context = current_context()
-        device = describe(context.user_agent if context else "", data.device_name)
+        device = describe(context.user_agent if context else "", options.device_name)
         moment = now()
-        token = new_token()
-        lifetime = (
-            timedelta(days=self._settings.remembered_session_days)
-            if data.remember_me
-            else timedelta(hours=self._settings.session_hours)
-        )
-        if not data.refresh:
-            lifetime = timedelta(minutes=self._settings.access_token_minutes)
+        ends_at = moment + self._lifetime(options)
         session = Session(
             user_id=user.id,
-            refresh_hash=token_hash(token),
+            refresh_hash=refresh_hash,
+            amr=list(amr),
             device_name=device.name,
             device_type=device.type,
             browser=device.browser,
@@ -169,32 +162,25 @@ class SessionService:
             auth_time=moment,
             created_at=moment,
             last_active_at=moment,
-            ends_at=moment + lifetime,
-            expires_at=moment + lifetime,
+            ends_at=ends_at,
+            expires_at=ends_at,
         )
-        session.expires_at = min(session.ends_at, moment + self._idle(session))
+        session.expires_at = min(ends_at, moment + self._idle(session))
+        return session
 
-        async def store(transaction: AsyncClientSession) -> None:
-            await self._sessions.insert(session, transaction)
-            if not await self._users.still(user, transaction):
-                raise InvalidCredentials  # the password changed, or the account went, since it was checked
-            sequence = await self._users.next_sequence(user.id, 1, transaction)
-            await self._resources.outbox.add(transaction, (events.started(session), sequence))
-
-        await in_transaction(self._resources.client, store)
-        return await self._pair(user, session, token if data.refresh else None, ends_in=lifetime)
-
-    async def _refresh_again(self, token: str, hashed: bytes) -> TokenPair:
+    async def _refresh_again(self, token: str, hashed: bytes, csrf_token: str | None) -> SessionTokens:
         session = await self._sessions.by_parent_hash(hashed)
         if session is not None and session.rotated_at is not None:
             in_window = now() - session.rotated_at <= timedelta(seconds=self._settings.refresh_grace_seconds)
+            if in_window:
+                _check_csrf(session, csrf_token)
             if in_window and session.replay is None:
                 raise InvalidRefreshToken  # its password was changed a moment ago; whoever did that has the new tokens
             limit = self._settings.refresh_grace_uses
             if in_window and session.replay and await self._sessions.count_replay(session, hashed, limit):
                 answer = replay.open_sealed(session.replay, token)
                 if answer is not None:
-                    return TokenPair.model_validate_json(answer)
+                    return SessionTokens.model_validate_json(answer)
         await self._end_family(hashed)
         raise InvalidRefreshToken
 
@@ -205,46 +191,49 @@ class SessionService:
             return
         log.warning("session.reuse_detected", session_id=session.id, user_id=str(session.user_id))
         context = current_context()
-        await self._end(
-            [session],
-            "reuse_detected",
-            also=[events.reuse_detected(session, context.client_ip if context else None)],
-        )
+        fact = events.reuse_detected(session, context.client_ip if context else None)
+        await self._end([session], "reuse_detected", also=[fact])
 
-    async def end_within(
+    async def _end(self, sessions: list[Session], reason: EndReason, also: Iterable[EventData] = ()) -> None:
+        if sessions:
+            await self._resources.transaction(lambda transaction: self._end_within(transaction, sessions, reason, also))
+
+    async def _end_within(
         self,
         transaction: AsyncClientSession,
         sessions: list[Session],
         reason: EndReason,
         also: Iterable[EventData] = (),
     ) -> None:
-        """End sessions in the open transaction; wake the revocations' publisher after the commit."""
-        until = now() + timedelta(minutes=self._settings.access_token_minutes)
         for session in sessions:
             if not await self._sessions.delete(session, transaction):
                 continue
-            await self._resources.revocations.add(transaction, "session", session.id, until=until)
-            facts = [*also, events.ended(session, reason)]
-            first = await self._users.next_sequence(session.user_id, len(facts), transaction)
-            await self._resources.outbox.add(
-                transaction, *((fact, first + offset) for offset, fact in enumerate(facts))
+            await self._resources.revocations.add(transaction, "session", session.id)
+            await self._resources.facts.add(transaction, session.user_id, *also, events.ended(session, reason))
+            await self._resources.audit.add(
+                "session.ended", session.user_id, transaction, session=session.id, reason=reason
             )
 
-    async def _end(self, sessions: list[Session], reason: EndReason, also: Iterable[EventData] = ()) -> None:
-        if sessions:
-            await in_transaction(
-                self._resources.client, lambda transaction: self.end_within(transaction, sessions, reason, also)
-            )
-            self._resources.revocations.added.set()
-
-    async def _pair(self, user: User, session: Session, refresh: str | None, *, ends_in: timedelta) -> TokenPair:
-        return TokenPair(
+    async def _tokens(
+        self, user: User, session: Session, refresh_token: str | None, csrf_token: str | None
+    ) -> SessionTokens:
+        left = session.expires_at - session.last_active_at
+        return SessionTokens(
             access_token=await self._resources.keys.access_token(user, session),
             expires_in=self._settings.access_token_minutes * 60,
-            refresh_token=refresh,
-            refresh_expires_in=int(min(ends_in, self._idle(session)).total_seconds()) if refresh else None,
+            refresh_token=refresh_token,
+            refresh_expires_in=int(left.total_seconds()) if refresh_token else None,
             session_id=session.id,
+            cookie=session.csrf_hash is not None,
+            csrf_token=csrf_token,
         )
+
+    def _lifetime(self, options: SessionOptions) -> timedelta:
+        if not options.refresh:
+            return timedelta(minutes=self._settings.access_token_minutes)
+        if options.remember_me:
+            return timedelta(days=self._settings.remembered_session_days)
+        return timedelta(hours=self._settings.session_hours)
 
     def _idle(self, session: Session) -> timedelta:
         hours = {
@@ -253,3 +242,15 @@ class SessionService:
             "api_client": self._settings.idle_hours_api_client,
         }
         return timedelta(hours=hours[session.device_type])
+
+
+def _check_csrf(session: Session, csrf_token: str | None) -> None:
+    """A session in cookie mode needs its CSRF token, another one has none. Raises CsrfFailed."""
+    if (csrf_token is None) != (session.csrf_hash is None):
+        raise CsrfFailed
+    if csrf_token is not None and not secrets.compare_digest(token_hash(csrf_token), session.csrf_hash or b""):
+        raise CsrfFailed
+
+
+def _blocked(user: User) -> bool:
+    return user.blocked_until is not None and user.blocked_until > now()

@@ -8,7 +8,6 @@ from pymongo.errors import DuplicateKeyError
 from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Conflict, InvalidToken
-from grove.mongo.client import in_transaction
 from grove_auth.models import User
 from grove_auth.resources import Resources
 from grove_auth.users.repository import UserRepository
@@ -41,11 +40,11 @@ class UserService:
             if {"locale", "timezone"} & set(changes):
                 told = user.model_copy(update=changes)
                 fact = UserUpdated(user_id=user_id, locale=told.locale, timezone=told.timezone, roles=told.roles)
-                sequence = await self._users.next_sequence(user_id, 1, transaction)
-                await self._resources.outbox.add(transaction, (fact, sequence))
+                await self._resources.facts.add(transaction, user_id, fact)
+            await self._resources.audit.add("user.updated", user_id, transaction, fields=" ".join(sorted(changes)))
 
         if changes:
-            await in_transaction(self._resources.client, store)
+            await self._resources.transaction(store)
         return await self.me(user_id)
 
     async def create_admin(self, email: str, name: str, password: str) -> User:
@@ -77,9 +76,10 @@ class UserService:
             await self._resources.outbox.add(
                 transaction, (registered, 1), (UserVerified(user_id=user.id, email=email), 2)
             )
+            await self._resources.audit.add("user.created", user.id, transaction, roles=" ".join(user.roles))
 
         try:
-            await in_transaction(self._resources.client, store)
+            await self._resources.transaction(store)
         except DuplicateKeyError:
             raise Conflict(f"There is already an account with the address {email}.") from None
         return user

@@ -1,0 +1,33 @@
+"""Writes the audit log, each entry with the act it tells of."""
+
+from typing import Literal
+from uuid import UUID
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from grove.security.audit import audit_entry
+from grove_auth.models import AuditEvent
+
+
+class AuditLog:
+    """Adds entries. Only ids go in, never addresses, names or secrets."""
+
+    async def add(
+        self,
+        action: str,
+        subject_id: UUID | str | None,
+        transaction: AsyncClientSession | None = None,
+        *,
+        outcome: Literal["success", "failure"] = "success",
+        actor_id: UUID | None = None,
+        **detail: str,
+    ) -> None:
+        """Write what happened: in the transaction of the act, or alone when nothing else is written.
+
+        `subject_id`: whose account, or what else, it was done to. `actor_id`: who did it, by default the request's
+        user.
+        """
+        subject = str(subject_id) if subject_id is not None else None
+        entry = audit_entry(action, outcome, actor_id=actor_id, subject_id=subject, **detail)
+        document = AuditEvent(id=entry.id, action=action, subject_id=subject, entry=entry.model_dump(mode="json"))
+        await document.insert(session=transaction)

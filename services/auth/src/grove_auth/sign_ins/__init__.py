@@ -1,0 +1,1 @@
+"""Signing in: factors are proven, then a session starts."""
