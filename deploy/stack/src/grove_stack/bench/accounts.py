@@ -1,0 +1,130 @@
+"""What the auth service does in a second, and what a storm of logins does to everybody else."""
+
+import os
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx2
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from rich.console import Console
+
+from grove.core.ids import new_id
+from grove.security.tokens import KeyCache, TokenVerifier
+from grove_stack.bench import sign_ins
+from grove_stack.bench.load import Target
+from grove_stack.bench.sign_ins import PASSWORD, SignIns
+from grove_stack.layout import Layout
+
+Row = tuple[str, str, str, str, str]
+PEOPLE = 32
+CONNECTIONS = 8
+STORM_CONNECTIONS = 32
+ROUNDS = 3
+SECONDS = 4.0
+ME_TIMES = 300
+ME_PAUSE = 0.03
+CHECKS = 2000
+console = Console()
+
+
+async def rows(layout: Layout, suite: dict[str, Any]) -> list[Row]:
+    """Logins, refreshes, token checks, and /me in a storm."""
+    target = Target(
+        address=next(p["address"] for p in suite["processes"] if p["name"] == "auth-api"),
+        host="localhost",
+        ca_file=str(layout.internal_ca.certificate_file),
+        identity=str(layout.identity_file("traefik")),
+    )
+    async with httpx2.AsyncClient(verify=target.context(), base_url=f"https://{target.address}", timeout=60) as client:
+        login = await client.post("/api/v1/auth/login", json=suite["admin"])
+        token = login.json()["access_token"]
+        emails = await _people(client, token)
+        console.print("Token checks …")
+        checks = await _checks(client, suite, token)
+    console.print("Logins …")
+    most = (os.cpu_count() or 1) / _hash_seconds()
+    logins = await _median(lambda: _rate("login", target, emails))
+    console.print("Refreshes …")
+    refreshes = await _median(lambda: _rate("refresh", target, emails))
+    console.print("/me, alone and in a storm of logins …")
+    idle = _p99(await sign_ins.me_times(target, emails[0], ME_TIMES, ME_PAUSE))
+    seconds = ME_TIMES * (ME_PAUSE + 0.1)
+    async with sign_ins.storm(SignIns("login", target, emails[1:], STORM_CONNECTIONS, seconds)):
+        stormy = _p99(await sign_ins.me_times(target, emails[0], ME_TIMES, ME_PAUSE))
+    return [
+        ("logins", f"{logins:.0f}/s", f"{most:.0f}/s: cores ÷ time of one hash", f"{logins / most:.2f}", "≥ 0.85"),
+        ("refreshes", f"{refreshes:.0f}/s", "", "", ""),
+        *checks,
+        (
+            "p99 of `/me` in a storm of logins",
+            f"{stormy:.1f} ms",
+            f"{idle:.1f} ms alone",
+            f"{stormy / idle:.1f}",
+            "≤ 3",
+        ),
+    ]
+
+
+async def _people(client: httpx2.AsyncClient, token: str) -> list[str]:
+    emails = [f"bench-{new_id()}@grove.example" for _ in range(PEOPLE)]
+    hashed = _hasher().hash(PASSWORD)
+    people = [{"email": email, "name": "Bench", "password_hash": hashed, "email_verified": True} for email in emails]
+    answer = await client.post(
+        "/api/v1/auth/admin/users/import", json={"users": people}, headers={"Authorization": f"Bearer {token}"}
+    )
+    answer.raise_for_status()
+    return emails
+
+
+async def _rate(kind: Any, target: Target, emails: list[str]) -> float:
+    return (await sign_ins.measure(SignIns(kind, target, emails, CONNECTIONS, SECONDS))).rate
+
+
+async def _median(measure: Callable[[], Awaitable[float]]) -> float:
+    return statistics.median([await measure() for _ in range(ROUNDS)])
+
+
+async def _checks(client: httpx2.AsyncClient, suite: dict[str, Any], token: str) -> list[Row]:
+    document = (await client.get("/.well-known/jwks.json")).json()
+
+    async def fetch() -> dict[str, Any]:
+        return document  # type: ignore[no-any-return]
+
+    keys = KeyCache(fetch)
+
+    def verifier() -> TokenVerifier:
+        return TokenVerifier(keys, issuer=suite["auth_url"], audience=suite["api_url"])
+
+    first = await _per_second(lambda: verifier().verify(token))
+    known = verifier()
+    again = await _per_second(lambda: known.verify(token))
+    return [("token checks in a service, first sight / seen before", f"{first:.0f}/s / {again:.0f}/s", "", "", "")]
+
+
+async def _per_second(check: Callable[[], Awaitable[object]]) -> float:
+    began = time.perf_counter()
+    for _ in range(CHECKS):
+        await check()
+    return CHECKS / (time.perf_counter() - began)
+
+
+def _hasher() -> PasswordHash:
+    return PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19456, parallelism=1),))
+
+
+def _hash_seconds() -> float:
+    hasher = _hasher()
+    hashed = hasher.hash(PASSWORD)
+    times = []
+    for _ in range(40):
+        began = time.perf_counter()
+        hasher.verify(PASSWORD, hashed)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def _p99(times: list[float]) -> float:
+    return times[int(len(times) * 0.99)]
