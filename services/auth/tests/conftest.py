@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from grove.contracts.event import Envelope
 from grove.core.ids import new_id
@@ -60,8 +61,13 @@ async def clean(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-async def client(settings, resources) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(build(settings, resources), base_url="https://auth.test") as client:
+def app(settings, resources) -> FastAPI:
+    return build(settings, resources)
+
+
+@pytest.fixture
+async def client(app) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client_of(app, base_url="https://auth.test") as client:
         yield client
 
 
@@ -126,8 +132,14 @@ class Person:
 
 
 @pytest.fixture
-async def stranger(client, outside) -> Person:
-    return Person(client, outside)
+def person_of(client, outside) -> Callable[[], Person]:
+    """Makes somebody without an account."""
+    return lambda: Person(client, outside)
+
+
+@pytest.fixture
+async def stranger(person_of) -> Person:
+    return person_of()
 
 
 @pytest.fixture
