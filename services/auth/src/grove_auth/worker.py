@@ -37,5 +37,6 @@ def run() -> None:
         "consumer": consumer.run,
         "revocations": resources.publisher.run,
         "blocks": AdminService(resources).run,
+        "audit_seals": resources.sealer.run,
     }
     run_worker(settings, jobs, resources.tls, health, start=resources.start)

@@ -11,6 +11,21 @@ from grove_stack.process import Child, ProcessSpec, StepFailed
 
 _ROOT = "grove_root"
 START_TRIES = 30
+_APPEND_ONLY = "grove_append_only"
+_APPEND_ACTIONS = [
+    "find",
+    "insert",
+    "createCollection",
+    "createIndex",
+    "listCollections",
+    "listIndexes",
+    "killCursors",
+]
+_ROLES = [{"role": "readWrite", "db": "auth"}, {"role": _APPEND_ONLY, "db": "auth_audit"}]
+"""What auth may do: all in its database, but only add and read in the one of the audit log. Roles add up, and this
+server grants by database, so the audit log has one of its own."""
+
+Client = AsyncMongoClient[dict[str, object]]
 
 
 class MongoDb:
@@ -27,7 +42,7 @@ class MongoDb:
         return self._spec(auth=True)
 
     async def create_users(self) -> None:
-        """Before the first start: run it alone without sign-in and make the users."""
+        """Before the first start: run it alone without sign-in and make the users. What they may do: grant_roles."""
         if self._users_made.exists():
             return
         child = await Child.start(self._spec(auth=False), self._layout.log_file("mongodb"))
@@ -37,10 +52,21 @@ class MongoDb:
             await child.stop()
         self._users_made.touch()
 
+    async def grant_roles(self) -> None:
+        """At each start: what auth's user may do, so that a stack that was made before gets today's roles too."""
+        client = self.as_root()
+        try:
+            await _grant(client)
+        finally:
+            await client.close()
+
+    def as_root(self) -> Client:
+        """A client that may do everything."""
+        return self._client(_ROOT, self._layout.secret("operator", "mongo_root_password"))
+
     async def initiate(self) -> None:
         """On a server that was started elsewhere, with its root user: the replica set of one node, and auth's user."""
-        root = self._layout.secret("operator", "mongo_root_password")
-        client = self._client(_ROOT, root)
+        client = self.as_root()
         try:
             if not (await client.admin.command("hello")).get("isWritablePrimary"):
                 members = [{"_id": 0, "host": "mongodb:27017"}]
@@ -50,6 +76,7 @@ class MongoDb:
                         break
                     await asyncio.sleep(0.2)
             await _create(client, "auth", "auth", self._layout.secret("auth", "mongo_password"), "readWrite")
+            await _grant(client)
         finally:
             await client.close()
 
@@ -89,7 +116,7 @@ class MongoDb:
             needs=("mongodb-users",) if auth else (),
         )
 
-    def _client(self, user: str | None = None, password: str | None = None) -> "AsyncMongoClient[dict[str, object]]":
+    def _client(self, user: str | None = None, password: str | None = None) -> Client:
         return AsyncMongoClient(
             "127.0.0.1",
             self._port,
@@ -132,11 +159,20 @@ class MongoDb:
         raise StepFailed(f"The MongoDB server does not answer: {problem}. See mongodb.log.")
 
 
-async def _create(
-    client: "AsyncMongoClient[dict[str, object]]", database: str, name: str, password: str, role: str
-) -> None:
+async def _create(client: Client, database: str, name: str, password: str, role: str) -> None:
     try:
         await client[database].command("createUser", name, pwd=password, roles=[{"role": role, "db": database}])
     except OperationFailure as error:
         if "already exists" not in str(error):
             raise
+
+
+async def _grant(client: Client) -> None:
+    privileges = [{"resource": {"db": "auth_audit", "collection": ""}, "actions": _APPEND_ACTIONS}]
+    try:
+        await client["auth_audit"].command("createRole", _APPEND_ONLY, privileges=privileges, roles=[])
+    except OperationFailure as error:
+        if "already exists" not in str(error):
+            raise
+        await client["auth_audit"].command("updateRole", _APPEND_ONLY, privileges=privileges, roles=[])
+    await client["auth"].command("updateUser", "auth", roles=_ROLES)

@@ -29,5 +29,4 @@ class AuditLog:
         """
         subject = str(subject_id) if subject_id is not None else None
         entry = audit_entry(action, outcome, actor_id=actor_id, subject_id=subject, **detail)
-        document = AuditEvent(id=entry.id, action=action, subject_id=subject, entry=entry.model_dump(mode="json"))
-        await document.insert(session=transaction)
+        await AuditEvent.of(entry.model_dump(mode="json")).insert(session=transaction)

@@ -8,18 +8,39 @@ from pymongo import IndexModel
 
 
 class AuditEvent(Document):
-    """One entry (grove/security/audit.py). Its ids are pseudonymous: erasing a person leaves the log whole."""
+    """One entry (grove/security/audit.py). Its ids are pseudonymous: erasing a person leaves the log whole.
+
+    Beside `entry`, which is what is chained, are copies to search by. No value is a date, so that no TTL index can
+    make entries disappear.
+    """
 
     id: UUID  # type: ignore[assignment] # Beanie declares its own kind of id
     action: str
+    outcome: str
+    actor_id: str | None = None
     subject_id: str | None = None
+    request_id: str | None = None
+    concerns: list[str] = []
+    """Whose history it belongs to: done by them, or to them."""
     entry: dict[str, Any]
+
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> "AuditEvent":
+        """From the entry's JSON."""
+        concerned = {entry[name] for name in ("actor_id", "subject_id") if entry[name] is not None}
+        copied = {name: entry[name] for name in ("action", "outcome", "actor_id", "subject_id", "request_id")}
+        return cls(id=UUID(entry["id"]), **copied, concerns=sorted(concerned), entry=entry)
 
     class Settings:
         """Collection and indexes."""
 
         name = "audit_events"
         indexes: ClassVar = [
-            IndexModel([("subject_id", 1), ("_id", -1)], name="subject"),  # an account's own history
-            IndexModel([("action", 1), ("_id", -1)], name="action"),  # the search of administrators
+            IndexModel([("concerns", 1), ("_id", -1)], name="concerns"),  # an account's own history
+            # the search of administrators
+            IndexModel([("action", 1), ("_id", -1)], name="action"),
+            IndexModel([("actor_id", 1), ("_id", -1)], name="actor"),
+            IndexModel([("subject_id", 1), ("_id", -1)], name="subject"),
+            IndexModel([("outcome", 1), ("_id", -1)], name="outcome"),
+            IndexModel("request_id", name="request"),
         ]
