@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
@@ -32,9 +33,14 @@ async def write(resources, count: int = 1) -> list:
     ids = []
     for number in range(count):
         entry = audit_entry("test.written", "success", subject_id=str(new_id()), number=str(number))
-        await resources.transaction(AuditEvent.of(entry.model_dump(mode="json")).insert)
+        await resources.transaction(partial(store, entry))
         ids.append(entry.id)
     return ids
+
+
+async def store(entry, transaction) -> None:
+    """As the audit log does."""
+    await AuditEvent.of(entry.model_dump(mode="json")).insert(session=transaction)
 
 
 async def add(log, *, age: timedelta, **changes) -> dict:
@@ -73,7 +79,7 @@ async def test_an_entry_that_commits_after_newer_ones_is_sealed_too(resources):
     late = audit_entry("test.late", "success")
 
     async def slow(transaction) -> None:
-        await AuditEvent.of(late.model_dump(mode="json")).insert(session=transaction)
+        await store(late, transaction)
         await committed.wait()
 
     writing = asyncio.create_task(in_transaction(resources.client, slow))
@@ -96,9 +102,12 @@ async def test_of_many_sealers_at_once_each_entry_is_sealed_once(resources):
             await resources.sealer.seal()
 
     sealers = [asyncio.create_task(seal()) for _ in range(4)]
-    ids = [entry_id for part in await asyncio.gather(*(write(resources, 10) for _ in range(6))) for entry_id in part]
-    sealing = False
-    await asyncio.gather(*sealers)
+    try:
+        written = await asyncio.gather(*(write(resources, 10) for _ in range(6)))
+    finally:
+        sealing = False
+        await asyncio.gather(*sealers)
+    ids = [entry_id for part in written for entry_id in part]
     await resources.sealer.seal()
     listed = [e for seal in await resources.sealer.audit.seals_after(0, 1000) for e in seal["entries"]]
     assert sorted(listed) == sorted(ids)

@@ -62,6 +62,7 @@ class Resources(ServiceResources):
             ),
             gate=SessionGate(),
             limiter=self.limiter,
+            on_refused=self.audit.refused,
         )
 
     async def start(self, *, create_indexes: bool = False) -> None:

@@ -26,7 +26,6 @@ WORDS: dict[tuple[str, str], str] = {
     ("session.reuse_detected", "failure"): "A sign-in's token was used twice: somebody may have copied it",
     ("session.started", "success"): "You signed in",
     ("user.blocked", "success"): "The account was blocked",
-    ("user.block", "failure"): "Blocking an account was refused",
     ("user.created", "success"): "The account was made by an operator",
     ("user.deleted", "success"): "The account was deleted",
     ("user.read", "success"): "An administrator looked at the account",
