@@ -52,9 +52,7 @@ async def audit_as_root(stores: Stores) -> AsyncIterator[AsyncDatabase]:
 
 
 @pytest.fixture(scope="session")
-async def resources(
-    stores: Stores, settings: AuthSettings, audit_as_root: AsyncDatabase
-) -> AsyncIterator[Resources]:
+async def resources(stores: Stores, settings: AuthSettings, audit_as_root: AsyncDatabase) -> AsyncIterator[Resources]:
     await stores.plan.mongodb.create_users()
     await stores.plan.mongodb.grant_roles()
     await prepare(settings)

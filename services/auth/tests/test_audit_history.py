@@ -130,7 +130,10 @@ async def test_administrators_search_by_every_filter(ada, admin, resources):
     assert (looked["network"], looked["session_id"]) == (truncated("203.0.113.7"), admin.tokens["session_id"])
     failed = await read(admin, LOG, outcome="failure", subject_id=mine)
     assert [entry["action"] for entry in failed] == ["password.wrong"]
-    assert {entry["action"] for entry in await read(admin, LOG, actor_id=mine)} == {"user.registered", "session.started"}
+    assert {entry["action"] for entry in await read(admin, LOG, actor_id=mine)} == {
+        "user.registered",
+        "session.started",
+    }
     assert {entry["subject_id"] for entry in await read(admin, LOG, action="session.started")} == {mine, admins}
     moment = looked["at"]
     earlier, later = await read(admin, LOG, to=moment, size=2), await read(admin, LOG, **{"from": moment})

@@ -14,7 +14,8 @@ MOST = 10_000
 
 async def exported(resources: Resources, user_id: UUID) -> list[dict[str, Any]]:
     """What was done by the account and to it."""
-    service, events, cursor = AuditService(resources), [], ""
+    service, cursor = AuditService(resources), ""
+    events: list[dict[str, Any]] = []
     while len(events) < MOST:
         page, following = await service.history(user_id, ListQuery(size=AT_ONCE, cursor=cursor))
         events += [event.model_dump(mode="json") for event in page]

@@ -35,5 +35,9 @@ class AuditLog:
     async def refused(self, principal: Principal, reason: str, subject_id: UUID | None = None) -> None:
         """Somebody who is signed in may not do what they asked for: to whom, by default to themselves, and why."""
         await self.add(
-            "request.refused", subject_id or principal.user_id, outcome="failure", actor_id=principal.user_id, reason=reason
+            "request.refused",
+            subject_id or principal.user_id,
+            outcome="failure",
+            actor_id=principal.user_id,
+            reason=reason,
         )

@@ -36,7 +36,9 @@ class AuditService:
     async def history(self, user_id: UUID, wanted: ListQuery) -> tuple[list[SecurityEventRead], str | None]:
         """A page of what was done by an account or to it, and the cursor of the next."""
         found, following = await self._page({"concerns": str(user_id)}, wanted)
-        devices = {session.id: _device(session.browser, session.os) for session in await self._sessions.of_user(user_id)}
+        devices = {
+            session.id: _device(session.browser, session.os) for session in await self._sessions.of_user(user_id)
+        }
         return [SecurityEventRead.of(entry, user_id, _device_of(entry, user_id, devices)) for entry in found], following
 
     async def _page(self, condition: dict[str, Any], wanted: ListQuery) -> tuple[list[Entry], str | None]:

@@ -109,11 +109,10 @@ class Verification:
         self._listed = {entry_id for entry_id in self._listed if entry_id >= below}
 
     def _look_at_end(self) -> None:
-        position = self._last["_id"] if self._last else 0
-        if self._known is not None and position < (self._known["_id"] or 0):
-            self._report.add(
-                f"The end is cut off: there was a seal {self._known['_id']}, says the head file; the last is {position}."
-            )
+        last = self._last["_id"] if self._last else 0
+        known = (self._known["_id"] or 0) if self._known is not None else 0
+        if last < known:
+            self._report.add(f"The end is cut off: there was a seal {known}, says the head file; the last is {last}.")
 
     async def _look_for_unsealed(self) -> None:
         """Entries above what the last seal is complete for."""

@@ -43,7 +43,9 @@ class DeletionRepository:
         user = await User.get(user_id, session=transaction) if closed.matched_count else None
         return user.model_copy(update={"token_version": user.token_version - 1}) if user else None
 
-    async def renew_token(self, user: User, token_hash: bytes, pause: timedelta, transaction: AsyncClientSession) -> bool:
+    async def renew_token(
+        self, user: User, token_hash: bytes, pause: timedelta, transaction: AsyncClientSession
+    ) -> bool:
         """Another token that has the account back; False when the last mail is not longer ago than `pause`."""
         moment = now()
         renewed = await User.get_pymongo_collection().update_one(

@@ -12,7 +12,8 @@ _SHOWN = {"id", "email", "email_verified", "name", "roles", "locale", "timezone"
 
 async def exported(resources: Resources, user_id: UUID) -> dict[str, Any]:
     """Who the account belongs to."""
-    return (await _user(resources, user_id)).model_dump(mode="json", include=_SHOWN)
+    shown: dict[str, Any] = (await _user(resources, user_id)).model_dump(mode="json", include=_SHOWN)
+    return shown
 
 
 async def exported_consents(resources: Resources, user_id: UUID) -> dict[str, Any]:
