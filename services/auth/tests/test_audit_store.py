@@ -60,6 +60,9 @@ async def test_it_can_not_be_moved_or_written_over_from_the_services_own_databas
     with pytest.raises(OperationFailure) as refused:
         await admin.command("renameCollection", log, to=own, dropTarget=True)
     assert refused.value.code == UNAUTHORIZED
+    with pytest.raises(OperationFailure) as refused:
+        await admin.command("renameCollection", own, to=log, dropTarget=True)
+    assert refused.value.code == UNAUTHORIZED
     into = {"db": resources.audit_database.name, "coll": collection}
     for stage in ({"$merge": {"into": into}}, {"$out": into}):
         with pytest.raises(OperationFailure) as refused:
@@ -75,6 +78,7 @@ async def test_the_service_can_not_give_itself_more(resources):
             {"grantRolesToUser": "auth", "roles": [{"role": "readWrite", "db": resources.audit_database.name}]},
             {"createUser": "eve", "pwd": "x", "roles": ["readWrite"]},
             {"updateRole": "grove_append_only", "privileges": []},
+            {"updateRole": "grove_read_write", "privileges": []},
         ):
             with pytest.raises(OperationFailure):
                 await database.command(command)
@@ -108,13 +112,14 @@ async def test_an_older_stack_gets_todays_roles_at_its_next_start(written, store
         older = [{"role": "readWrite", "db": "auth"}]
         await root["auth"].command("updateUser", "auth", roles=older)
         await root["auth_audit"].command("dropRole", "grove_append_only")
+        await root["auth"].command("dropRole", "grove_read_write")
         await stores.plan.mongodb.grant_roles()
         await stores.plan.mongodb.grant_roles()
         user = (await root["auth"].command("usersInfo", "auth"))["users"][0]
     finally:
         await root.close()
     roles = {(role["role"], role["db"]) for role in user["roles"]}
-    assert roles == {("readWrite", "auth"), ("grove_append_only", "auth_audit")}
+    assert roles == {("grove_read_write", "auth"), ("grove_append_only", "auth_audit")}
     assert await resources.sealer.audit.last_seal()
 
 

@@ -11,8 +11,7 @@ from grove_stack.process import Child, ProcessSpec, StepFailed
 
 _ROOT = "grove_root"
 START_TRIES = 30
-_APPEND_ONLY = "grove_append_only"
-_APPEND_ACTIONS = [
+_ADD_AND_READ = [
     "find",
     "insert",
     "createCollection",
@@ -21,9 +20,13 @@ _APPEND_ACTIONS = [
     "listIndexes",
     "killCursors",
 ]
-_ROLES = [{"role": "readWrite", "db": "auth"}, {"role": _APPEND_ONLY, "db": "auth_audit"}]
-"""What auth may do: all in its database, but only add and read in the one of the audit log. Roles add up, and this
-server grants by database, so the audit log has one of its own."""
+_ROLES = {
+    "auth": ("grove_read_write", [*_ADD_AND_READ, "update", "remove", "dropIndex", "collMod", "changeStream"]),
+    "auth_audit": ("grove_append_only", _ADD_AND_READ),
+}
+"""Database → role of auth's user there, and what it permits. Roles add up, and this server grants by database, so the
+audit log has a database of its own, where nothing can be changed. Nor may a collection of the other be renamed, for it
+could be put in the place of the log."""
 
 Client = AsyncMongoClient[dict[str, object]]
 
@@ -168,11 +171,13 @@ async def _create(client: Client, database: str, name: str, password: str, role:
 
 
 async def _grant(client: Client) -> None:
-    privileges = [{"resource": {"db": "auth_audit", "collection": ""}, "actions": _APPEND_ACTIONS}]
-    try:
-        await client["auth_audit"].command("createRole", _APPEND_ONLY, privileges=privileges, roles=[])
-    except OperationFailure as error:
-        if "already exists" not in str(error):
-            raise
-        await client["auth_audit"].command("updateRole", _APPEND_ONLY, privileges=privileges, roles=[])
-    await client["auth"].command("updateUser", "auth", roles=_ROLES)
+    for database, (role, actions) in _ROLES.items():
+        privileges = [{"resource": {"db": database, "collection": ""}, "actions": actions}]
+        try:
+            await client[database].command("createRole", role, privileges=privileges, roles=[])
+        except OperationFailure as error:
+            if "already exists" not in str(error):
+                raise
+            await client[database].command("updateRole", role, privileges=privileges, roles=[])
+    roles = [{"role": role, "db": database} for database, (role, _) in _ROLES.items()]
+    await client["auth"].command("updateUser", "auth", roles=roles)

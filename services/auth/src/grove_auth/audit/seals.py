@@ -48,9 +48,7 @@ def make(last: Seal | None, entries: Sequence[dict[str, Any]], looked_at: dateti
     for document in entries:
         hashes.append(chained(hashes[-1] if hashes else head, document))
     newest = entries[-1]["_id"]
-    complete = first_id(looked_at - LATE)
-    if len(entries) == MOST:
-        complete = min(complete, first_id(made_at(newest)))  # what comes after is not looked at yet
+    complete = first_id(min(looked_at, made_at(newest)) - LATE)  # whichever clock is behind
     seal = {
         "_id": last["_id"] + 1 if last else 1,
         "total": (last["total"] if last else 0) + len(entries),

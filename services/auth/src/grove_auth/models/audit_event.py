@@ -36,11 +36,10 @@ class AuditEvent(Document):
 
         name = "audit_events"
         indexes: ClassVar = [
-            IndexModel([("concerns", 1), ("_id", -1)], name="concerns"),  # an account's own history
-            # the search of administrators
+            # an account's own history; the search by actor and subject, which are both in it
+            IndexModel([("concerns", 1), ("_id", -1)], name="concerns"),
+            # the search by other things
             IndexModel([("action", 1), ("_id", -1)], name="action"),
-            IndexModel([("actor_id", 1), ("_id", -1)], name="actor"),
-            IndexModel([("subject_id", 1), ("_id", -1)], name="subject"),
             IndexModel([("outcome", 1), ("_id", -1)], name="outcome"),
             IndexModel("request_id", name="request"),
         ]
