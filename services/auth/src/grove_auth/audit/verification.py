@@ -12,7 +12,8 @@ from grove_auth.audit.keys import signed_by
 from grove_auth.audit.repository import AuditRepository
 from grove_auth.audit.sealer import ALARM_SECONDS
 from grove_auth.audit.seals import Seal
-from grove_auth.models import AuditEvent, AuditSeal
+from grove_auth.models import AuditSeal
+from grove_auth.models.audit_event import copies
 
 SEALS_AT_ONCE = 10
 IDS_AT_ONCE = 5000
@@ -148,9 +149,10 @@ class _Ids:
 
 
 def _copies_agree(document: dict[str, Any]) -> bool:
-    """Whether what is searched by says what the entry says."""
+    """Whether its id, and what it is searched by, are what the entry says."""
     try:
-        written = AuditEvent.of(document["entry"]).model_dump(by_alias=True)
+        entry = document["entry"]
+        written = {"_id": UUID(entry["id"]), **copies(entry)}
     except (KeyError, TypeError, ValueError):
         return False
     return all(written.get(name) == value for name, value in document.items() if name != "entry")

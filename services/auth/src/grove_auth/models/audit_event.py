@@ -1,5 +1,6 @@
 """The audit_events collection: written once, never changed."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -27,9 +28,7 @@ class AuditEvent(Document):
     @classmethod
     def of(cls, entry: dict[str, Any]) -> "AuditEvent":
         """From the entry's JSON."""
-        concerned = {entry[name] for name in ("actor_id", "subject_id") if entry[name] is not None}
-        copied = {name: entry[name] for name in ("action", "outcome", "actor_id", "subject_id", "request_id")}
-        return cls(id=UUID(entry["id"]), **copied, concerns=sorted(concerned), entry=entry)
+        return cls(id=UUID(entry["id"]), **copies(entry), entry=entry)
 
     class Settings:
         """Collection and indexes."""
@@ -43,3 +42,10 @@ class AuditEvent(Document):
             IndexModel([("outcome", 1), ("_id", -1)], name="outcome"),
             IndexModel("request_id", name="request"),
         ]
+
+
+def copies(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What is searched by, as the entry says it."""
+    concerned = {entry[name] for name in ("actor_id", "subject_id") if entry[name] is not None}
+    copied = {name: entry[name] for name in ("action", "outcome", "actor_id", "subject_id", "request_id")}
+    return copied | {"concerns": sorted(concerned)}
