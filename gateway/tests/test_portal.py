@@ -76,7 +76,9 @@ async def client(settings, resources) -> AsyncIterator[httpx2.AsyncClient]:
     await resources.aclose()
 
 
-@pytest.mark.parametrize("path", ["/", "/verify-email", "/reset-password", "/connected", "/status", "/reference"])
+@pytest.mark.parametrize(
+    "path", ["/", "/verify-email", "/reset-password", "/keep-account", "/connected", "/status", "/reference"]
+)
 async def test_pages_are_html_with_a_strict_policy(client, path):
     answer = await client.get(path)
     assert answer.status_code == 200
@@ -104,6 +106,14 @@ async def test_a_forgotten_password_is_set_on_a_page_of_its_own(client):
     assert "location.hash" in script
     assert 'addEventListener("submit"' in script
     assert "[hidden] { display: none !important; }" in (await client.get("/static/grove.css")).text, "it goes when done"
+
+
+async def test_a_closed_account_is_had_back_by_a_click_only(client):
+    page = (await client.get("/keep-account")).text
+    assert 'data-url="https://auth.localhost:8443/api/v1/auth/me/restore"' in page
+    script = (await client.get("/static/keep_account.js")).text
+    assert "location.hash" in script
+    assert 'addEventListener("click"' in script
 
 
 async def test_paths_that_nobody_owns_are_errors_in_groves_format(client):

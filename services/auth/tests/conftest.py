@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import pytest
+from bson.binary import UuidRepresentation
+from bson.codec_options import CodecOptions
 from fastapi import FastAPI
+from pymongo.asynchronous.database import AsyncDatabase
 
 from grove.contracts.event import Envelope
 from grove.core.ids import new_id
@@ -21,7 +24,6 @@ from grove_stack.testing.plugin import Stores
 PASSWORD = "plant trees not walls"
 AUTH = "/api/v1/auth"
 CLEANED = (
-    "audit_events",
     "users",
     "deleted_users",
     "password_resets",
@@ -42,8 +44,18 @@ def settings(stores: Stores) -> AuthSettings:
 
 
 @pytest.fixture(scope="session")
-async def resources(stores: Stores, settings: AuthSettings) -> AsyncIterator[Resources]:
+async def audit_as_root(stores: Stores) -> AsyncIterator[AsyncDatabase]:
+    """The audit log in the hands of the one who may change it."""
+    client = stores.plan.mongodb.as_root()
+    options = CodecOptions(tz_aware=True, uuid_representation=UuidRepresentation.STANDARD)
+    yield client.get_database("auth_audit", codec_options=options)
+    await client.close()
+
+
+@pytest.fixture(scope="session")
+async def resources(stores: Stores, settings: AuthSettings, audit_as_root: AsyncDatabase) -> AsyncIterator[Resources]:
     await stores.plan.mongodb.create_users()
+    await stores.plan.mongodb.grant_roles()
     await prepare(settings)
     await prepare(settings)
     resources = Resources(settings)
@@ -58,6 +70,8 @@ async def clean(request: pytest.FixtureRequest) -> None:
         database = request.getfixturevalue("resources").database
         for name in CLEANED:
             await database[name].delete_many({})
+        for name in ("audit_events", "audit_seals"):
+            await request.getfixturevalue("audit_as_root")[name].delete_many({})
 
 
 @pytest.fixture

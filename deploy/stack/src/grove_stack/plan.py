@@ -23,7 +23,7 @@ from grove_stack.settings import StackSettings
 
 ADMIN_EMAIL = "admin@grove.example"
 EDGE_HOSTS = ("localhost", "auth.localhost", "api.localhost", "127.0.0.1")
-_MIGRATED = {"mongodb": ("mongodb",), "postgres": ("databases",), "none": ()}
+_MIGRATED = {"mongodb": ("mongodb-roles",), "postgres": ("databases",), "none": ()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ class Plan:
             return []
         stores = [
             StepSpec("mongodb-users", self.mongodb.create_users),
+            StepSpec("mongodb-roles", self.mongodb.grant_roles, ("mongodb",)),
             StepSpec("databases", self.postgres.create_databases, ("postgres",)),
             StepSpec("topology", self.rabbitmq.declare_topology, ("rabbitmq",)),
         ]

@@ -27,6 +27,12 @@ async def reset_password(resources: ResourcesDep) -> Response:
     return page("reset_password.html", resources.settings)
 
 
+@router.get("/keep-account")
+async def keep_account(resources: ResourcesDep) -> Response:
+    """What the mail of a closed account links to."""
+    return page("keep_account.html", resources.settings)
+
+
 @router.get("/connected")
 async def connected(resources: ResourcesDep) -> Response:
     """Where a browser arrives after connecting a provider."""

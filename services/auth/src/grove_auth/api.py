@@ -3,6 +3,8 @@
 from fastapi import APIRouter
 
 from grove_auth.admin import endpoints as admin
+from grove_auth.audit import endpoints as audit
+from grove_auth.export import endpoints as export
 from grove_auth.keys import endpoints as keys
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
@@ -20,4 +22,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
     keys.router,
     revocations.router,
+    audit.router,
+    export.router,
 )

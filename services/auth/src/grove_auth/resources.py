@@ -15,9 +15,12 @@ from grove.security.encryption import FieldCipher
 from grove.security.tokens import KeyCache, TokenVerifier
 from grove.service.resources import ServiceResources
 from grove.web.auth import Authenticator
+from grove_auth.audit.keys import AuditKeys
 from grove_auth.audit.log import AuditLog
+from grove_auth.audit.repository import AuditRepository
+from grove_auth.audit.sealer import Sealer
 from grove_auth.keys.service import KeyService
-from grove_auth.models import DOCUMENTS
+from grove_auth.models import AUDIT_DOCUMENTS, DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.revocations.publisher import RevocationPublisher
 from grove_auth.revocations.service import RevocationService
@@ -38,9 +41,13 @@ class Resources(ServiceResources):
         self.settings = settings
         self.client = create_client(settings)
         self.database = self.client[settings.mongo_database or settings.service]
+        self.audit_database = self.client[f"{self.database.name}_audit"]
         self.outbox = MongoOutbox(self.client, self.database.name, settings.service)
         self.inbox = MongoInbox(self.client, self.database.name)
         self.audit = AuditLog()
+        self.sealer = Sealer(
+            AuditRepository(self.audit_database), AuditKeys(lambda: settings.secrets.read("audit_key_ring"))
+        )
         self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
@@ -55,11 +62,14 @@ class Resources(ServiceResources):
             ),
             gate=SessionGate(),
             limiter=self.limiter,
+            on_refused=self.audit.refused,
         )
 
     async def start(self, *, create_indexes: bool = False) -> None:
-        """Bind the document classes to the database."""
-        await init_beanie(database=self.database, document_models=DOCUMENTS, skip_indexes=not create_indexes)
+        """Bind the document classes to the databases."""
+        skip = not create_indexes
+        await init_beanie(database=self.database, document_models=DOCUMENTS, skip_indexes=skip)
+        await init_beanie(database=self.audit_database, document_models=AUDIT_DOCUMENTS, skip_indexes=skip)
         if create_indexes:
             await self.outbox.create_indexes()
             await self.inbox.create_indexes()
@@ -84,6 +94,7 @@ class Resources(ServiceResources):
                 "cache": self._check_valkey,
                 "outbox": self._check_outbox,
                 "revocation_feed": self.publisher.check,
+                "audit_seals": self.sealer.check,
             },
         )
 

@@ -16,6 +16,7 @@ class AuthSettings(MongoServiceSettings):
         "valkey_password",
         "signing_key_ring",
         "mail_key_ring",
+        "audit_key_ring",
     )
 
     access_token_minutes: int = Field(15, ge=1, le=60, description="Lifetime of access tokens")
@@ -28,6 +29,7 @@ class AuthSettings(MongoServiceSettings):
     refresh_grace_uses: int = Field(10, ge=0, description="… and this often")
     verification_hours: int = Field(24, ge=1, description="Lifetime of a registration that is not verified")
     deleted_user_days: int = Field(365, ge=1, description="How long it stays known that a deleted account existed")
+    deletion_grace_days: int = Field(0, ge=0, le=90, description="A closed account can be had back this long")
     password_reset_minutes: int = Field(15, ge=1, le=60, description="Lifetime of a mailed link that resets a password")
     password_history: int = Field(5, ge=1, le=24, description="A new password is none of the last so many")
     password_min_length: int = Field(12, ge=8, description="Least length of passwords, in characters")

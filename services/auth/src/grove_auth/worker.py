@@ -31,11 +31,14 @@ def run() -> None:
     health = resources.health()
     health.degrading["relay"] = while_true(lambda: relay.connected, "not connected to RabbitMQ")
     health.degrading["consumer"] = while_true(lambda: consumer.connected, "not connected to RabbitMQ")
-    health.degrading["erasures"] = DeletionService(resources).check
+    deletions = DeletionService(resources)
+    health.degrading["erasures"] = deletions.check
     jobs = {
         "relay": relay.run,
         "consumer": consumer.run,
         "revocations": resources.publisher.run,
         "blocks": AdminService(resources).run,
+        "deletions": deletions.run,
+        "audit_seals": resources.sealer.run,
     }
     run_worker(settings, jobs, resources.tls, health, start=resources.start)

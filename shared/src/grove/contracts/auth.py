@@ -121,7 +121,7 @@ class MailRequested(EventData):
 
     type: ClassVar = "auth.mail.requested.v1"
     mail_id: UUID
-    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted"]
+    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted", "deletion_scheduled"]
     user_id: UUID | None = None
     """Whose mail it is, so that it can be erased with the account; None before there is one."""
     locale: str

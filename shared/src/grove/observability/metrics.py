@@ -10,3 +10,4 @@ RATE_LIMITED = Counter("grove_rate_limited", "Requests refused by a rate limit",
 RATE_LIMIT_FALLBACK = Counter("grove_rate_limit_local", "Rate limit decisions made without Valkey", ["limit"])
 REVOCATION_LIVE = Gauge("grove_revocation_feed_live", "1 while the revocation feed is trusted")
 UPSTREAM_SECONDS = Histogram("grove_upstream_seconds", "Time of calls to other systems", ["upstream", "outcome"])
+AUDIT_UNSEALED_AGE = Gauge("grove_audit_oldest_unsealed_seconds", "Age of the oldest audit entry that is not sealed")

@@ -5,7 +5,8 @@ before by SHA-256 over both, so that a changed, missing or inserted entry shows.
 """
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -73,7 +74,13 @@ def audit_entry(
 
 def link(previous: str, entry: AuditEntry) -> str:
     """The hash of an entry that follows one with the hash `previous` (START for the first)."""
-    return hashlib.sha256(f"{previous}\n{entry.model_dump_json()}".encode()).hexdigest()
+    return digest(previous, entry.model_dump(mode="json"))
+
+
+def digest(previous: str, stored: Mapping[str, object]) -> str:
+    """The same of an entry as it is stored. It needs no model, so entries outlive changes of AuditEntry."""
+    text = json.dumps(stored, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(f"{previous}\n{text}".encode()).hexdigest()
 
 
 def verify(chain: Iterable[tuple[AuditEntry, str]]) -> str:

@@ -1,5 +1,6 @@
 """Sign-in on routes: `CurrentUser = Annotated[Principal, require("tasks:read")]` says what a route needs, once."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,11 +33,15 @@ class Gate(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Everything needed to turn a bearer token into a principal."""
+    """Everything needed to turn a bearer token into a principal.
+
+    `on_refused` is told, with the reason, when somebody who is signed in may not do what they ask for.
+    """
 
     verifier: TokenVerifier
     gate: Gate
     limiter: RateLimiter
+    on_refused: Callable[[Principal, str], Awaitable[None]] | None = None
 
     async def principal(self, token: str) -> Principal:
         """The token's bearer. Raises InvalidToken or ServiceUnavailable."""
@@ -61,6 +66,11 @@ class Authenticator:
             context.session_id = principal.session_id
         return principal
 
+    async def refused(self, principal: Principal, reason: str) -> None:
+        """Tell whoever wants to know."""
+        if self.on_refused is not None:
+            await self.on_refused(principal, reason)
+
 
 def require(*scopes: str, limit: Limit | None = USER_LIMIT, step_up: bool = False) -> Any:
     """A dependency: signed in, with these scopes, within the limit. None: the route has a limit of its own.
@@ -71,17 +81,19 @@ def require(*scopes: str, limit: Limit | None = USER_LIMIT, step_up: bool = Fals
     async def signed_in(request: Request) -> Principal:
         authenticator: Authenticator = request.app.state.authenticator
         principal = await authenticator.of_request(request)
+        if limit is not None:
+            await authenticator.limiter.enforce(limit, str(principal.user_id))
         missing = sorted(scope for scope in scopes if not principal.has(scope))
         if missing:
+            await authenticator.refused(principal, "scope")
             raise Forbidden(
                 f"The token lacks the scope {missing[0]}.",
                 headers={
                     "WWW-Authenticate": f'Bearer realm="grove", error="insufficient_scope", scope="{" ".join(scopes)}"'
                 },
             )
-        if limit is not None:
-            await authenticator.limiter.enforce(limit, str(principal.user_id))
         if step_up and (now() - principal.auth_time).total_seconds() > STEP_UP_SECONDS:
+            await authenticator.refused(principal, "step-up")
             raise ReauthRequired(STEP_UP_SECONDS)
         return principal
 

@@ -8,19 +8,23 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
+from grove.core.context import current_context
 from grove.web.idempotency import remember_response
 
 MAX_DEPTH = 64
 
 
 class GroveRoute(APIRoute):
-    """The route class of every router: strict JSON, and responses remembered for Idempotency-Key."""
+    """The route class of every router: strict JSON, responses remembered for Idempotency-Key, the context's route."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, with both around it."""
+        """FastAPI's handler, with these around it."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
+            context = current_context()
+            if context is not None:
+                context.route = self.path
             if "json" in request.headers.get("content-type", ""):
                 check_json(await request.body())
             return await remember_response(request, handler)

@@ -11,6 +11,24 @@ from grove_stack.process import Child, ProcessSpec, StepFailed
 
 _ROOT = "grove_root"
 START_TRIES = 30
+_ADD_AND_READ = [
+    "find",
+    "insert",
+    "createCollection",
+    "createIndex",
+    "listCollections",
+    "listIndexes",
+    "killCursors",
+]
+_ROLES = {
+    "auth": ("grove_read_write", [*_ADD_AND_READ, "update", "remove", "dropIndex", "collMod", "changeStream"]),
+    "auth_audit": ("grove_append_only", _ADD_AND_READ),
+}
+"""Database → role of auth's user there, and what it permits. Roles add up, and this server grants by database, so the
+audit log has a database of its own, where nothing can be changed. Nor may a collection of the other be renamed, for it
+could be put in the place of the log."""
+
+Client = AsyncMongoClient[dict[str, object]]
 
 
 class MongoDb:
@@ -27,7 +45,7 @@ class MongoDb:
         return self._spec(auth=True)
 
     async def create_users(self) -> None:
-        """Before the first start: run it alone without sign-in and make the users."""
+        """Before the first start: run it alone without sign-in and make the users. What they may do: grant_roles."""
         if self._users_made.exists():
             return
         child = await Child.start(self._spec(auth=False), self._layout.log_file("mongodb"))
@@ -37,10 +55,21 @@ class MongoDb:
             await child.stop()
         self._users_made.touch()
 
+    async def grant_roles(self) -> None:
+        """At each start: what auth's user may do, so that a stack that was made before gets today's roles too."""
+        client = self.as_root()
+        try:
+            await _grant(client)
+        finally:
+            await client.close()
+
+    def as_root(self) -> Client:
+        """A client that may do everything."""
+        return self._client(_ROOT, self._layout.secret("operator", "mongo_root_password"))
+
     async def initiate(self) -> None:
         """On a server that was started elsewhere, with its root user: the replica set of one node, and auth's user."""
-        root = self._layout.secret("operator", "mongo_root_password")
-        client = self._client(_ROOT, root)
+        client = self.as_root()
         try:
             if not (await client.admin.command("hello")).get("isWritablePrimary"):
                 members = [{"_id": 0, "host": "mongodb:27017"}]
@@ -50,6 +79,7 @@ class MongoDb:
                         break
                     await asyncio.sleep(0.2)
             await _create(client, "auth", "auth", self._layout.secret("auth", "mongo_password"), "readWrite")
+            await _grant(client)
         finally:
             await client.close()
 
@@ -89,7 +119,7 @@ class MongoDb:
             needs=("mongodb-users",) if auth else (),
         )
 
-    def _client(self, user: str | None = None, password: str | None = None) -> "AsyncMongoClient[dict[str, object]]":
+    def _client(self, user: str | None = None, password: str | None = None) -> Client:
         return AsyncMongoClient(
             "127.0.0.1",
             self._port,
@@ -132,11 +162,22 @@ class MongoDb:
         raise StepFailed(f"The MongoDB server does not answer: {problem}. See mongodb.log.")
 
 
-async def _create(
-    client: "AsyncMongoClient[dict[str, object]]", database: str, name: str, password: str, role: str
-) -> None:
+async def _create(client: Client, database: str, name: str, password: str, role: str) -> None:
     try:
         await client[database].command("createUser", name, pwd=password, roles=[{"role": role, "db": database}])
     except OperationFailure as error:
         if "already exists" not in str(error):
             raise
+
+
+async def _grant(client: Client) -> None:
+    for database, (role, actions) in _ROLES.items():
+        privileges = [{"resource": {"db": database, "collection": ""}, "actions": actions}]
+        try:
+            await client[database].command("createRole", role, privileges=privileges, roles=[])
+        except OperationFailure as error:
+            if "already exists" not in str(error):
+                raise
+            await client[database].command("updateRole", role, privileges=privileges, roles=[])
+    roles = [{"role": role, "db": database} for database, (role, _) in _ROLES.items()]
+    await client["auth"].command("updateUser", "auth", roles=roles)

@@ -57,7 +57,7 @@ async def list_users(
 @router.get("/{user_id}")
 async def get_user(user_id: UUID, _: UserReader, administration: Administration) -> UserRead:
     """Read an account."""
-    return UserRead.of(await administration.get(user_id))
+    return UserRead.of(await administration.read(user_id))
 
 
 @router.post("/{user_id}/block")

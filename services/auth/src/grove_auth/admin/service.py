@@ -8,7 +8,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.contracts.auth import UserBlocked, UserUnblocked
 from grove.core.clock import now
-from grove.core.errors import Conflict
+from grove.core.errors import Conflict, Forbidden
 from grove.mongo.client import MONGO_ERRORS
 from grove.security.principal import Principal
 from grove_auth.admin.errors import UserNotFound
@@ -38,7 +38,8 @@ class AdminService:
         self._sessions = SessionService(resources)
 
     async def page(self, wanted: UserFilter) -> tuple[list[User], int]:
-        """A page of accounts, and how many there are."""
+        """A page of accounts, and how many there are. That they were looked at is in the audit log."""
+        await self._resources.audit.add("users.listed", None)
         return await self._accounts.page(wanted)
 
     async def get(self, user_id: UUID) -> User:
@@ -48,10 +49,16 @@ class AdminService:
             raise UserNotFound
         return user
 
+    async def read(self, user_id: UUID) -> User:
+        """One account, for an administrator's eyes, which is in the audit log. Raises UserNotFound."""
+        user = await self.get(user_id)
+        await self._resources.audit.add("user.read", user_id)
+        return user
+
     async def block(self, actor: Principal, user_id: UUID, data: Block) -> User:
         """Block an account: its sessions end, its tokens die. Raises UserNotFound, AboveYou or NotYourself."""
         user = await self.get(user_id)
-        may_act_on(actor.user_id, actor.roles, user)
+        await self._allow(actor, user)
         moment = now()
         fact = UserBlocked(user_id=user_id, until=data.until, reason=data.reason, blocked_at=moment)
 
@@ -70,14 +77,14 @@ class AdminService:
     async def unblock(self, actor: Principal, user_id: UUID) -> User:
         """Take a block back; without one nothing changes. Raises UserNotFound, AboveYou or NotYourself."""
         user = await self.get(user_id)
-        may_act_on(actor.user_id, actor.roles, user)
+        await self._allow(actor, user)
         await self._unblock(user)
         return await self.get(user_id)
 
     async def revoke_sessions(self, actor: Principal, user_id: UUID) -> None:
         """End all sessions of an account. Raises UserNotFound, AboveYou or NotYourself."""
         user = await self.get(user_id)
-        may_act_on(actor.user_id, actor.roles, user)
+        await self._allow(actor, user)
         await self._sessions.end_all(user_id)
 
     async def run(self) -> None:
@@ -89,6 +96,13 @@ class AdminService:
             except BLOCK_ERRORS as error:
                 log.warning("blocks.waiting", error=str(error) or type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _allow(self, actor: Principal, user: User) -> None:
+        try:
+            may_act_on(actor.user_id, actor.roles, user)
+        except Forbidden:
+            await self._resources.audit.refused(actor, "rank", user.id)
+            raise
 
     async def _unblock(self, user: User) -> None:
         if user.blocked_until is None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.security.audit import audit_entry
+from grove.security.principal import Principal
 from grove_auth.models import AuditEvent
 
 
@@ -29,5 +30,14 @@ class AuditLog:
         """
         subject = str(subject_id) if subject_id is not None else None
         entry = audit_entry(action, outcome, actor_id=actor_id, subject_id=subject, **detail)
-        document = AuditEvent(id=entry.id, action=action, subject_id=subject, entry=entry.model_dump(mode="json"))
-        await document.insert(session=transaction)
+        await AuditEvent.of(entry.model_dump(mode="json")).insert(session=transaction)
+
+    async def refused(self, principal: Principal, reason: str, subject_id: UUID | None = None) -> None:
+        """Somebody who is signed in may not do what they asked for: to whom, by default to themselves, and why."""
+        await self.add(
+            "request.refused",
+            subject_id or principal.user_id,
+            outcome="failure",
+            actor_id=principal.user_id,
+            reason=reason,
+        )

@@ -52,7 +52,8 @@ class PasswordCheck:
         if right:
             await self._attempts.forget(key)
             return renewed
-        await self._resources.audit.add("password.wrong", user.id if user else None, outcome="failure")
+        reason = "unknown" if stored is None else "wrong" if granted else "locked"
+        await self._resources.audit.add("password.wrong", user.id if user else None, outcome="failure", reason=reason)
         if granted and granted.left == 0:
             await self._lock(granted, user)
         raise InvalidCredentials
@@ -84,13 +85,17 @@ class PasswordCheck:
         until = moment + FIRST_LOCK * 2**attempts.locks if failures < LAST_TRY else UNTIL_RESET
 
         async def store(transaction: AsyncClientSession) -> None:
-            if not await self._attempts.lock(attempts, until, TRIES, transaction) or user is None:
+            if not await self._attempts.lock(attempts, until, TRIES, transaction):
+                return
+            await self._resources.audit.add(
+                "login.locked", user.id if user else None, transaction, outcome="failure", failures=str(failures)
+            )
+            if user is None:
                 return
             fact = LoginLocked(
                 user_id=user.id, until=until if until != UNTIL_RESET else None, failures=failures, locked_at=moment
             )
             await self._resources.facts.add(transaction, user.id, fact)
-            await self._resources.audit.add("login.locked", user.id, transaction, outcome="failure")
 
         await self._resources.transaction(store)
         log.warning("password.locked", user_id=str(user.id) if user else None, failures=failures)

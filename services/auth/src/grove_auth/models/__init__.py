@@ -1,6 +1,7 @@
 """Collections, one file each."""
 
 from grove_auth.models.audit_event import AuditEvent
+from grove_auth.models.audit_seal import AuditSeal
 from grove_auth.models.deleted_user import DeletedUser
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
@@ -11,7 +12,6 @@ from grove_auth.models.signing_key import SigningKey
 from grove_auth.models.user import User
 
 DOCUMENTS = [
-    AuditEvent,
     User,
     DeletedUser,
     PasswordAttempts,
@@ -23,9 +23,14 @@ DOCUMENTS = [
     RevocationEntry,
 ]
 
+AUDIT_DOCUMENTS = [AuditEvent, AuditSeal]
+"""In a database of their own, where the service may only add and read."""
+
 __all__ = [
+    "AUDIT_DOCUMENTS",
     "DOCUMENTS",
     "AuditEvent",
+    "AuditSeal",
     "DeletedUser",
     "PasswordAttempts",
     "PasswordReset",

@@ -31,6 +31,11 @@ class User(Document):
     blocked_until: datetime | None = None
     """None: not blocked. A block without an end has `UNTIL_UNBLOCKED`."""
     block_reason: str | None = None
+    closing_at: datetime | None = None
+    """When a closed account will be deleted; None: it is not closed."""
+    closing_token: bytes | None = None
+    """The hash of the mailed token that has it back."""
+    closing_mailed_at: datetime | None = None
     token_version: int = 1
     sequence: int = 1
     created_at: datetime
@@ -48,5 +53,7 @@ class User(Document):
         indexes: ClassVar = [
             IndexModel("email", unique=True, name="email"),  # login, and one account per address
             IndexModel("blocked_until", sparse=True, name="blocked"),  # blocks whose time is over
+            IndexModel("closing_at", sparse=True, name="closing"),  # closed accounts whose time is over
+            IndexModel("closing_token", sparse=True, name="closing_token"),  # POST /me/restore
             IndexModel([("created_at", -1), ("_id", -1)], name="created"),  # GET /admin/users
         ]

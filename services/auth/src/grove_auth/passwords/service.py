@@ -67,6 +67,7 @@ class PasswordService:
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._passwords.add_reset(reset, transaction)
+            await self._resources.audit.add("password.reset_requested", user.id if user else None, transaction)
             if user is not None:
                 await self._resources.outbox.add(transaction, (self._link(user, token), 1))
 
@@ -77,6 +78,7 @@ class PasswordService:
         reset = await self._passwords.reset(token_hash(token))
         user = await self._users.get(reset.user_id) if reset else None
         if reset is None or user is None:
+            await self._resources.audit.add("password.reset", None, outcome="failure")
             raise Gone
         hashed = await self._acceptable(user, new_password)
 

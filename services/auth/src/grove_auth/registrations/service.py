@@ -52,6 +52,9 @@ class RegistrationService:
             if owner is None:
                 await self._registrations.insert(registration, transaction)
             await self._resources.outbox.add(transaction, (mail, 1))
+            await self._resources.audit.add(
+                "registration.requested", owner.id if owner else registration.id, transaction
+            )
 
         await self._resources.transaction(store)
 
@@ -66,6 +69,7 @@ class RegistrationService:
         async def store(transaction: AsyncClientSession) -> None:
             await self._registrations.replace_token(registration, token_hash(token), transaction)
             await self._resources.outbox.add(transaction, (mail, 1))
+            await self._resources.audit.add("registration.resent", registration.id, transaction)
 
         await self._resources.transaction(store)
 
@@ -73,6 +77,7 @@ class RegistrationService:
         """The account of the link's registration; other pending ones for the address are gone. Raises Gone."""
         registration = await self._registrations.by_token(token_hash(token))
         if registration is None:
+            await self._resources.audit.add("registration.refused", None, outcome="failure")
             raise Gone
         moment = now()
         user = User(
@@ -93,7 +98,9 @@ class RegistrationService:
             await self._resources.outbox.add(
                 transaction, (_registered(user), 1), (UserVerified(user_id=user.id, email=user.email), 2)
             )
-            await self._resources.audit.add("user.registered", user.id, transaction, actor_id=user.id)
+            await self._resources.audit.add(
+                "user.registered", user.id, transaction, actor_id=user.id, registration=str(registration.id)
+            )
 
         try:
             await self._resources.transaction(store)

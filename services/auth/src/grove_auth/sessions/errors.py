@@ -1,5 +1,7 @@
 """What can go wrong at sign-in."""
 
+from datetime import datetime
+
 from grove.core.errors import Forbidden, NotFound, Unauthorized
 
 
@@ -23,6 +25,17 @@ class AccountBlocked(Forbidden):
 
     code = "ACCOUNT_BLOCKED"
     message = "This account is blocked. Write to those who run this service."
+
+
+class AccountClosed(Forbidden):
+    """403, only after a right password: its owner closed the account, and it is not deleted yet."""
+
+    message = "This account is closed and will be deleted. To keep it, open the link in the mail we sent you."
+
+    def __init__(self, until: datetime) -> None:
+        """`until`: when it will be deleted."""
+        detail = {"type": "account_closed", "message": f"It will be deleted on {until.date()}."}
+        super().__init__(details=[detail])
 
 
 class InvalidRefreshToken(Unauthorized):

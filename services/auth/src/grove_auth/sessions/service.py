@@ -52,7 +52,14 @@ class SessionService:
                 raise InvalidCredentials  # the password changed, or the account went, since it was checked
             await self._resources.facts.add(transaction, user.id, events.started(session))
             await self._resources.audit.add(
-                "session.started", user.id, transaction, actor_id=user.id, session=session.id, amr=" ".join(amr)
+                "session.started",
+                user.id,
+                transaction,
+                actor_id=user.id,
+                session=session.id,
+                amr=" ".join(amr),
+                browser=session.browser,
+                os=session.os,
             )
 
         await self._resources.transaction(store)
@@ -192,6 +199,9 @@ class SessionService:
         log.warning("session.reuse_detected", session_id=session.id, user_id=str(session.user_id))
         context = current_context()
         fact = events.reuse_detected(session, context.client_ip if context else None)
+        await self._resources.audit.add(
+            "session.reuse_detected", session.user_id, outcome="failure", session=session.id
+        )
         await self._end([session], "reuse_detected", also=[fact])
 
     async def _end(self, sessions: list[Session], reason: EndReason, also: Iterable[EventData] = ()) -> None:

@@ -5,11 +5,12 @@ from uuid import UUID
 
 from grove.core.clock import now
 from grove.core.errors import InvalidToken
+from grove_auth.deletions.service import DeletionService
 from grove_auth.lockout.service import PasswordCheck
 from grove_auth.models import User
 from grove_auth.registrations.repository import RegistrationRepository
 from grove_auth.resources import Resources
-from grove_auth.sessions.errors import AccountBlocked, EmailNotVerified
+from grove_auth.sessions.errors import AccountBlocked, AccountClosed, EmailNotVerified
 from grove_auth.sessions.schemas import AccessToken, SessionOptions
 from grove_auth.sessions.service import SessionService
 from grove_auth.sessions.tokens import SessionTokens
@@ -26,6 +27,7 @@ class SignInService:
         self._registrations = RegistrationRepository()
         self._passwords = PasswordCheck(resources)
         self._sessions = SessionService(resources)
+        self._deletions = DeletionService(resources)
 
     async def login(self, data: Login) -> SessionTokens:
         """Sign in by password. Raises InvalidCredentials; what else is wrong is told after a right password only."""
@@ -49,8 +51,12 @@ class SignInService:
         return await self._sessions.authenticated(user, session_id)
 
     async def proceed(self, user: User, options: SessionOptions, amr: Sequence[str]) -> SessionTokens:
-        """Go on after a first factor was proven, whichever it was. Raises AccountBlocked."""
+        """Go on after a first factor was proven, whichever it was. Raises AccountBlocked or AccountClosed."""
         if user.blocked_until is not None and user.blocked_until > now():
             await self._resources.audit.add("login.refused", user.id, outcome="failure", reason="blocked")
             raise AccountBlocked
+        if user.closing_at is not None:
+            await self._resources.audit.add("login.refused", user.id, outcome="failure", reason="closed")
+            await self._deletions.remind(user)
+            raise AccountClosed(user.closing_at)
         return await self._sessions.start(user, options, amr)

@@ -10,7 +10,7 @@ from grove_auth.deletions.service import DeletionService
 from grove_auth.deps import ResourcesDep, SessionUser, SteppedUpUser
 from grove_auth.models import User
 from grove_auth.roles import permissions_of
-from grove_auth.users.schemas import Me, MePatch
+from grove_auth.users.schemas import Me, MePatch, Restore
 from grove_auth.users.service import UserService
 
 router = APIRouter(prefix="/api/v1/auth", tags=["account"], route_class=GroveRoute, responses=error_responses())
@@ -42,11 +42,19 @@ async def change_me(data: MePatch, user: SessionUser, users: Users) -> Me:
 
 @router.delete("/me", status_code=204)
 async def delete_me(user: SteppedUpUser, deletions: Deletions) -> None:
-    """Delete your account, at once and for good. Sign in at most 5 minutes before.
+    """Delete your account. Sign in at most 5 minutes before.
 
-    Its tokens die everywhere within a second; every service erases what it has of you.
+    It is closed at once: its tokens die everywhere within a second. It is deleted at once and for good too, unless
+    those who run this service keep closed accounts for some days; then a mail says until when, with a link to have
+    it back. In the end every service erases what it has of you.
     """
-    await deletions.delete(user.user_id)
+    await deletions.close(user.user_id)
+
+
+@router.post("/me/restore", status_code=204, responses=error_responses(410))
+async def restore_me(data: Restore, deletions: Deletions) -> None:
+    """Have your closed account back, before it is deleted, with the token of the mailed link. Then sign in."""
+    await deletions.restore(data.token)
 
 
 def _me(user: User) -> Me:

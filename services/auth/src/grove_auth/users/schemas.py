@@ -1,6 +1,9 @@
 """Accounts as JSON."""
 
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from grove.core.schema import Incoming, Moment, Outgoing
 from grove_auth.registrations.schemas import Locale, Timezone
@@ -19,6 +22,12 @@ class Me(Outgoing):
     timezone: str
     marketing: bool
     created_at: Moment
+
+
+class Restore(Incoming):
+    """The token of the mailed link."""
+
+    token: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class MePatch(Incoming):

@@ -24,6 +24,7 @@ SUBJECTS = {
         "already_registered": "You already have an account",
         "reset_password": "Set a new password",  # pragma: allowlist secret
         "account_deleted": "Your account was deleted",
+        "deletion_scheduled": "Your account will be deleted",
         "welcome": "Welcome to Grove",
     },
     "de": {
@@ -31,6 +32,7 @@ SUBJECTS = {
         "already_registered": "Sie haben schon ein Konto",
         "reset_password": "Setzen Sie ein neues Passwort",  # pragma: allowlist secret
         "account_deleted": "Ihr Konto wurde gelöscht",
+        "deletion_scheduled": "Ihr Konto wird gelöscht",
         "welcome": "Willkommen bei Grove",
     },
 }

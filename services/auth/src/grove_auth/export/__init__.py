@@ -1,0 +1,1 @@
+"""Everything that auth knows of an account, for its owner."""
