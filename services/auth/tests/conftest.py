@@ -23,6 +23,8 @@ CLEANED = (
     "audit_events",
     "users",
     "deleted_users",
+    "passkeys",
+    "passkey_challenges",
     "password_resets",
     "password_attempts",
     "registrations",

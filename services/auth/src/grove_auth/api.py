@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from grove_auth.admin import endpoints as admin
 from grove_auth.keys import endpoints as keys
+from grove_auth.passkeys import endpoints as passkeys
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
 from grove_auth.revocations import endpoints as revocations
@@ -16,6 +17,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sign_ins.router,
     sessions.router,
     passwords.router,
+    passkeys.router,
     users.router,
     admin.router,
     keys.router,

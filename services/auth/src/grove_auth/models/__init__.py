@@ -2,6 +2,7 @@
 
 from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.deleted_user import DeletedUser
+from grove_auth.models.passkey import Passkey, PasskeyChallenge
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
 from grove_auth.models.registration import Registration
@@ -14,6 +15,8 @@ DOCUMENTS = [
     AuditEvent,
     User,
     DeletedUser,
+    Passkey,
+    PasskeyChallenge,
     PasswordAttempts,
     PasswordReset,
     Registration,
@@ -27,6 +30,8 @@ __all__ = [
     "DOCUMENTS",
     "AuditEvent",
     "DeletedUser",
+    "Passkey",
+    "PasskeyChallenge",
     "PasswordAttempts",
     "PasswordReset",
     "Registration",
