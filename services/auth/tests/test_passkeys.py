@@ -9,6 +9,7 @@ import pytest
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.testing.authenticator import CAN_BE_COPIED, COPIED, PRESENT, VERIFIED, Authenticator, octets, text
+from grove_auth.passkeys.repository import ChallengeRepository
 from grove_auth.sign_ins.service import SignInService
 
 pytestmark = pytest.mark.integration
@@ -182,11 +183,19 @@ async def test_an_answer_works_once_and_not_with_another_challenge(ada, device):
     assert refused(await post(ada, "/passkeys/login", fresh, signed_in=False)), "a wrong answer used it up"
 
 
-async def test_a_challenge_answered_many_times_at_once_signs_in_once(ada, resources):
+async def test_a_challenge_answered_many_times_at_once_signs_in_once(ada, resources, monkeypatch):
     device = Authenticator(counting=False)
     assert (await add(ada, device)).status_code == 201
     before = await resources.database["sessions"].count_documents({})
     body = await answered(ada, device)
+    get, all_have_read = ChallengeRepository.get, asyncio.Barrier(20)
+
+    async def together(self, key):
+        found = await get(self, key)
+        await all_have_read.wait()
+        return found
+
+    monkeypatch.setattr(ChallengeRepository, "get", together)
     calls = (post(ada, "/passkeys/login", body, signed_in=False) for _ in range(20))
     answers = await asyncio.gather(*calls)
     assert sorted(answer.status_code for answer in answers) == [200] + [401] * 19
