@@ -26,6 +26,8 @@ AUTH = "/api/v1/auth"
 CLEANED = (
     "users",
     "deleted_users",
+    "passkeys",
+    "passkey_challenges",
     "password_resets",
     "password_attempts",
     "registrations",

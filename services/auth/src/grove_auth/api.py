@@ -6,6 +6,7 @@ from grove_auth.admin import endpoints as admin
 from grove_auth.audit import endpoints as audit
 from grove_auth.export import endpoints as export
 from grove_auth.keys import endpoints as keys
+from grove_auth.passkeys import endpoints as passkeys
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
 from grove_auth.revocations import endpoints as revocations
@@ -18,6 +19,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sign_ins.router,
     sessions.router,
     passwords.router,
+    passkeys.router,
     users.router,
     admin.router,
     keys.router,

@@ -1,6 +1,6 @@
 """Settings of the auth service."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -37,3 +37,10 @@ class AuthSettings(MongoServiceSettings):
     argon2_memory_kib: int = Field(19456, ge=8192, description="Argon2id memory")
     argon2_iterations: int = Field(2, ge=1, description="Argon2id iterations")
     password_queue: int = Field(64, ge=1, description="Password checks that may wait; more get 503")
+    passkey_rp_id: str = Field(
+        "", description="Domain that passkeys belong to, `example.com`; empty: PUBLIC_URL's. Another one ends them all"
+    )
+    passkey_rp_name: str = Field("Grove", min_length=1, description="What passkey dialogs call this service")
+    passkey_user_verification: Literal["preferred", "required"] = Field(
+        "preferred", description="Whether a passkey must prove its user by PIN or biometrics, or may do without"
+    )

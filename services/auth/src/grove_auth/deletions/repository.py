@@ -7,7 +7,16 @@ from uuid import UUID
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.core.clock import now
-from grove_auth.models import DeletedUser, PasswordAttempts, PasswordReset, Registration, Session, User
+from grove_auth.models import (
+    DeletedUser,
+    Passkey,
+    PasskeyChallenge,
+    PasswordAttempts,
+    PasswordReset,
+    Registration,
+    Session,
+    User,
+)
 from grove_auth.one_time_tokens import token_hash
 
 
@@ -18,6 +27,8 @@ class DeletionRepository:
         """Delete the account with its sessions and what waits for its address."""
         await User.get_pymongo_collection().delete_one({"_id": user.id}, session=transaction)
         await Session.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
+        await Passkey.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
+        await PasskeyChallenge.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordReset.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordAttempts.get_pymongo_collection().delete_one({"_id": token_hash(user.email)}, session=transaction)
         await Registration.get_pymongo_collection().delete_many({"email": user.email}, session=transaction)

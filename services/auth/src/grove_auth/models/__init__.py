@@ -3,6 +3,7 @@
 from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.audit_seal import AuditSeal
 from grove_auth.models.deleted_user import DeletedUser
+from grove_auth.models.passkey import Passkey, PasskeyChallenge
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
 from grove_auth.models.registration import Registration
@@ -14,6 +15,8 @@ from grove_auth.models.user import User
 DOCUMENTS = [
     User,
     DeletedUser,
+    Passkey,
+    PasskeyChallenge,
     PasswordAttempts,
     PasswordReset,
     Registration,
@@ -32,6 +35,8 @@ __all__ = [
     "AuditEvent",
     "AuditSeal",
     "DeletedUser",
+    "Passkey",
+    "PasskeyChallenge",
     "PasswordAttempts",
     "PasswordReset",
     "Registration",

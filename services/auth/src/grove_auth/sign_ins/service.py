@@ -8,6 +8,8 @@ from grove.core.errors import InvalidToken
 from grove_auth.deletions.service import DeletionService
 from grove_auth.lockout.service import PasswordCheck
 from grove_auth.models import User
+from grove_auth.passkeys.check import PasskeyCheck
+from grove_auth.passkeys.schemas import PasskeyLogin
 from grove_auth.registrations.repository import RegistrationRepository
 from grove_auth.resources import Resources
 from grove_auth.sessions.errors import AccountBlocked, AccountClosed, EmailNotVerified
@@ -26,6 +28,7 @@ class SignInService:
         self._users = UserRepository()
         self._registrations = RegistrationRepository()
         self._passwords = PasswordCheck(resources)
+        self._passkeys = PasskeyCheck(resources)
         self._sessions = SessionService(resources)
         self._deletions = DeletionService(resources)
 
@@ -42,12 +45,20 @@ class SignInService:
             user.password_hash = renewed
         return await self.proceed(user, data, ["pwd"])
 
+    async def login_by_passkey(self, data: PasskeyLogin) -> SessionTokens:
+        """Sign in by passkey. Raises PasskeyRefused, and what `proceed` raises."""
+        user, amr = await self._passkeys.prove(data.challenge_id, data.credential)
+        return await self.proceed(user, data, amr)
+
     async def reauthenticate(self, user_id: UUID, session_id: str, data: Reauthenticate) -> AccessToken:
         """A token of the same session with a fresh `auth_time`. Raises InvalidCredentials."""
         user = await self._users.get(user_id)
         if user is None:
             raise InvalidToken
-        await self._passwords.prove(user.email, data.password, user.password_hash, user)
+        if data.passkey is not None:
+            await self._passkeys.prove_again(user, data.passkey)
+        elif data.password is not None:
+            await self._passwords.prove(user.email, data.password, user.password_hash, user)
         return await self._sessions.authenticated(user, session_id)
 
     async def proceed(self, user: User, options: SessionOptions, amr: Sequence[str]) -> SessionTokens:

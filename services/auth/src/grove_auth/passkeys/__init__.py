@@ -1,0 +1,1 @@
+"""Passkeys: signing in, and proving again who you are, by WebAuthn."""
