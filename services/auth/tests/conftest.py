@@ -21,6 +21,7 @@ PASSWORD = "plant trees not walls"
 AUTH = "/api/v1/auth"
 CLEANED = (
     "audit_events",
+    "captcha_solutions",
     "users",
     "deleted_users",
     "password_resets",
@@ -37,7 +38,16 @@ CLEANED = (
 
 @pytest.fixture(scope="session")
 def settings(stores: Stores) -> AuthSettings:
-    return stores.settings(AuthSettings, limits="development", argon2_memory_kib=8192, argon2_iterations=1)
+    """Guessing in one test must not be held against the next: tests of CAPTCHA and networks switch them on."""
+    return stores.settings(
+        AuthSettings,
+        limits="development",
+        argon2_memory_kib=8192,
+        argon2_iterations=1,
+        captcha_after_failures=0,
+        captcha_failure_rate=0,
+        network_wrong_passwords=0,
+    )
 
 
 @pytest.fixture(scope="session")

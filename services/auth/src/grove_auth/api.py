@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from grove_auth.admin import endpoints as admin
+from grove_auth.captcha import endpoints as captcha
 from grove_auth.keys import endpoints as keys
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
@@ -20,4 +21,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
     keys.router,
     revocations.router,
+    captcha.router,
 )

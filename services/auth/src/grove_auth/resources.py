@@ -17,6 +17,7 @@ from grove.service.resources import ServiceResources
 from grove.web.auth import Authenticator
 from grove_auth.audit.log import AuditLog
 from grove_auth.keys.service import KeyService
+from grove_auth.lockout.guesses import Guesses
 from grove_auth.models import DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.revocations.publisher import RevocationPublisher
@@ -43,6 +44,7 @@ class Resources(ServiceResources):
         self.audit = AuditLog()
         self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
+        self.guesses = Guesses(self.valkey, settings, self.audit)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
         self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
         self.revocations = RevocationService(

@@ -18,6 +18,7 @@ class DeletionRepository:
         await Session.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordReset.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordAttempts.get_pymongo_collection().delete_one({"_id": token_hash(user.email)}, session=transaction)
+        await PasswordAttempts.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await Registration.get_pymongo_collection().delete_many({"email": user.email}, session=transaction)
 
     async def remember(self, deleted: DeletedUser, transaction: AsyncClientSession) -> None:

@@ -1,6 +1,7 @@
 """Collections, one file each."""
 
 from grove_auth.models.audit_event import AuditEvent
+from grove_auth.models.captcha_solution import CaptchaSolution
 from grove_auth.models.deleted_user import DeletedUser
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
@@ -12,6 +13,7 @@ from grove_auth.models.user import User
 
 DOCUMENTS = [
     AuditEvent,
+    CaptchaSolution,
     User,
     DeletedUser,
     PasswordAttempts,
@@ -26,6 +28,7 @@ DOCUMENTS = [
 __all__ = [
     "DOCUMENTS",
     "AuditEvent",
+    "CaptchaSolution",
     "DeletedUser",
     "PasswordAttempts",
     "PasswordReset",

@@ -9,6 +9,7 @@ from grove.security.network import network_of
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
+from grove_auth.captcha.endpoints import Captcha
 from grove_auth.deps import LimiterDep, ResourcesDep
 from grove_auth.one_time_tokens import token_hash
 from grove_auth.registrations.schemas import Register, ResendVerification, VerifyEmail
@@ -28,10 +29,11 @@ Registrations = Annotated[RegistrationService, Depends(_service)]
 
 
 @router.post("/register", status_code=202, response_class=Response)
-async def register(data: Register, registrations: Registrations, limiter: LimiterDep) -> Response:
+async def register(data: Register, registrations: Registrations, captcha: Captcha, limiter: LimiterDep) -> Response:
     """Ask for an account; the link in the mail makes it. The answer is the same for a taken address."""
     context = current_context()
     await limiter.enforce(REGISTER_LIMIT, network_of(context.client_ip if context else None))
+    await captcha.guard(data.email, data.captcha)
     await registrations.register(data)
     return Response(status_code=202)
 
@@ -43,8 +45,11 @@ async def verify_email(data: VerifyEmail, registrations: Registrations) -> None:
 
 
 @router.post("/resend-verification", status_code=202, response_class=Response)
-async def resend_verification(data: ResendVerification, registrations: Registrations, limiter: LimiterDep) -> Response:
+async def resend_verification(
+    data: ResendVerification, registrations: Registrations, captcha: Captcha, limiter: LimiterDep
+) -> Response:
     """Mail a new link. The answer is the same whether or not something waits for verification."""
     await limiter.enforce(RESEND_LIMIT, token_hash(data.email).hex()[:32])
+    await captcha.guard(data.email, data.captcha)
     await registrations.resend(data.email)
     return Response(status_code=202)

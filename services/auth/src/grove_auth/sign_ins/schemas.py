@@ -1,6 +1,7 @@
 """Signing in as JSON."""
 
 from grove.core.schema import Incoming
+from grove_auth.captcha.schemas import WithCaptcha
 from grove_auth.passwords.rules import Password
 from grove_auth.registrations.schemas import Email
 from grove_auth.sessions.schemas import SessionOptions
@@ -12,7 +13,7 @@ class Reauthenticate(Incoming):
     password: Password
 
 
-class Login(SessionOptions):
+class Login(SessionOptions, WithCaptcha):
     """Address and password, and what kind of session is wanted."""
 
     email: Email
