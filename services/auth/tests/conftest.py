@@ -75,6 +75,37 @@ async def client(settings, resources) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
+class Replicas:
+    """Makes further processes of the service, with other settings, on the same stores."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self.opened: list[Resources] = []
+
+    async def __call__(self, **changes) -> httpx2.AsyncClient:
+        settings = self._resources.settings.model_copy(update=changes)
+        made = Resources(settings)
+        await made.client.close()
+        for name in ("client", "database", "outbox", "facts", "revocations"):  # document classes know one client only
+            setattr(made, name, getattr(self._resources, name))
+        self.opened.append(made)
+        return client_of(build(settings, made), base_url="https://auth.test")
+
+    async def aclose(self) -> None:
+        for made in self.opened:
+            await made.valkey.aclose()
+            made.passwords.close()
+
+
+@pytest.fixture
+async def replica(resources) -> AsyncIterator[Replicas]:
+    await resources.valkey.delete("auth:guesses:high", "auth:guesses:suite")
+    replicas = Replicas(resources)
+    yield replicas
+    await replicas.aclose()
+    await resources.valkey.delete("auth:guesses:high", "auth:guesses:suite")
+
+
 class Outside:
     """What the world sees of auth: published events, and mails that were asked for."""
 
