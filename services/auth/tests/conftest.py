@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 
 import httpx2
+import pymongo.monitoring
 import pytest
 
 from grove.contracts.event import Envelope
@@ -50,8 +51,31 @@ def settings(stores: Stores) -> AuthSettings:
     )
 
 
+class Statements(pymongo.monitoring.CommandListener):
+    """What the database is asked, by name."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
+        self.seen.append(event.command_name)
+
+    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
+        """Nothing to do."""
+
+    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
+        """Nothing to do."""
+
+
 @pytest.fixture(scope="session")
-async def resources(stores: Stores, settings: AuthSettings) -> AsyncIterator[Resources]:
+def statements() -> Statements:
+    listener = Statements()
+    pymongo.monitoring.register(listener)  # for clients that are made after this
+    return listener
+
+
+@pytest.fixture(scope="session")
+async def resources(stores: Stores, settings: AuthSettings, statements: Statements) -> AsyncIterator[Resources]:
     await stores.plan.mongodb.create_users()
     await prepare(settings)
     await prepare(settings)
