@@ -10,7 +10,7 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
 from grove_auth.captcha.endpoints import Captcha
-from grove_auth.deps import LimiterDep, ResourcesDep
+from grove_auth.deps import LimiterDep, ResourcesDep, limit_strangers
 from grove_auth.one_time_tokens import token_hash
 from grove_auth.registrations.schemas import Register, ResendVerification, VerifyEmail
 from grove_auth.registrations.service import RegistrationService
@@ -38,7 +38,7 @@ async def register(data: Register, registrations: Registrations, captcha: Captch
     return Response(status_code=202)
 
 
-@router.post("/verify-email", status_code=204)
+@router.post("/verify-email", status_code=204, dependencies=[Depends(limit_strangers)])
 async def verify_email(data: VerifyEmail, registrations: Registrations) -> None:
     """Verify the address with the token of the mailed link."""
     await registrations.verify(data.token)
