@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from grove_stack.loopback import LoopbackTransport
 from grove_stack.testing.stacks import remove, start
 
 EDGE_REFILLS_SECONDS = 2.5
@@ -35,8 +37,10 @@ async def test_production_limits_hold(strict, ada):
         assert int(answers[3].headers["retry-after"]) in range(1000, 1300)
         assert answers[3].json()["error"]["code"] == "RATE_LIMITED"
         wrong = {"email": person.email, "password": "wrong"}
-        answers = [await client.post(f"{strict.auth}/login", json=wrong) for _ in range(6)]
-        assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+        elsewhere = LoopbackTransport(verify=strict.tls, local_address="127.0.0.78")
+        async with httpx2.AsyncClient(transport=elsewhere) as guesser:
+            answers = [await guesser.post(f"{strict.auth}/login", json=wrong) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [401] * 3 + [403] * 2 + [429]
         admin = await client.post(f"{strict.auth}/login", json=strict.file["admin"])
         headers = {"Authorization": f"Bearer {admin.json()['access_token']}"}
         await asyncio.sleep(EDGE_REFILLS_SECONDS)

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 
 import httpx2
+import pymongo.monitoring
 import pytest
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
@@ -24,6 +25,7 @@ from grove_stack.testing.plugin import Stores
 PASSWORD = "plant trees not walls"
 AUTH = "/api/v1/auth"
 CLEANED = (
+    "captcha_solutions",
     "users",
     "deleted_users",
     "passkeys",
@@ -42,7 +44,32 @@ CLEANED = (
 
 @pytest.fixture(scope="session")
 def settings(stores: Stores) -> AuthSettings:
-    return stores.settings(AuthSettings, limits="development", argon2_memory_kib=8192, argon2_iterations=1)
+    """Guessing in one test must not be held against the next: tests of CAPTCHA and networks switch them on."""
+    return stores.settings(
+        AuthSettings,
+        limits="development",
+        argon2_memory_kib=8192,
+        argon2_iterations=1,
+        captcha_after_failures=0,
+        captcha_failure_rate=0,
+        network_wrong_passwords=0,
+    )
+
+
+class Statements(pymongo.monitoring.CommandListener):
+    """What the database is asked, by name."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
+        self.seen.append(event.command_name)
+
+    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
+        """Nothing to do."""
+
+    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
+        """Nothing to do."""
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +82,16 @@ async def audit_as_root(stores: Stores) -> AsyncIterator[AsyncDatabase]:
 
 
 @pytest.fixture(scope="session")
-async def resources(stores: Stores, settings: AuthSettings, audit_as_root: AsyncDatabase) -> AsyncIterator[Resources]:
+def statements() -> Statements:
+    listener = Statements()
+    pymongo.monitoring.register(listener)  # for clients that are made after this
+    return listener
+
+
+@pytest.fixture(scope="session")
+async def resources(
+    stores: Stores, settings: AuthSettings, statements: Statements, audit_as_root: AsyncDatabase
+) -> AsyncIterator[Resources]:
     await stores.plan.mongodb.create_users()
     await stores.plan.mongodb.grant_roles()
     await prepare(settings)
@@ -85,6 +121,37 @@ def app(settings, resources) -> FastAPI:
 async def client(app) -> AsyncIterator[httpx2.AsyncClient]:
     async with client_of(app, base_url="https://auth.test") as client:
         yield client
+
+
+class Replicas:
+    """Makes further processes of the service, with other settings, on the same stores."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self.opened: list[Resources] = []
+
+    async def __call__(self, **changes) -> httpx2.AsyncClient:
+        settings = self._resources.settings.model_copy(update=changes)
+        made = Resources(settings)
+        await made.client.close()
+        for name in ("client", "database", "outbox", "facts", "revocations"):  # document classes know one client only
+            setattr(made, name, getattr(self._resources, name))
+        self.opened.append(made)
+        return client_of(build(settings, made), base_url="https://auth.test")
+
+    async def aclose(self) -> None:
+        for made in self.opened:
+            await made.valkey.aclose()
+            made.passwords.close()
+
+
+@pytest.fixture
+async def replica(resources) -> AsyncIterator[Replicas]:
+    await resources.valkey.delete("auth:guesses:high", "auth:guesses:suite")
+    replicas = Replicas(resources)
+    yield replicas
+    await replicas.aclose()
+    await resources.valkey.delete("auth:guesses:high", "auth:guesses:suite")
 
 
 class Outside:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from grove_auth.admin import endpoints as admin
 from grove_auth.audit import endpoints as audit
+from grove_auth.captcha import endpoints as captcha
 from grove_auth.export import endpoints as export
 from grove_auth.keys import endpoints as keys
 from grove_auth.passkeys import endpoints as passkeys
@@ -26,4 +27,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     revocations.router,
     audit.router,
     export.router,
+    captcha.router,
 )

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from grove.core.context import current_context
+from grove.security.network import network_of
 from grove.security.principal import Principal
-from grove.web.auth import require
+from grove.web.auth import ANONYMOUS_LIMIT, require
 from grove.web.rate_limit import Limit, RateLimiter
 from grove_auth.resources import Resources
 
@@ -13,6 +15,7 @@ SESSION_LIMIT = Limit("sessions", 20, 60)
 PASSWORD_LIMIT = Limit("password", 5, 60)
 """Per user, where a signed-in user proves the password again."""
 
+CurrentUser = Annotated[Principal, require("account:read")]
 SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT)]
 SteppedUpUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT, step_up=True)]
 
@@ -30,3 +33,9 @@ async def _limiter(resources: ResourcesDep) -> RateLimiter:
 
 
 LimiterDep = Annotated[RateLimiter, Depends(_limiter)]
+
+
+async def limit_strangers(limiter: LimiterDep) -> None:
+    """For routes without a sign-in and without a limit of their own. Raises RateLimited."""
+    context = current_context()
+    await limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))

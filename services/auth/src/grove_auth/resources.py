@@ -20,6 +20,7 @@ from grove_auth.audit.log import AuditLog
 from grove_auth.audit.repository import AuditRepository
 from grove_auth.audit.sealer import Sealer
 from grove_auth.keys.service import KeyService
+from grove_auth.lockout.guesses import Guesses
 from grove_auth.models import AUDIT_DOCUMENTS, DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.revocations.publisher import RevocationPublisher
@@ -50,6 +51,7 @@ class Resources(ServiceResources):
         )
         self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
+        self.guesses = Guesses(self.valkey, settings, self.audit)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
         self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
         self.revocations = RevocationService(

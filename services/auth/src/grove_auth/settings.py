@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, FilePath
 
 from grove.mongo.client import MongoServiceSettings
 
@@ -34,8 +34,20 @@ class AuthSettings(MongoServiceSettings):
     password_history: int = Field(5, ge=1, le=24, description="A new password is none of the last so many")
     password_min_length: int = Field(12, ge=8, description="Least length of passwords, in characters")
     password_min_score: int = Field(3, ge=0, le=4, description="Least zxcvbn score of passwords")
+    password_require_classes: int = Field(
+        0, ge=0, le=4, description="Kinds of characters (lower, upper, digits, others) a password must have; 0: no rule"
+    )
+    password_max_age_days: int = Field(0, ge=0, description="A password must be changed after this long; 0: never")
+    password_blocklist_file: FilePath | None = Field(
+        None, description="Passwords that nobody may choose, one a line, at most 8 MiB; read again on change"
+    )
+    password_context_words: list[str] = Field(
+        ["grove"], description="Words (JSON list) that say little in a password here, such as the service's name"
+    )
+    refuse_disposable_email: bool = Field(False, description="No accounts for addresses at throw-away mail providers")
     argon2_memory_kib: int = Field(19456, ge=8192, description="Argon2id memory")
     argon2_iterations: int = Field(2, ge=1, description="Argon2id iterations")
+    argon2_parallelism: int = Field(1, ge=1, le=16, description="Argon2id lanes")
     password_queue: int = Field(64, ge=1, description="Password checks that may wait; more get 503")
     passkey_rp_id: str = Field(
         "", description="Domain that passkeys belong to, `example.com`; empty: PUBLIC_URL's. Another one ends them all"
@@ -43,4 +55,20 @@ class AuthSettings(MongoServiceSettings):
     passkey_rp_name: str = Field("Grove", min_length=1, description="What passkey dialogs call this service")
     passkey_user_verification: Literal["preferred", "required"] = Field(
         "preferred", description="Whether a passkey must prove its user by PIN or biometrics, or may do without"
+    )
+    network_wrong_passwords: int = Field(
+        200, ge=0, description="Wrong passwords from one network in an hour; then 429 until it is over. 0: any number"
+    )
+    captcha_after_failures: int = Field(
+        3, ge=0, description="Wrong passwords of an address or network until a CAPTCHA is asked for; 0: never"
+    )
+    captcha_failure_rate: int = Field(
+        50, ge=0, description="Wrong passwords in 60 s in the whole suite until everyone is asked for one; 0: never"
+    )
+    captcha_minutes: int = Field(5, ge=1, le=60, description="Time to solve a CAPTCHA")
+    captcha_difficulty: int = Field(
+        5000,
+        ge=2,
+        le=1_000_000,
+        description="Most keys to derive to solve a CAPTCHA, half a millisecond each or so",
     )

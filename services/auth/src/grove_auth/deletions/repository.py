@@ -31,6 +31,7 @@ class DeletionRepository:
         await PasskeyChallenge.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordReset.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordAttempts.get_pymongo_collection().delete_one({"_id": token_hash(user.email)}, session=transaction)
+        await PasswordAttempts.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await Registration.get_pymongo_collection().delete_many({"email": user.email}, session=transaction)
 
     async def close(

@@ -1,9 +1,8 @@
 """Queries on password attempts. Each is one update of one document, so that parallel tries count each."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from uuid import UUID
 
-from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
@@ -17,27 +16,26 @@ class AttemptRepository:
     """Counters."""
 
     async def get(self, key: bytes) -> PasswordAttempts | None:
-        """The counter of an address."""
+        """The counter of an address or a device."""
         return await PasswordAttempts.get(key)
 
-    async def begin(self, key: bytes, moment: datetime, tries: int) -> bool:
-        """A counter with `tries` left; False when there is one."""
+    async def begin(self, key: bytes, moment: datetime, left: int, device_of: UUID | None) -> bool:
+        """A counter after its first try; False when there is one."""
         try:
             await PasswordAttempts(
-                id=key, left=tries, locked_until=NEVER, tried_at=moment, expires_at=moment + KEPT
+                id=key, left=left, locked_until=NEVER, tried_at=moment, expires_at=moment + KEPT, user_id=device_of
             ).insert()
         except DuplicateKeyError:
             return False
         return True
 
-    async def take(self, key: bytes, moment: datetime) -> PasswordAttempts | None:
-        """Use up one try; None when none is left, or the address is locked or has no counter."""
-        found: Any = await PasswordAttempts.get_pymongo_collection().find_one_and_update(
+    async def take(self, key: bytes, moment: datetime) -> bool:
+        """Use up one try; False when none is left, or the address is locked or has no counter."""
+        taken = await PasswordAttempts.get_pymongo_collection().update_one(
             {"_id": key, "locked_until": {"$lte": moment}, "left": {"$gt": 0}},
             {"$inc": {"left": -1}, "$set": {"tried_at": moment, "expires_at": moment + KEPT}},
-            return_document=ReturnDocument.AFTER,
         )
-        return PasswordAttempts(**{**found, "id": found["_id"]}) if found else None
+        return taken.modified_count == 1
 
     async def give_back(self, key: bytes) -> None:
         """The password was not looked at after all."""
@@ -60,3 +58,7 @@ class AttemptRepository:
     async def forget(self, key: bytes, transaction: AsyncClientSession | None = None) -> None:
         """Begin anew."""
         await PasswordAttempts.get_pymongo_collection().delete_one({"_id": key}, session=transaction)
+
+    async def forget_devices(self, user_id: UUID, transaction: AsyncClientSession) -> None:
+        """Begin anew on all devices of a user."""
+        await PasswordAttempts.get_pymongo_collection().delete_many({"user_id": user_id}, session=transaction)

@@ -1,10 +1,12 @@
 """The rules of trying passwords: each try is counted before it is checked, so that parallel guesses gain nothing.
 
 Ten wrong ones in a row lock the address for an hour, the next ten for two, and so on; at a hundred only a reset helps.
-Unknown, locked and wrong get the same answer after the same work.
+Unknown, locked and wrong get the same answer after the same work. Tries with a device that the user trusts are counted
+apart, so that strangers can't lock its user out.
 """
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -35,14 +37,18 @@ class PasswordCheck:
         self._resources = resources
         self._attempts = AttemptRepository()
 
-    async def prove(self, email: str, password: str, stored: str | None, user: User | None) -> str | None:
+    async def prove(
+        self, email: str, password: str, stored: str | None, user: User | None, device_id: str | None = None
+    ) -> str | None:
         """Nothing, or a renewed hash to store, for a right password. Raises InvalidCredentials.
 
         Raises ServiceUnavailable too, when there are more tries at once than are left, or than can wait.
         `stored`: the hash that belongs to the address, None for an unknown one. `user` is told of a lock.
+        `device_id`: the trusted device of `user` that the request came with.
         """
-        key = token_hash(email)
-        granted = await self._take(key, user)
+        device_of = user.id if user and device_id else None
+        key = token_hash(f"{device_of}:{device_id}" if device_of else email)
+        granted, attempts = await self._take(key, user, device_of)
         try:
             right, renewed = await self._resources.passwords.verify(password, stored if granted else None)
         except ServiceUnavailable:
@@ -54,26 +60,33 @@ class PasswordCheck:
             return renewed
         reason = "unknown" if stored is None else "wrong" if granted else "locked"
         await self._resources.audit.add("password.wrong", user.id if user else None, outcome="failure", reason=reason)
-        if granted and granted.left == 0:
-            await self._lock(granted, user)
+        if granted and attempts and attempts.left == 0:
+            await self._lock(attempts, user)
         raise InvalidCredentials
 
-    async def forget(self, email: str, transaction: AsyncClientSession) -> None:
+    async def forget(self, user: User, transaction: AsyncClientSession) -> None:
         """The password was reset: begin anew."""
-        await self._attempts.forget(token_hash(email), transaction)
+        await self._attempts.forget(token_hash(user.email), transaction)
+        await self._attempts.forget_devices(user.id, transaction)
 
-    async def _take(self, key: bytes, user: User | None) -> PasswordAttempts | None:
-        """A try, counted before it is made; None while the address is locked. Raises ServiceUnavailable."""
+    async def _take(
+        self, key: bytes, user: User | None, device_of: UUID | None
+    ) -> tuple[bool, PasswordAttempts | None]:
+        """Whether there is a try, counted before it is made, and the counter then. None is left while it is locked.
+
+        Raises ServiceUnavailable. Granted or locked, the same two statements are made.
+        """
         for _ in range(LOOKS):
             moment = now()
             granted = await self._attempts.take(key, moment)
-            if granted is not None:
-                return granted
             attempts = await self._attempts.get(key)
+            if granted:
+                return True, attempts
             if attempts is None:
-                await self._attempts.begin(key, moment, TRIES)
+                if await self._attempts.begin(key, moment, TRIES - 1, device_of):
+                    return True, None
             elif attempts.locked_until > moment:
-                return None
+                return False, attempts
             elif attempts.left == 0 and moment - attempts.tried_at > LONGEST_CHECK:
                 await self._lock(attempts, user)  # whoever made the last try died before the lock
             elif attempts.left == 0:

@@ -2,6 +2,7 @@
 
 from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.audit_seal import AuditSeal
+from grove_auth.models.captcha_solution import CaptchaSolution
 from grove_auth.models.deleted_user import DeletedUser
 from grove_auth.models.passkey import Passkey, PasskeyChallenge
 from grove_auth.models.password_attempts import PasswordAttempts
@@ -13,6 +14,7 @@ from grove_auth.models.signing_key import SigningKey
 from grove_auth.models.user import User
 
 DOCUMENTS = [
+    CaptchaSolution,
     User,
     DeletedUser,
     Passkey,
@@ -34,6 +36,7 @@ __all__ = [
     "DOCUMENTS",
     "AuditEvent",
     "AuditSeal",
+    "CaptchaSolution",
     "DeletedUser",
     "Passkey",
     "PasskeyChallenge",

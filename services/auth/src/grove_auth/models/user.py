@@ -24,6 +24,8 @@ class User(Document):
     """None: signs in by other means, and can set a password by a mailed link."""
     password_history: list[str] = []
     """Hashes of the passwords before, newest first."""
+    password_changed_at: datetime | None = None
+    """None: not since the account was made."""
     roles: list[str] = ["user"]
     locale: str
     timezone: str

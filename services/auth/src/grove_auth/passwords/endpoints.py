@@ -9,7 +9,8 @@ from grove.security.network import network_of
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
-from grove_auth.deps import PASSWORD_LIMIT, LimiterDep, ResourcesDep, SessionUser
+from grove_auth.captcha.endpoints import Captcha
+from grove_auth.deps import PASSWORD_LIMIT, LimiterDep, ResourcesDep, SessionUser, limit_strangers
 from grove_auth.passwords.schemas import ChangePassword, RequestPasswordReset, ResetPassword
 from grove_auth.passwords.service import PasswordService
 from grove_auth.sessions import cookies
@@ -37,15 +38,18 @@ async def change_password(
 
 
 @router.post("/request-password-reset", status_code=202, response_class=Response)
-async def request_password_reset(data: RequestPasswordReset, passwords: Passwords, limiter: LimiterDep) -> Response:
+async def request_password_reset(
+    data: RequestPasswordReset, passwords: Passwords, captcha: Captcha, limiter: LimiterDep
+) -> Response:
     """Mail a link that sets a new password. The answer is the same for an address without an account."""
     context = current_context()
     await limiter.enforce(RESET_LIMIT, network_of(context.client_ip if context else None))
+    await captcha.guard(data.email, data.captcha)
     await passwords.request_reset(data.email)
     return Response(status_code=202)
 
 
-@router.post("/reset-password", status_code=204)
+@router.post("/reset-password", status_code=204, dependencies=[Depends(limit_strangers)])
 async def reset_password(data: ResetPassword, passwords: Passwords) -> None:
     """Set a new password with the token of the mailed link. All your sessions end."""
     await passwords.reset(data.token, data.new_password)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from pwdlib import PasswordHash
+from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
@@ -25,6 +26,21 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
+BCRYPT_BYTES = 72
+
+
+class _Bcrypt(BcryptHasher):
+    """bcrypt as it was when the hash was made: it looked at the first 72 bytes and passed over the rest."""
+
+    def verify(self, password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002 - pwdlib's name
+        """Whether the hash is the password's. A hash that bcrypt can't read is nobody's."""
+        text = password.encode() if isinstance(password, str) else password
+        try:
+            return super().verify(text[:BCRYPT_BYTES], hash)
+        except ValueError:
+            return False
+
+
 class PasswordHasher:
     """Hashes and verifies. bcrypt and Argon2 hashes made elsewhere verify too and are renewed at login."""
 
@@ -34,9 +50,9 @@ class PasswordHasher:
                 Argon2Hasher(
                     time_cost=settings.argon2_iterations,
                     memory_cost=settings.argon2_memory_kib,
-                    parallelism=1,
+                    parallelism=settings.argon2_parallelism,
                 ),
-                BcryptHasher(),
+                _Bcrypt(),
             )
         )
         self._threads = ThreadPoolExecutor(
@@ -52,10 +68,14 @@ class PasswordHasher:
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """(right, a renewed hash to store or None). Without a stored hash it takes as long and is False."""
-        right, renewed = await self._run(
-            lambda: self._hash.verify_and_update(normalised(password), stored or self._nobody)
-        )
+        right, renewed = await self._run(lambda: self._verify(normalised(password), stored or self._nobody))
         return (right, renewed) if stored else (False, None)
+
+    def _verify(self, password: str, stored: str) -> tuple[bool, str | None]:
+        try:
+            return self._hash.verify_and_update(password, stored)
+        except UnknownHashError:  # of a kind that we don't know: takes as long as any, and is nobody's
+            return False, self._hash.verify_and_update(password, self._nobody)[1]
 
     async def run(self, work: Callable[[], T]) -> T:
         """Other heavy work on passwords, under the same bounds."""

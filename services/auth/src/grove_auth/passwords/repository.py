@@ -1,10 +1,12 @@
 """Queries on password resets, and the change of a password."""
 
+from os import urandom
 from uuid import UUID
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.core.clock import now
+from grove.core.ids import new_id
 from grove_auth.models import PasswordReset, User
 
 
@@ -15,6 +17,10 @@ class PasswordRepository:
         """A new link; older ones of its user no longer work."""
         await self.forget_resets(reset.user_id, transaction)
         await reset.insert(session=transaction)
+
+    async def add_nothing(self, transaction: AsyncClientSession) -> None:
+        """As much as writing a mail to the outbox, where there is nobody to write to."""
+        await PasswordReset(id=urandom(32), user_id=new_id(), expires_at=now()).insert(session=transaction)
 
     async def reset(self, token_hash: bytes) -> PasswordReset | None:
         """The link that bears the token."""
@@ -35,11 +41,16 @@ class PasswordRepository:
 
         The last `keep` passwords are remembered, the new one included.
         """
-        history = user.passwords[: keep - 1]
+        history, moment = user.passwords[: keep - 1], now()
         changed = await User.get_pymongo_collection().update_one(
             {"_id": user.id, "password_hash": user.password_hash, "token_version": user.token_version},
             {
-                "$set": {"password_hash": password_hash, "password_history": history, "updated_at": now()},
+                "$set": {
+                    "password_hash": password_hash,
+                    "password_history": history,
+                    "password_changed_at": moment,
+                    "updated_at": moment,
+                },
                 "$inc": {"token_version": 1},
             },
             session=transaction,

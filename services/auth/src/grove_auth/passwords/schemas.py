@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from grove.core.schema import Incoming
+from grove_auth.captcha.schemas import WithCaptcha
 from grove_auth.passwords.rules import Password
 from grove_auth.registrations.schemas import Email
 
@@ -16,7 +17,7 @@ class ChangePassword(Incoming):
     new_password: Password
 
 
-class RequestPasswordReset(Incoming):
+class RequestPasswordReset(WithCaptcha):
     """Whose password is forgotten."""
 
     email: Email

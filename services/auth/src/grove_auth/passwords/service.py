@@ -70,6 +70,8 @@ class PasswordService:
             await self._resources.audit.add("password.reset_requested", user.id if user else None, transaction)
             if user is not None:
                 await self._resources.outbox.add(transaction, (self._link(user, token), 1))
+            else:
+                await self._passwords.add_nothing(transaction)
 
         await self._resources.transaction(store)
 
@@ -89,10 +91,11 @@ class PasswordService:
             ):
                 raise Gone
             await self._passwords.forget_resets(user.id, transaction)
-            await self._check.forget(user.email, transaction)
+            await self._check.forget(user, transaction)
             await self._end_sessions(user, "reset", but=None, transaction=transaction)
 
         await self._resources.transaction(store)
+        await self._resources.guesses.forget(user.email)
         log.info("password.reset", user_id=str(user.id))
 
     async def _acceptable(self, user: User, password: str) -> str:

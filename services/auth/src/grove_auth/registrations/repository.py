@@ -1,5 +1,7 @@
 """Queries on registrations."""
 
+from uuid import UUID
+
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.core.clock import now
@@ -23,12 +25,10 @@ class RegistrationRepository:
         found = await Registration.find_one({"token_hash": token_hash})
         return found if found and found.expires_at > now() else None
 
-    async def replace_token(
-        self, registration: Registration, token_hash: bytes, transaction: AsyncClientSession
-    ) -> None:
+    async def replace_token(self, registration_id: UUID, token_hash: bytes, transaction: AsyncClientSession) -> None:
         """A new link; the old one no longer works."""
         await Registration.get_pymongo_collection().update_one(
-            {"_id": registration.id}, {"$set": {"token_hash": token_hash}}, session=transaction
+            {"_id": registration_id}, {"$set": {"token_hash": token_hash}}, session=transaction
         )
 
     async def consume(self, registration: Registration, transaction: AsyncClientSession) -> bool:

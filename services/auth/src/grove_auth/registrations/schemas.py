@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from grove.core.schema import Incoming
 from grove.core.text import CleanLine
+from grove_auth.captcha.schemas import WithCaptcha
 from grove_auth.passwords.rules import Password
 
 LOCALES = ("en", "de")
@@ -43,7 +44,7 @@ Locale = Annotated[
 ]
 
 
-class Register(Incoming):
+class Register(WithCaptcha):
     """A new account."""
 
     email: Email
@@ -59,7 +60,7 @@ class VerifyEmail(Incoming):
     token: Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class ResendVerification(Incoming):
+class ResendVerification(WithCaptcha):
     """The address of a pending registration."""
 
     email: Email

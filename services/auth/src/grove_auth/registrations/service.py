@@ -8,11 +8,14 @@ from pymongo.errors import DuplicateKeyError
 from grove.contracts.auth import MailRequested, UserRegistered, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Gone
+from grove.core.ids import new_id
 from grove_auth.models import Registration, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.passwords import rules
+from grove_auth.passwords.repository import PasswordRepository
 from grove_auth.registrations.mails import mail_requested
 from grove_auth.registrations.repository import RegistrationRepository
+from grove_auth.registrations.rules import check_address
 from grove_auth.registrations.schemas import Register
 from grove_auth.resources import Resources
 from grove_auth.users.repository import UserRepository
@@ -24,11 +27,16 @@ class RegistrationService:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._registrations = RegistrationRepository()
+        self._passwords = PasswordRepository()
         self._users = UserRepository()
 
     async def register(self, data: Register) -> None:
-        """A pending registration and its mail; to the owner of a taken address, a mail that says so."""
+        """A pending registration and its mail; to the owner of a taken address, a mail that says so.
+
+        Either way as much is written: the registration of a taken address is over before it begins.
+        """
         settings, passwords = self._resources.settings, self._resources.passwords
+        check_address(data.email, settings)
         await passwords.run(lambda: rules.check(data.password, settings, about=(data.email, data.name)))
         hashed = await passwords.hash(data.password)
         owner = await self._users.by_email(data.email)
@@ -42,15 +50,14 @@ class RegistrationService:
             timezone=data.timezone,
             token_hash=token_hash(token),
             created_at=moment,
-            expires_at=moment + timedelta(hours=settings.verification_hours),
+            expires_at=moment if owner else moment + timedelta(hours=settings.verification_hours),
         )
         mail = (
             self._already_registered(owner) if owner else self._verification(data.email, data.locale, data.name, token)
         )
 
         async def store(transaction: AsyncClientSession) -> None:
-            if owner is None:
-                await self._registrations.insert(registration, transaction)
+            await self._registrations.insert(registration, transaction)
             await self._resources.outbox.add(transaction, (mail, 1))
             await self._resources.audit.add(
                 "registration.requested", owner.id if owner else registration.id, transaction
@@ -59,17 +66,21 @@ class RegistrationService:
         await self._resources.transaction(store)
 
     async def resend(self, email: str) -> None:
-        """A new link for the newest pending registration of the address, if there is one."""
+        """A new link for the newest pending registration of the address. Without one as much is written, for nobody."""
         registration = await self._registrations.newest(email)
-        if registration is None:
-            return
         token = new_token()
-        mail = self._verification(email, registration.locale, registration.name, token)
 
         async def store(transaction: AsyncClientSession) -> None:
-            await self._registrations.replace_token(registration, token_hash(token), transaction)
-            await self._resources.outbox.add(transaction, (mail, 1))
-            await self._resources.audit.add("registration.resent", registration.id, transaction)
+            known = registration.id if registration else new_id()
+            await self._registrations.replace_token(known, token_hash(token), transaction)
+            if registration is None:
+                await self._passwords.add_nothing(transaction)
+            else:
+                mail = self._verification(email, registration.locale, registration.name, token)
+                await self._resources.outbox.add(transaction, (mail, 1))
+            await self._resources.audit.add(
+                "registration.resent", registration.id if registration else None, transaction
+            )
 
         await self._resources.transaction(store)
 

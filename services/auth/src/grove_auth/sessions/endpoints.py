@@ -6,17 +6,13 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from grove.web.rate_limit import Limit
-from grove_auth.deps import LimiterDep, ResourcesDep, SessionUser
-from grove_auth.one_time_tokens import token_hash
+from grove_auth.deps import ResourcesDep, SessionUser
 from grove_auth.sessions import cookies
 from grove_auth.sessions.errors import InvalidRefreshToken
 from grove_auth.sessions.schemas import Refresh, SessionList, SessionRead, TokenPair
 from grove_auth.sessions.service import SessionService
 
 router = APIRouter(prefix="/api/v1/auth", tags=["sessions"], route_class=GroveRoute, responses=error_responses(404))
-
-REFRESH_LIMIT = Limit("refresh", 30, 60)
 
 
 async def _service(resources: ResourcesDep) -> SessionService:
@@ -32,7 +28,6 @@ async def refresh(
     response: Response,
     resources: ResourcesDep,
     sessions: Sessions,
-    limiter: LimiterDep,
     data: Refresh | None = None,
 ) -> TokenPair:
     """Swap the refresh token for a new pair; each refresh token works once.
@@ -44,7 +39,6 @@ async def refresh(
         token, csrf_token = cookies.refresh_token(request, resources.settings) or (None, None)
     if token is None:
         raise InvalidRefreshToken("Send the refresh token in the body, or its cookie.")
-    await limiter.enforce(REFRESH_LIMIT, token_hash(token).hex()[:32])
     return cookies.answer(response, await sessions.refresh(token, csrf_token))
 
 

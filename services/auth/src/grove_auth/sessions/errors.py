@@ -38,6 +38,13 @@ class AccountClosed(Forbidden):
         super().__init__(details=[detail])
 
 
+class PasswordExpired(Forbidden):
+    """403, only after a right password."""
+
+    code = "PASSWORD_EXPIRED"
+    message = "Your password is too old. Ask for a link that sets a new one (POST /request-password-reset)."
+
+
 class InvalidRefreshToken(Unauthorized):
     """401: unknown, expired, ended or used before."""
 

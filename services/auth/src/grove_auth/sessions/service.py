@@ -12,7 +12,9 @@ from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.context import current_context
 from grove.core.errors import InvalidToken
-from grove.security.network import truncated
+from grove.security.network import network_of, truncated
+from grove.web.auth import ANONYMOUS_LIMIT
+from grove.web.rate_limit import Limit
 from grove_auth.models import Session, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.resources import Resources
@@ -26,6 +28,9 @@ from grove_auth.sessions.tokens import SessionTokens
 from grove_auth.users.repository import UserRepository
 
 log = structlog.get_logger()
+
+REFRESH_LIMIT = Limit("refresh", 30, 60)
+"""Per session: each token of it works once, so its tokens could not be counted by."""
 
 
 class SessionService:
@@ -68,12 +73,13 @@ class SessionService:
     async def refresh(self, token: str, csrf_token: str | None = None) -> SessionTokens:
         """Rotate. The rotated token gets the same answer for a short while; after that it ends the session.
 
-        `csrf_token`: what came with the token's cookie. Raises InvalidRefreshToken or CsrfFailed.
+        `csrf_token`: what came with the token's cookie. Raises InvalidRefreshToken, CsrfFailed or RateLimited.
         """
         hashed = token_hash(token)
         session = await self._sessions.by_refresh_hash(hashed)
         if session is None:
-            return await self._refresh_again(token, hashed, csrf_token)
+            return await self._refresh_again(token, hashed, csrf_token, limited=False)
+        await self._resources.limiter.enforce(REFRESH_LIMIT, session.id)
         _check_csrf(session, csrf_token)
         moment = now()
         user = await self._users.get(session.user_id)
@@ -92,7 +98,8 @@ class SessionService:
 
         if await self._resources.transaction(rotate):
             return tokens
-        return await self._refresh_again(token, hashed, csrf_token)  # another request with this token was first
+        # another request with this token was first
+        return await self._refresh_again(token, hashed, csrf_token, limited=True)
 
     async def of_user(self, user_id: UUID) -> list[Session]:
         """The user's sessions, newest first."""
@@ -175,8 +182,12 @@ class SessionService:
         session.expires_at = min(ends_at, moment + self._idle(session))
         return session
 
-    async def _refresh_again(self, token: str, hashed: bytes, csrf_token: str | None) -> SessionTokens:
+    async def _refresh_again(
+        self, token: str, hashed: bytes, csrf_token: str | None, *, limited: bool
+    ) -> SessionTokens:
         session = await self._sessions.by_parent_hash(hashed)
+        if not limited:
+            await self._limit_again(session)
         if session is not None and session.rotated_at is not None:
             in_window = now() - session.rotated_at <= timedelta(seconds=self._settings.refresh_grace_seconds)
             if in_window:
@@ -190,6 +201,14 @@ class SessionService:
                     return SessionTokens.model_validate_json(answer)
         await self._end_family(hashed)
         raise InvalidRefreshToken
+
+    async def _limit_again(self, session: Session | None) -> None:
+        """A token that is not the newest counts for its session; one of no session for whoever sent it."""
+        if session is not None:
+            await self._resources.limiter.enforce(REFRESH_LIMIT, session.id)
+        else:
+            context = current_context()
+            await self._resources.limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))
 
     async def _end_family(self, hashed: bytes) -> None:
         spent = await self._sessions.spent(hashed)

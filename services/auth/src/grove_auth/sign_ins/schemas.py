@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import model_validator
 
 from grove.core.schema import Incoming
+from grove_auth.captcha.schemas import WithCaptcha
 from grove_auth.passkeys.schemas import PasskeyProof
 from grove_auth.passwords.rules import Password
 from grove_auth.registrations.schemas import Email
@@ -24,7 +25,7 @@ class Reauthenticate(Incoming):
         return self
 
 
-class Login(SessionOptions):
+class Login(SessionOptions, WithCaptcha):
     """Address and password, and what kind of session is wanted."""
 
     email: Email

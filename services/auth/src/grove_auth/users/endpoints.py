@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove_auth.deletions.service import DeletionService
-from grove_auth.deps import ResourcesDep, SessionUser, SteppedUpUser
+from grove_auth.deps import CurrentUser, ResourcesDep, SteppedUpUser
 from grove_auth.models import User
 from grove_auth.roles import permissions_of
 from grove_auth.users.schemas import Me, MePatch, Restore
@@ -29,13 +29,13 @@ Deletions = Annotated[DeletionService, Depends(_deletions)]
 
 
 @router.get("/me")
-async def read_me(user: SessionUser, users: Users) -> Me:
+async def read_me(user: CurrentUser, users: Users) -> Me:
     """Your account."""
     return _me(await users.me(user.user_id))
 
 
 @router.patch("/me")
-async def change_me(data: MePatch, user: SessionUser, users: Users) -> Me:
+async def change_me(data: MePatch, user: CurrentUser, users: Users) -> Me:
     """Change locale, timezone or marketing consent."""
     return _me(await users.change(user.user_id, data))
 

@@ -1,0 +1,1 @@
+"""CAPTCHA: proof of work, asked of who guesses, and of everyone while many guess."""

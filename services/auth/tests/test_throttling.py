@@ -1,0 +1,229 @@
+"""Floods and guesses over many addresses; and that strangers can't shut anybody out."""
+
+import asyncio
+import json
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grove_auth.sessions.errors import InvalidCredentials
+from grove_auth.sign_ins.schemas import Login
+from grove_auth.sign_ins.service import SignInService
+
+pytestmark = pytest.mark.integration
+AUTH = "/api/v1/auth"
+PASSWORD = "plant trees not walls"
+OTHER = "water them every evening"
+WRONG = "guess a tree or two"
+ARGON2_MIB = 40
+
+
+def network() -> dict[str, str]:
+    """The headers of a client in a network of its own."""
+    return {"X-Forwarded-For": f"2001:db8:{secrets.token_hex(2)}:{secrets.token_hex(2)}::1"}
+
+
+@pytest.fixture
+async def strict(replica):
+    async with await replica(network_wrong_passwords=12) as client:
+        yield client
+
+
+async def login(client, place: dict, email: str | None = None, password: str = WRONG):
+    body = {"email": email or f"{secrets.token_hex(6)}@example.com", "password": password}
+    return await client.post(f"{AUTH}/login", json=body, headers=place)
+
+
+async def test_guesses_over_many_addresses_shut_their_network_out_whoever_has_an_account(strict, ada, resources):
+    place = network()
+    answers = [await login(strict, place) for _ in range(12)]
+    assert {answer.status_code for answer in answers} == {401}
+    refused = [await login(strict, place), await login(strict, place, ada.email, PASSWORD)]
+    for answer in refused:
+        assert (answer.status_code, answer.json()["error"]["code"]) == (429, "RATE_LIMITED")
+        assert 3500 < int(answer.headers["retry-after"]) <= 3600
+    neighbour = {"X-Forwarded-For": place["X-Forwarded-For"] + "ab"}
+    assert (await login(strict, neighbour, ada.email, PASSWORD)).status_code == 429, "the same /64"
+    assert (await login(strict, network(), ada.email, PASSWORD)).status_code == 200, "another network"
+    assert await resources.database["audit_events"].count_documents({"action": "network.locked"}) == 1
+
+
+async def test_parallel_guesses_over_many_addresses_gain_nothing(replica, resources):
+    place = network()
+    async with await replica(network_wrong_passwords=12) as one, await replica(network_wrong_passwords=12) as other:
+        answers = await asyncio.gather(*(login(client, place) for client in (one, other) for _ in range(40)))
+        statuses = [answer.status_code for answer in answers]
+        assert statuses.count(401) <= 12, "each is counted before its password is looked at"
+        assert set(statuses) <= {401, 429, 503}
+        assert all(answer.headers["retry-after"] for answer in answers if answer.status_code != 401)
+        for _ in range(12 - statuses.count(401)):
+            assert (await login(one, place)).status_code == 401
+        assert (await login(other, place)).status_code == 429
+
+
+async def test_right_passwords_never_shut_an_office_out_and_take_nothing_back(strict, ada):
+    place = network()
+    for _ in range(20):
+        assert (await login(strict, place, ada.email, PASSWORD)).status_code == 200
+    for _ in range(11):
+        assert (await login(strict, place)).status_code == 401
+    assert (await login(strict, place, ada.email, PASSWORD)).status_code == 200
+    assert (await login(strict, place)).status_code == 401
+    assert (await login(strict, place, ada.email, PASSWORD)).status_code == 429
+
+
+async def test_a_try_that_was_not_looked_at_is_not_counted(replica, ada):
+    place = network()
+    async with await replica(network_wrong_passwords=3) as client:
+        [made] = replica.opened
+        made.passwords._most = 0
+        assert [(await login(client, place)).status_code for _ in range(6)] == [503] * 6
+        made.passwords._most = 10
+        assert (await login(client, place, ada.email, PASSWORD)).status_code == 200
+
+
+async def prove(resources, email: str, password: str, device: str | None = None) -> bool:
+    """Whether a sign-in on this device succeeds."""
+
+    async def device_of(_) -> str | None:
+        return device
+
+    try:
+        await SignInService(resources).login(Login(email=email, password=password), device_of)
+    except InvalidCredentials:
+        return False
+    return True
+
+
+async def test_strangers_cannot_lock_a_user_out_of_a_trusted_device(ada, resources):
+    for _ in range(10):
+        assert not await prove(resources, ada.email, WRONG)
+    assert not await prove(resources, ada.email, PASSWORD), "locked"
+    assert await prove(resources, ada.email, PASSWORD, "laptop")
+    assert not await prove(resources, ada.email, PASSWORD), "strangers stay locked"
+
+
+async def test_a_trusted_device_has_ten_tries_of_its_own_until_a_reset(ada, resources, outside):
+    for _ in range(10):
+        assert not await prove(resources, ada.email, WRONG, "laptop")
+    assert not await prove(resources, ada.email, PASSWORD, "laptop")
+    assert await prove(resources, ada.email, PASSWORD)
+    assert await prove(resources, ada.email, PASSWORD, "phone")
+    await ada.client.post(f"{AUTH}/request-password-reset", json={"email": ada.email})
+    token = (await outside.mails())[-1]["variables"]["token"]
+    reset = await ada.client.post(f"{AUTH}/reset-password", json={"token": token, "new_password": OTHER})
+    assert reset.status_code == 204
+    assert await prove(resources, ada.email, OTHER, "laptop")
+
+
+async def test_a_device_counts_for_the_user_who_trusts_it_only(ada, stranger, resources):
+    for _ in range(10):
+        assert not await prove(resources, stranger.email, WRONG, "laptop")
+    assert await prove(resources, ada.email, PASSWORD, "laptop")
+    counters = await resources.database["password_attempts"].find({}).to_list()
+    assert [counter["user_id"] for counter in counters] == [None], "an unknown address has no devices"
+
+
+async def test_a_deleted_account_leaves_no_counters(ada, resources):
+    assert not await prove(resources, ada.email, WRONG, "laptop")
+    assert (await ada.client.delete(f"{AUTH}/me", headers=ada.headers)).status_code == 204
+    assert await resources.database["password_attempts"].count_documents({}) == 0
+
+
+async def test_refreshes_are_limited_by_session_though_each_token_is_new(replica, ada):
+    async with await replica(limits="production") as client:
+        tokens = [(await login(client, network(), ada.email, PASSWORD)).json()["refresh_token"] for _ in range(2)]
+        statuses = []
+        for _ in range(34):
+            answer = await client.post(f"{AUTH}/refresh", json={"refresh_token": tokens[0]}, headers=network())
+            statuses.append(answer.status_code)
+            tokens[0] = answer.json().get("refresh_token", tokens[0])
+        assert statuses[:30] == [200] * 30
+        assert statuses[-1] == 429
+        assert answer.headers["ratelimit-policy"] == '"refresh";q=30;w=60'
+        other = await client.post(f"{AUTH}/refresh", json={"refresh_token": tokens[1]}, headers=network())
+        assert other.status_code == 200, "another session of the same user"
+
+
+async def test_tokens_of_no_session_are_limited_by_network(replica):
+    place = network()
+    async with await replica(limits="production") as client:
+        statuses = [
+            (await client.post(f"{AUTH}/refresh", json={"refresh_token": f"no{n}"}, headers=place)).status_code
+            for n in range(34)
+        ]
+        assert statuses[:30] == [401] * 30
+        assert statuses[-1] == 429
+
+
+ACCOUNT = {"password": PASSWORD, "name": "Ada"}
+
+
+@pytest.mark.parametrize(
+    ("method", "route", "body", "policy", "by_network", "by_address"),
+    [
+        ("POST", "login", {"password": WRONG}, '"login";q=5;w=60', True, True),
+        ("POST", "register", ACCOUNT, '"register";q=3;w=3600', True, False),
+        ("POST", "request-password-reset", {}, '"password-reset";q=3;w=3600', True, False),
+        ("POST", "resend-verification", {}, '"resend";q=3;w=3600', False, True),
+        ("GET", "captcha/challenge", None, '"anonymous";q=30;w=60', True, False),
+        ("POST", "verify-email", {"token": "none"}, '"anonymous";q=30;w=60', True, False),
+        ("POST", "reset-password", {"token": "none", "new_password": OTHER}, '"anonymous";q=30;w=60', True, False),
+    ],
+)
+async def test_strangers_limits_are_those_of_the_contract(replica, method, route, body, policy, by_network, by_address):
+    """`by_network`, `by_address`: what a bucket belongs to."""
+    place, email = network(), f"{secrets.token_hex(6)}@example.com"
+
+    async def call(place: dict, email: str):
+        json_body = body if body is None or "token" in body else body | {"email": email}
+        return await client.request(method, f"{AUTH}/{route}", json=json_body, headers=place)
+
+    async with await replica(limits="production", captcha_difficulty=2) as client:
+        amount = int(policy.split("q=")[1].split(";")[0])
+        answers = [await call(place, email) for _ in range(amount + 4)]
+        assert {answer.headers["ratelimit-policy"] for answer in answers} == {policy}
+        assert all(answer.status_code != 429 for answer in answers[:amount])
+        assert answers[-1].status_code == 429
+        assert answers[-1].headers["retry-after"]
+        assert ((await call(network(), email)).status_code == 429) is not by_network
+        other_address = await call(place, f"{secrets.token_hex(6)}@example.com")
+        assert (other_address.status_code == 429) is not by_address
+
+
+@pytest.mark.parametrize(
+    ("route", "policy"), [("sessions", '"sessions";q=20;w=60'), ("me", '"user";q=100;w=60'), ("logout", '"sessions"')]
+)
+async def test_limits_of_who_is_signed_in_are_those_of_the_contract(replica, ada, route, policy):
+    async with await replica(limits="production") as client:
+        method = "POST" if route == "logout" else "GET"
+        answer = await client.request(method, f"{AUTH}/{route}", headers=ada.headers)
+        assert answer.headers["ratelimit-policy"].startswith(policy)
+
+
+async def test_two_hundred_sign_ins_at_once_are_answered_and_memory_stays_bounded(stores, ada):
+    environment = {"PATH": os.environ["PATH"], **stores.environment("auth"), "LOG_LEVEL": "ERROR"}
+    environment |= {"CAPTCHA_FAILURE_RATE": "0", "CAPTCHA_AFTER_FAILURES": "0"}
+    script = Path(__file__).with_name("login_storm.py")
+    done = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, str(script), ada.email, PASSWORD],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    found = next((line for line in done.stdout.splitlines() if line.startswith("storm:")), None)
+    assert found is not None, done.stdout[-2000:] + done.stderr[-2000:]
+    result = json.loads(found.removeprefix("storm:"))
+    assert result["memory_kib"] == 19456
+    assert set(result["statuses"]) <= {"200", "401", "503"}
+    assert result["statuses"]["200"] >= 1
+    assert result["statuses"]["401"] >= 1
+    assert result["told_when"]
+    assert result["grown"] < (os.cpu_count() or 1) * ARGON2_MIB, result
