@@ -226,6 +226,17 @@ async def test_the_export_is_for_a_few_times_an_hour(ada, resources, monkeypatch
     assert answers == [200] * 5 + [429]
 
 
+async def test_strangers_with_wrong_tokens_can_not_fill_the_log(client, resources, monkeypatch):
+    monkeypatch.setattr(resources.limiter, "_factor", 1)
+    elsewhere = {"X-Forwarded-For": "198.51.100.77"}
+    tries = {"verify-email": {}, "reset-password": {"new_password": OTHER}, "me/restore": {}}
+    for route, more in tries.items():
+        for _ in range(12):
+            await client.post(f"{AUTH}/{route}", json={"token": "unknown", **more}, headers=elsewhere)
+    written = await resources.audit_database["audit_events"].count_documents({})
+    assert 30 <= written < 36, "30 a minute, and what is refilled meanwhile"
+
+
 def test_every_act_has_words():
     """Each action that the sources write by name, with its outcome where it says one."""
     missing = set()

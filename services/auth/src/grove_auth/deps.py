@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from grove.core.context import current_context
+from grove.security.network import network_of
 from grove.security.principal import Principal
-from grove.web.auth import require
+from grove.web.auth import ANONYMOUS_LIMIT, require
 from grove.web.rate_limit import Limit, RateLimiter
 from grove_auth.resources import Resources
 
@@ -30,3 +32,12 @@ async def _limiter(resources: ResourcesDep) -> RateLimiter:
 
 
 LimiterDep = Annotated[RateLimiter, Depends(_limiter)]
+
+
+async def _stranger(limiter: LimiterDep) -> None:
+    context = current_context()
+    await limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))
+
+
+STRANGERS_LIMITED = Depends(_stranger)
+"""For routes that take a mailed token from anybody: each wrong one is written to the audit log."""

@@ -9,7 +9,7 @@ from grove.security.network import network_of
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
-from grove_auth.deps import PASSWORD_LIMIT, LimiterDep, ResourcesDep, SessionUser
+from grove_auth.deps import PASSWORD_LIMIT, STRANGERS_LIMITED, LimiterDep, ResourcesDep, SessionUser
 from grove_auth.passwords.schemas import ChangePassword, RequestPasswordReset, ResetPassword
 from grove_auth.passwords.service import PasswordService
 from grove_auth.sessions import cookies
@@ -45,7 +45,7 @@ async def request_password_reset(data: RequestPasswordReset, passwords: Password
     return Response(status_code=202)
 
 
-@router.post("/reset-password", status_code=204)
+@router.post("/reset-password", status_code=204, dependencies=[STRANGERS_LIMITED])
 async def reset_password(data: ResetPassword, passwords: Passwords) -> None:
     """Set a new password with the token of the mailed link. All your sessions end."""
     await passwords.reset(data.token, data.new_password)

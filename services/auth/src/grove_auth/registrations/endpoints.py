@@ -9,7 +9,7 @@ from grove.security.network import network_of
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
-from grove_auth.deps import LimiterDep, ResourcesDep
+from grove_auth.deps import STRANGERS_LIMITED, LimiterDep, ResourcesDep
 from grove_auth.one_time_tokens import token_hash
 from grove_auth.registrations.schemas import Register, ResendVerification, VerifyEmail
 from grove_auth.registrations.service import RegistrationService
@@ -36,7 +36,7 @@ async def register(data: Register, registrations: Registrations, limiter: Limite
     return Response(status_code=202)
 
 
-@router.post("/verify-email", status_code=204)
+@router.post("/verify-email", status_code=204, dependencies=[STRANGERS_LIMITED])
 async def verify_email(data: VerifyEmail, registrations: Registrations) -> None:
     """Verify the address with the token of the mailed link."""
     await registrations.verify(data.token)
