@@ -198,7 +198,8 @@ async def test_after_a_deletion_the_log_is_whole_and_has_nothing_of_the_person(a
     assert (report.wrong, report.waiting) == (0, 0)
     entries = await resources.audit_database["audit_events"].find({}).to_list()
     assert {"user.deleted", "session.started"} <= {entry["action"] for entry in entries if mine in entry["concerns"]}
-    text = str(entries) + str(await resources.audit_database["audit_seals"].find({}).to_list())
+    sealed = await resources.audit_database["audit_seals"].find({}, {"signature": 0}).to_list()  # random letters
+    text = str(entries) + str(sealed)
     for personal in (ada.email, ada.email.split("@")[0], "Ada", "203.0.113.7'", "telephone"):
         assert personal not in text
 
