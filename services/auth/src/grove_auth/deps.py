@@ -36,6 +36,9 @@ LimiterDep = Annotated[RateLimiter, Depends(_limiter)]
 
 
 async def limit_strangers(limiter: LimiterDep) -> None:
-    """For routes without a sign-in and without a limit of their own. Raises RateLimited."""
+    """For routes without a sign-in and without a limit of their own, such as those that take a mailed token.
+
+    Raises RateLimited.
+    """
     context = current_context()
     await limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))

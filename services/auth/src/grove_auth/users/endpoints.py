@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove_auth.deletions.service import DeletionService
-from grove_auth.deps import CurrentUser, ResourcesDep, SteppedUpUser
+from grove_auth.deps import CurrentUser, ResourcesDep, SteppedUpUser, limit_strangers
 from grove_auth.models import User
 from grove_auth.roles import permissions_of
 from grove_auth.users.schemas import Me, MePatch, Restore
@@ -51,7 +51,7 @@ async def delete_me(user: SteppedUpUser, deletions: Deletions) -> None:
     await deletions.close(user.user_id)
 
 
-@router.post("/me/restore", status_code=204, responses=error_responses(410))
+@router.post("/me/restore", status_code=204, responses=error_responses(410), dependencies=[Depends(limit_strangers)])
 async def restore_me(data: Restore, deletions: Deletions) -> None:
     """Have your closed account back, before it is deleted, with the token of the mailed link. Then sign in."""
     await deletions.restore(data.token)
