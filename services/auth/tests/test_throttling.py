@@ -206,7 +206,12 @@ async def test_limits_of_who_is_signed_in_are_those_of_the_contract(replica, ada
 
 
 async def test_two_hundred_sign_ins_at_once_are_answered_and_memory_stays_bounded(stores, ada):
-    environment = {"PATH": os.environ["PATH"], **stores.environment("auth"), "LOG_LEVEL": "ERROR"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        **stores.environment("auth"),
+        "LOG_LEVEL": "ERROR",
+    }
     environment |= {"CAPTCHA_FAILURE_RATE": "0", "CAPTCHA_AFTER_FAILURES": "0"}
     script = Path(__file__).with_name("login_storm.py")
     done = await asyncio.to_thread(

@@ -67,6 +67,7 @@ async def test_wrong_unknown_and_locked_take_the_same_time(replica):
                 seconds[kind].append(time.perf_counter() - began)
                 assert (answer.status_code, answer.json()["error"]["code"]) == (401, "INVALID_CREDENTIALS")
         medians = {kind: statistics.median(taken[WARM_UP:]) for kind, taken in seconds.items()}
+        print(medians)  # noqa: T201 - shown by pytest -s
         assert max(medians.values()) <= 1.1 * min(medians.values()), medians
 
 

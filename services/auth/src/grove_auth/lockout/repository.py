@@ -37,6 +37,10 @@ class AttemptRepository:
         )
         return taken.modified_count == 1
 
+    async def refuse(self, key: bytes, moment: datetime) -> None:
+        """A try while it is locked changes nothing that counts, and takes the write that a granted one takes."""
+        await PasswordAttempts.get_pymongo_collection().update_one({"_id": key}, {"$set": {"tried_at": moment}})
+
     async def give_back(self, key: bytes) -> None:
         """The password was not looked at after all."""
         await PasswordAttempts.get_pymongo_collection().update_one({"_id": key}, {"$inc": {"left": 1}})

@@ -74,7 +74,7 @@ class PasswordCheck:
     ) -> tuple[bool, PasswordAttempts | None]:
         """Whether there is a try, counted before it is made, and the counter then. None is left while it is locked.
 
-        Raises ServiceUnavailable. Granted or locked, the same two statements are made.
+        Raises ServiceUnavailable. Granted or locked, the counter is read and written once.
         """
         for _ in range(LOOKS):
             moment = now()
@@ -86,6 +86,7 @@ class PasswordCheck:
                 if await self._attempts.begin(key, moment, TRIES - 1, device_of):
                     return True, None
             elif attempts.locked_until > moment:
+                await self._attempts.refuse(key, moment)
                 return False, attempts
             elif attempts.left == 0 and moment - attempts.tried_at > LONGEST_CHECK:
                 await self._lock(attempts, user)  # whoever made the last try died before the lock

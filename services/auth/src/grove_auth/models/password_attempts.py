@@ -11,7 +11,7 @@ from pymongo import IndexModel
 class PasswordAttempts(Document):
     """By the hash of the address: unknown addresses have them too. A trusted device has one of its own.
 
-    `left`: tries until the next pause; `locks`: pauses so far; `tried_at`: when the last try was granted;
+    `left`: tries until the next pause; `locks`: pauses so far; `tried_at`: when the last try was;
     `user_id`: whose device it is.
     """
 
