@@ -135,7 +135,7 @@ async def test_while_many_guess_everyone_is_asked_in_every_process(replica, ada,
         assert (await login(off, ada.email, right)).status_code == 200, "the setting 0 switches it off"
         left = await resources.valkey.pttl("auth:guesses:high")
         assert 590_000 < left <= 600_000, "ten minutes after the last time that so many guessed"
-        actions = await resources.database["audit_events"].count_documents({"action": "captcha.high_traffic"})
+        actions = await resources.audit_database["audit_events"].count_documents({"action": "captcha.high_traffic"})
         assert actions == 1, "told once, not with each further guess"
         await resources.valkey.pexpire("auth:guesses:high", 1)
         await asyncio.sleep(0.05)

@@ -51,7 +51,7 @@ async def again(person, device: Authenticator, **wrong):
 
 
 async def audited(resources) -> list[tuple[str, str]]:
-    found = await resources.database["audit_events"].find({}).sort("_id", 1).to_list()
+    found = await resources.audit_database["audit_events"].find({}).sort("_id", 1).to_list()
     return [(event["action"], event["entry"]["outcome"]) for event in found if event["action"].startswith("passkey")]
 
 

@@ -49,7 +49,7 @@ async def test_guesses_over_many_addresses_shut_their_network_out_whoever_has_an
     neighbour = {"X-Forwarded-For": place["X-Forwarded-For"] + "ab"}
     assert (await login(strict, neighbour, ada.email, PASSWORD)).status_code == 429, "the same /64"
     assert (await login(strict, network(), ada.email, PASSWORD)).status_code == 200, "another network"
-    assert await resources.database["audit_events"].count_documents({"action": "network.locked"}) == 1
+    assert await resources.audit_database["audit_events"].count_documents({"action": "network.locked"}) == 1
 
 
 async def test_parallel_guesses_over_many_addresses_gain_nothing(replica, resources):
