@@ -76,7 +76,9 @@ async def client(settings, resources) -> AsyncIterator[httpx2.AsyncClient]:
     await resources.aclose()
 
 
-@pytest.mark.parametrize("path", ["/", "/verify-email", "/reset-password", "/connected", "/status", "/reference"])
+@pytest.mark.parametrize(
+    "path", ["/", "/verify-email", "/reset-password", "/cancel-recovery", "/connected", "/status", "/reference"]
+)
 async def test_pages_are_html_with_a_strict_policy(client, path):
     answer = await client.get(path)
     assert answer.status_code == 200

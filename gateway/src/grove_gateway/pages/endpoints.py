@@ -27,6 +27,12 @@ async def reset_password(resources: ResourcesDep) -> Response:
     return page("reset_password.html", resources.settings)
 
 
+@router.get("/cancel-recovery")
+async def cancel_recovery(resources: ResourcesDep) -> Response:
+    """What the mail about a lost second factor links to."""
+    return page("cancel_recovery.html", resources.settings)
+
+
 @router.get("/connected")
 async def connected(resources: ResourcesDep) -> Response:
     """Where a browser arrives after connecting a provider."""

@@ -3,7 +3,9 @@
 from fastapi import APIRouter
 
 from grove_auth.admin import endpoints as admin
+from grove_auth.devices import endpoints as devices
 from grove_auth.keys import endpoints as keys
+from grove_auth.mfa import endpoints as mfa
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
 from grove_auth.revocations import endpoints as revocations
@@ -20,4 +22,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
     keys.router,
     revocations.router,
+    mfa.router,
+    mfa.admin_router,
+    devices.router,
 )

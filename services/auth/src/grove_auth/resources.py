@@ -17,6 +17,7 @@ from grove.service.resources import ServiceResources
 from grove.web.auth import Authenticator
 from grove_auth.audit.log import AuditLog
 from grove_auth.keys.service import KeyService
+from grove_auth.mfa.sms import HttpSms, SmsSender
 from grove_auth.models import DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.revocations.publisher import RevocationPublisher
@@ -44,6 +45,8 @@ class Resources(ServiceResources):
         self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
+        self.mfa_cipher = FieldCipher(lambda: settings.secrets.read("mfa_key_ring"))
+        self.sms: SmsSender | None = HttpSms(settings) if settings.sms_url else None
         self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
         self.revocations = RevocationService(
             self.database, tokens_live=timedelta(minutes=settings.access_token_minutes)
@@ -74,6 +77,8 @@ class Resources(ServiceResources):
         """Close connections."""
         await super().aclose()
         self.passwords.close()
+        if self.sms is not None:
+            await self.sms.aclose()
         await self.client.close()
 
     def health(self) -> Health:

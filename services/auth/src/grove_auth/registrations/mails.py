@@ -11,7 +11,15 @@ from grove.security.encryption import FieldCipher
 
 def mail_requested(
     cipher: FieldCipher,
-    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted"],
+    template: Literal[
+        "verify_email",
+        "already_registered",
+        "reset_password",
+        "account_deleted",
+        "mfa_code",
+        "mfa_recovery",
+        "mfa_recovery_ended",
+    ],
     *,
     to: str,
     locale: str,

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from pydantic import Field
+
 from grove.core.schema import Incoming, Moment, Outgoing
 from grove_auth.registrations.schemas import Locale, Timezone
 
@@ -14,7 +16,10 @@ class Me(Outgoing):
     email_verified: bool
     roles: list[str]
     permissions: list[str]
-    mfa_enabled: bool = False
+    mfa_enabled: bool
+    mfa_required: bool = Field(
+        description="Your role needs a second factor and you have none: until then you may only read your account"
+    )
     locale: str
     timezone: str
     marketing: bool

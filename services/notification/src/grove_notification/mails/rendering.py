@@ -24,6 +24,9 @@ SUBJECTS = {
         "already_registered": "You already have an account",
         "reset_password": "Set a new password",  # pragma: allowlist secret
         "account_deleted": "Your account was deleted",
+        "mfa_code": "Your code",
+        "mfa_recovery": "Was your second factor lost?",
+        "mfa_recovery_ended": "Your lost second factor",
         "welcome": "Welcome to Grove",
     },
     "de": {
@@ -31,6 +34,9 @@ SUBJECTS = {
         "already_registered": "Sie haben schon ein Konto",
         "reset_password": "Setzen Sie ein neues Passwort",  # pragma: allowlist secret
         "account_deleted": "Ihr Konto wurde gelöscht",
+        "mfa_code": "Ihr Code",
+        "mfa_recovery": "Ist Ihr zweiter Faktor verloren?",
+        "mfa_recovery_ended": "Ihr verlorener zweiter Faktor",
         "welcome": "Willkommen bei Grove",
     },
 }
