@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 from datetime import timedelta
-from xml.etree import ElementTree as ET
 
 import pyotp
 import pytest
@@ -37,7 +36,7 @@ async def test_setting_up_an_app_gives_what_it_needs_and_counts_once_confirmed(a
     parsed = pyotp.parse_uri(begun["otpauth_uri"])
     assert (parsed.secret, parsed.issuer, parsed.name) == (begun["secret"], "Grove", ada.email)
     assert len(begun["secret"]) == 32
-    assert ET.fromstring(begun["qr_svg"]).tag.endswith("svg")
+    assert begun["qr_svg"].startswith("<svg ")
     assert (await ada.login()).status_code == 200, "not confirmed yet"
     answers = [await call(ada, "POST", "/mfa/totp/confirm", {"code": parsed.now()}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 401], (

@@ -30,14 +30,16 @@ class HttpSms:
 
     def __init__(self, settings: AuthSettings, client: HttpClient | None = None) -> None:
         self._settings = settings
-        self._client = client or outside_client("the SMS gateway", settings.sms_url, total=5, connect=2, read=4)
+        self._client = client or outside_client("the SMS gateway", "", total=5, connect=2, read=4)
 
     async def send(self, to: str, text: str) -> None:
         """Send, again after a fault of the gateway. Raises ServiceUnavailable."""
         headers = {"Authorization": f"Bearer {self._settings.secrets.read('sms_token')}"}
         try:
             # Tried again after a lost answer too: the same code twice is better than none.
-            answer = await self._client.request("POST", "", retry=True, headers=headers, json={"to": to, "text": text})
+            answer = await self._client.request(
+                "POST", self._settings.sms_url, retry=True, headers=headers, json={"to": to, "text": text}
+            )
         except GroveError as error:
             log.warning("sms.failed", error=error.message)
             raise _unavailable() from None
