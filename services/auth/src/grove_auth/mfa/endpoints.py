@@ -44,7 +44,7 @@ admin_router = APIRouter(
     responses=error_responses(404, 409),
 )
 
-VERIFY_LIMIT = Limit("mfa", 20, 60)
+VERIFY_LIMIT = Limit("mfa", 30, 60)
 CONFIRM_LIMIT = Limit("mfa-confirm", 5, 60)
 RECOVERY_LIMIT = Limit("mfa-recovery", 3, 3600)
 

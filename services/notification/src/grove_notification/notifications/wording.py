@@ -88,14 +88,14 @@ def _second_factor_locked(fact: auth.LoginLocked) -> Wording:
     )
 
 
-_METHODS = {"totp": "An authenticator app", "sms": "Codes by SMS", "email": "Codes by mail"}
+_METHODS = {"totp": "an authenticator app", "sms": "codes by SMS", "email": "codes by mail"}
 
 
 def _mfa_enabled(fact: auth.MfaEnabled) -> Wording:
     return Wording(
         "MFA_ENABLED",
         "A second factor was turned on",
-        f"{_METHODS[fact.method]} can be used to sign in now. If that was not you, change your password.",
+        f"From now on you sign in with {_METHODS[fact.method]} too. If that was not you, change your password.",
     )
 
 
@@ -105,12 +105,11 @@ def _mfa_disabled(fact: auth.MfaDisabled) -> Wording:
         "recovered": "was turned off, as its device was reported lost",
         "admin": "was turned off by an administrator",
     }
-    what = "Signing in with a second factor" if fact.method == "all" else f"{_METHODS[fact.method]}:"
-    how = why[fact.reason] if fact.method == "all" else "turned off by a session of yours"
+    what = "Your second factor" if fact.method == "all" else f"A second factor ({_METHODS[fact.method]})"
     return Wording(
         "MFA_DISABLED",
         "A second factor was turned off",
-        f"{what} {how}. If that was not you, change your password and turn it on again.",
+        f"{what} {why[fact.reason]}. If that was not you, change your password and turn it on again.",
     )
 
 
