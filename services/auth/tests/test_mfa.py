@@ -256,3 +256,17 @@ async def test_deleting_the_account_leaves_nothing(guarded, resources):
     assert (await guarded.call("DELETE", "/me")).status_code == 204
     for name in ("second_factors", "mfa_challenges", "sent_codes", "mfa_recoveries", "trusted_devices"):
         assert await resources.database[name].count_documents({}) == 0
+
+
+async def test_a_first_factor_that_is_two_needs_no_other(guarded, resources):
+    """As a passkey that verifies its user is."""
+    from grove_auth.mfa.errors import MfaRequired
+    from grove_auth.models import User
+    from grove_auth.sessions.schemas import SessionOptions
+    from grove_auth.sign_ins.service import SignInService
+
+    user = await User.find_one({"email": guarded.person.email})
+    service = SignInService(resources)
+    assert (await service.proceed(user, SessionOptions(), ["hwk", "user", "mfa"])).access_token
+    with pytest.raises(MfaRequired):
+        await service.proceed(user, SessionOptions(), ["hwk"])

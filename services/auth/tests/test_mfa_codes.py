@@ -12,6 +12,7 @@ from grove.core.clock import now
 from grove.core.errors import ServiceUnavailable
 from grove.web.client import HttpClient
 from grove_auth.mfa.sms import HttpSms
+from grove_auth.settings import AuthSettings
 from grove_sandbox.app import create_app
 from grove_sandbox.settings import SandboxSettings
 
@@ -206,3 +207,12 @@ async def test_proving_again_takes_a_code_by_sms(texted, phones):
     proof = {"password": PASSWORD, "code": await phones.code()}
     assert (await call(texted, "/reauthenticate", proof)).status_code == 200
     assert (await call(texted, "/reauthenticate", proof)).status_code == 401
+
+
+def test_a_gateway_needs_its_secret(stores, settings, tmp_path):
+    for secret in settings.secrets_dir.iterdir():
+        if secret.name != "sms_token":
+            (tmp_path / secret.name).write_bytes(secret.read_bytes())
+    with pytest.raises(ValueError, match="SMS_URL needs it"):
+        stores.settings(AuthSettings, secrets_dir=tmp_path)
+    assert stores.settings(AuthSettings, secrets_dir=tmp_path, sms_url="").sms_url == ""
