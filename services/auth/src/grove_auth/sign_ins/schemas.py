@@ -14,8 +14,8 @@ from grove_auth.sessions.schemas import SessionOptions
 class Reauthenticate(SecondFactor):
     """What proves that it is you: exactly one first factor, and with MFA on a second one with it.
 
-    `password`, with `code` or `backup_code` where MFA is on. Without a password: `code`, which
-    `/reauthenticate/challenge` mails, or one of your second factors.
+    Your password, with `code` or `backup_code` where MFA is on. Who has no password sends a `code` that
+    `/reauthenticate/challenge` mailed, or one of their second factors.
     """
 
     password: Password | None = None
