@@ -77,7 +77,17 @@ async def client(settings, resources) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/verify-email", "/reset-password", "/keep-account", "/connected", "/status", "/reference"]
+    "path",
+    [
+        "/",
+        "/verify-email",
+        "/reset-password",
+        "/keep-account",
+        "/cancel-recovery",
+        "/connected",
+        "/status",
+        "/reference",
+    ],
 )
 async def test_pages_are_html_with_a_strict_policy(client, path):
     answer = await client.get(path)

@@ -129,3 +129,17 @@ async def test_faults_on_demand(bank):
     await bank.delete("/control/faults")
     assert (await bank.get("/health")).status_code == 200
     assert (await bank.get("/control/calls")).json() == {}
+
+
+async def test_sms_are_taken_from_who_may_send_and_kept_to_be_read(bank):
+    message = {"to": "+4930123456", "text": "1234"}
+    assert (await bank.post("/sms/messages", json=message)).status_code == 401
+    allowed = {"Authorization": "Bearer sandbox"}
+    assert (await bank.post("/sms/messages", json=message, headers=allowed)).status_code == 202
+    assert (await bank.post("/sms/messages", json=message | {"to": "0301"}, headers=allowed)).status_code == 422
+    assert (await bank.get("/sms/messages", params={"to": "+4930123456"})).json() == [message]
+    assert (await bank.get("/sms/messages", params={"to": "+4930999999"})).json() == []
+    for number in range(1001):
+        await bank.post("/sms/messages", json=message | {"text": str(number)}, headers=allowed)
+    kept = (await bank.get("/sms/messages")).json()
+    assert (len(kept), kept[-1]["text"]) == (1000, "1000")

@@ -162,7 +162,15 @@ def test_every_template_renders_and_escapes(template, locale):
         sender="Grove <no-reply@grove.example>",
         to="a@example.com",
         link_base_url="https://x/",
-        variables={"name": "<b>Ada</b>", "token": "t", "hours": 1, "minutes": 15, "date": "2026-01-31"},
+        variables={
+            "name": "<b>Ada</b>",
+            "token": "t",
+            "hours": 1,
+            "minutes": 15,
+            "date": "2026-01-31",
+            "code": "1",
+            "cancelled": True,
+        },
     )
     language = locale if locale in SUBJECTS else "en"
     assert (message["Subject"], message["Content-Language"]) == (SUBJECTS[language][template], language)

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from grove_sandbox import bank, control, oauth
+from grove_sandbox import bank, control, oauth, sms
 from grove_sandbox.faults import FaultMiddleware, Faults
 from grove_sandbox.settings import SandboxSettings
 from grove_sandbox.world import World
@@ -14,9 +14,11 @@ def create_app(settings: SandboxSettings) -> FastAPI:
     app.state.settings = settings
     app.state.world = World(settings)
     app.state.faults = Faults()
+    app.state.messages = sms.new_messages()
     app.include_router(oauth.router)
     app.include_router(bank.router)
     app.include_router(control.router)
+    app.include_router(sms.router)
     app.add_middleware(FaultMiddleware, faults=app.state.faults)
 
     @app.get("/health")

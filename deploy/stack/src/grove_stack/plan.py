@@ -159,6 +159,7 @@ class Plan:
             environment={
                 "SANDBOX_PORT": str(port),
                 "SANDBOX_CLIENT_SECRET": self.layout.secret("provider-sync", "sandbox_client_secret"),
+                "SANDBOX_SMS_TOKEN": self.layout.secret("auth", "sms_token"),
             },
             probe=partial(_answers, f"http://127.0.0.1:{port}/health"),
             address=f"127.0.0.1:{port}",
@@ -226,6 +227,8 @@ class Plan:
     def _own(self, service: Service) -> dict[str, str]:
         if service.name == "notification":
             return {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.ports.pick("smtp")), "SMTP_TLS": "none"}
+        if service.name == "auth":
+            return {"SMS_URL": f"{self.sandbox_url}/sms/messages"}
         if service.name == "provider-sync":
             return {"SANDBOX_URL": self.sandbox_url}
         if service.name == "gateway":

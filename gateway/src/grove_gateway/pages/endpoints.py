@@ -33,6 +33,12 @@ async def keep_account(resources: ResourcesDep) -> Response:
     return page("keep_account.html", resources.settings)
 
 
+@router.get("/cancel-recovery")
+async def cancel_recovery(resources: ResourcesDep) -> Response:
+    """What the mail about a lost second factor links to."""
+    return page("cancel_recovery.html", resources.settings)
+
+
 @router.get("/connected")
 async def connected(resources: ResourcesDep) -> Response:
     """Where a browser arrives after connecting a provider."""

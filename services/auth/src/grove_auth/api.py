@@ -5,8 +5,10 @@ from fastapi import APIRouter
 from grove_auth.admin import endpoints as admin
 from grove_auth.audit import endpoints as audit
 from grove_auth.captcha import endpoints as captcha
+from grove_auth.devices import endpoints as devices
 from grove_auth.export import endpoints as export
 from grove_auth.keys import endpoints as keys
+from grove_auth.mfa import endpoints as mfa
 from grove_auth.passkeys import endpoints as passkeys
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
@@ -28,4 +30,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     audit.router,
     export.router,
     captcha.router,
+    mfa.router,
+    mfa.admin_router,
+    devices.router,
 )

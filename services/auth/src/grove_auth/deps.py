@@ -14,6 +14,8 @@ from grove_auth.resources import Resources
 SESSION_LIMIT = Limit("sessions", 20, 60)
 PASSWORD_LIMIT = Limit("password", 5, 60)
 """Per user, where a signed-in user proves the password again."""
+CODE_LIMIT = Limit("mfa-code", 10, 3600)
+"""Codes by SMS and mail, per account."""
 
 CurrentUser = Annotated[Principal, require("account:read")]
 SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT)]

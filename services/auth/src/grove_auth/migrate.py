@@ -1,10 +1,14 @@
-"""The migrate step: indexes, the first signing key, the feed's counter. Running it again changes nothing."""
+"""The migrate step: indexes, the first signing key, the feed's counter, new fields of old accounts.
+
+Running it again changes nothing.
+"""
 
 import asyncio
 
 from grove.core.settings import load
 from grove_auth.resources import Resources
 from grove_auth.settings import AuthSettings
+from grove_auth.users.repository import UserRepository
 
 
 def run() -> None:
@@ -18,4 +22,5 @@ async def prepare(settings: AuthSettings) -> None:
     await resources.start(create_indexes=True)
     await resources.keys.ensure_key()
     await resources.revocations.ensure_counter()
+    await UserRepository().complete()
     await resources.aclose()

@@ -21,6 +21,7 @@ from grove_auth.audit.repository import AuditRepository
 from grove_auth.audit.sealer import Sealer
 from grove_auth.keys.service import KeyService
 from grove_auth.lockout.guesses import Guesses
+from grove_auth.mfa.sms import HttpSms, SmsSender
 from grove_auth.models import AUDIT_DOCUMENTS, DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.revocations.publisher import RevocationPublisher
@@ -53,6 +54,8 @@ class Resources(ServiceResources):
         self.passwords = PasswordHasher(settings)
         self.guesses = Guesses(self.valkey, settings, self.audit)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
+        self.mfa_cipher = FieldCipher(lambda: settings.secrets.read("mfa_key_ring"))
+        self.sms: SmsSender | None = HttpSms(settings) if settings.sms_url else None
         self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
         self.revocations = RevocationService(
             self.database, tokens_live=timedelta(minutes=settings.access_token_minutes)
@@ -86,6 +89,8 @@ class Resources(ServiceResources):
         """Close connections."""
         await super().aclose()
         self.passwords.close()
+        if self.sms is not None:
+            await self.sms.aclose()
         await self.client.close()
 
     def health(self) -> Health:

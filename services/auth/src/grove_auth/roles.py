@@ -6,6 +6,9 @@ USER_SCOPES = frozenset(
     for verb in ("read", "write")
 ) | {"account:read"}
 
+UNENROLLED = frozenset({"account:read"})
+"""What somebody may do whose role needs a second factor, until there is one."""
+
 PERMISSIONS: dict[str, frozenset[str]] = {
     "user": frozenset(),
     "moderator": frozenset({"users:read", "users:block"}),

@@ -1,9 +1,10 @@
 """Settings of the auth service."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, FilePath
+from pydantic import Field, FilePath, model_validator
 
+from grove.core.secrets import SecretMissing
 from grove.mongo.client import MongoServiceSettings
 
 
@@ -17,6 +18,7 @@ class AuthSettings(MongoServiceSettings):
         "signing_key_ring",
         "mail_key_ring",
         "audit_key_ring",
+        "mfa_key_ring",
     )
 
     access_token_minutes: int = Field(15, ge=1, le=60, description="Lifetime of access tokens")
@@ -72,3 +74,19 @@ class AuthSettings(MongoServiceSettings):
         le=1_000_000,
         description="Most keys to derive to solve a CAPTCHA, half a millisecond each or so",
     )
+    mfa_required_roles: list[str] = Field([], description="Roles (JSON list) that need a second factor to do anything")
+    mfa_recovery_hours: int = Field(72, ge=1, description="Wait before a lost second factor is turned off")
+    mfa_issuer: str = Field("Grove", description="Name of the account in authenticator apps, and in code messages")
+    trusted_device_days: int = Field(30, ge=1, description="How long a trusted browser may skip the second factor")
+    sms_url: str = Field(
+        "", description="Takes `{to, text}` by POST, with the secret file `sms_token` as bearer; empty: no SMS codes"
+    )
+
+    @model_validator(mode="after")
+    def _sms_has_its_secret(self) -> Self:
+        if self.sms_url:
+            try:
+                self.secrets.read("sms_token")
+            except SecretMissing as missing:
+                raise ValueError(f"SMS_URL needs it: {missing}") from None
+        return self

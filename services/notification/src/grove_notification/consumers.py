@@ -18,6 +18,8 @@ TOLD: tuple[type[EventData], ...] = (
     auth.SessionReuseDetected,
     auth.UserPasswordChanged,
     auth.LoginLocked,
+    auth.MfaEnabled,
+    auth.MfaDisabled,
     provider_sync.ConnectionLinked,
     provider_sync.ConnectionNeedsReauth,
     provider_sync.RunCompleted,

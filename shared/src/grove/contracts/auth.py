@@ -114,6 +114,26 @@ class LoginLocked(_User):
     """None: until the password is reset."""
     failures: int
     locked_at: Time
+    factor: Literal["password", "second"] = "password"
+    """What was guessed. `second`: codes after a right password."""
+
+
+class MfaEnabled(_User):
+    """A second factor was turned on."""
+
+    type: ClassVar = "auth.mfa.enabled.v1"
+    method: Literal["totp", "sms", "email"]
+    enabled_at: Time
+
+
+class MfaDisabled(_User):
+    """A second factor was turned off, or all of them were."""
+
+    type: ClassVar = "auth.mfa.disabled.v1"
+    method: Literal["totp", "sms", "email", "all"]
+    reason: Literal["removed", "recovered", "admin"]
+    """By its user; because the device was lost, after the wait; by an administrator."""
+    disabled_at: Time
 
 
 class MailRequested(EventData):
@@ -121,7 +141,16 @@ class MailRequested(EventData):
 
     type: ClassVar = "auth.mail.requested.v1"
     mail_id: UUID
-    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted", "deletion_scheduled"]
+    template: Literal[
+        "verify_email",
+        "already_registered",
+        "reset_password",
+        "account_deleted",
+        "deletion_scheduled",
+        "mfa_code",
+        "mfa_recovery",
+        "mfa_recovery_ended",
+    ]
     user_id: UUID | None = None
     """Whose mail it is, so that it can be erased with the account; None before there is one."""
     locale: str

@@ -40,6 +40,8 @@ CATALOGUE: tuple[Published, ...] = (
     Published(auth.SessionEnded, _N),
     Published(auth.SessionReuseDetected, _N),
     Published(auth.LoginLocked, _N),
+    Published(auth.MfaEnabled, _N),
+    Published(auth.MfaDisabled, _N),
     Published(auth.MailRequested, _N),
     Published(resource.TaskCreated, _N),
     Published(resource.TaskUpdated, _N),

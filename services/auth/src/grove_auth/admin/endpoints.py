@@ -74,5 +74,5 @@ async def unblock_user(user_id: UUID, actor: UserBlocker, administration: Admini
 
 @router.post("/{user_id}/revoke-sessions", status_code=204)
 async def revoke_sessions(user_id: UUID, actor: UserBlocker, administration: Administration) -> None:
-    """End all sessions of an account."""
+    """End all sessions of an account, and trust none of its devices."""
     await administration.revoke_sessions(actor, user_id)

@@ -15,6 +15,7 @@ from grove_auth.admin.errors import UserNotFound
 from grove_auth.admin.repository import AdminRepository
 from grove_auth.admin.rules import may_act_on
 from grove_auth.admin.schemas import Block, UserFilter
+from grove_auth.devices.service import DeviceService
 from grove_auth.models import User
 from grove_auth.models.user import UNTIL_UNBLOCKED
 from grove_auth.resources import Resources
@@ -36,6 +37,7 @@ class AdminService:
         self._users = UserRepository()
         self._accounts = AdminRepository()
         self._sessions = SessionService(resources)
+        self._devices = DeviceService(resources)
 
     async def page(self, wanted: UserFilter) -> tuple[list[User], int]:
         """A page of accounts, and how many there are. That they were looked at is in the audit log."""
@@ -82,9 +84,13 @@ class AdminService:
         return await self.get(user_id)
 
     async def revoke_sessions(self, actor: Principal, user_id: UUID) -> None:
-        """End all sessions of an account. Raises UserNotFound, AboveYou or NotYourself."""
+        """End all sessions of an account, and trust none of its devices.
+
+        Raises UserNotFound, AboveYou or NotYourself.
+        """
         user = await self.get(user_id)
         await self._allow(actor, user)
+        await self._devices.revoke_all(user_id)
         await self._sessions.end_all(user_id)
 
     async def run(self) -> None:

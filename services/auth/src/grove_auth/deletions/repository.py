@@ -4,20 +4,38 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from beanie import Document
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.core.clock import now
 from grove_auth.models import (
     DeletedUser,
+    MfaChallenge,
+    MfaRecovery,
     Passkey,
     PasskeyChallenge,
     PasswordAttempts,
     PasswordReset,
     Registration,
+    SecondFactors,
+    SentCode,
     Session,
+    TrustedDevice,
     User,
 )
 from grove_auth.one_time_tokens import token_hash
+
+OF_USER: tuple[type[Document], ...] = (
+    MfaChallenge,
+    Passkey,
+    PasskeyChallenge,
+    PasswordAttempts,
+    PasswordReset,
+    SentCode,
+    Session,
+    TrustedDevice,
+)
+"""What names its user by `user_id`."""
 
 
 class DeletionRepository:
@@ -25,13 +43,11 @@ class DeletionRepository:
 
     async def remove(self, user: User, transaction: AsyncClientSession) -> None:
         """Delete the account with its sessions and what waits for its address."""
-        await User.get_pymongo_collection().delete_one({"_id": user.id}, session=transaction)
-        await Session.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
-        await Passkey.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
-        await PasskeyChallenge.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
-        await PasswordReset.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
+        for of_account in (User, SecondFactors, MfaRecovery):
+            await of_account.get_pymongo_collection().delete_one({"_id": user.id}, session=transaction)
+        for of_user in OF_USER:
+            await of_user.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordAttempts.get_pymongo_collection().delete_one({"_id": token_hash(user.email)}, session=transaction)
-        await PasswordAttempts.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await Registration.get_pymongo_collection().delete_many({"email": user.email}, session=transaction)
 
     async def close(

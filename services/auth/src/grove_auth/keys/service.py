@@ -12,8 +12,9 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.security.encryption import FieldCipher
 from grove.security.tokens import TYPE
+from grove_auth.mfa.rules import must_enrol
 from grove_auth.models import Session, SigningKey, User
-from grove_auth.roles import permissions_of, scopes_of
+from grove_auth.roles import UNENROLLED, permissions_of, scopes_of
 from grove_auth.settings import AuthSettings
 
 CACHE_SECONDS = 30
@@ -49,6 +50,9 @@ class KeyService:
 
     async def access_token(self, user: User, session: Session) -> str:
         """An access token of the session (RFC 9068)."""
+        granted = scopes_of(user.roles) | permissions_of(user.roles)
+        if must_enrol(user, self._settings.mfa_required_roles) and "mfa" not in session.amr:
+            granted = UNENROLLED
         newest = (await self._keys())[0]
         moment = now()
         claims: dict[str, Any] = {
@@ -63,7 +67,7 @@ class KeyService:
             "auth_time": int(session.auth_time.timestamp()),
             "amr": session.amr,
             "roles": user.roles,
-            "scope": " ".join(sorted(scopes_of(user.roles) | permissions_of(user.roles))),
+            "scope": " ".join(sorted(granted)),
             "ver": user.token_version,
             "gver": 0,
         }

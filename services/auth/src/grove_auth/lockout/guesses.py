@@ -43,7 +43,7 @@ class Standing:
         return self.guessing or self.high
 
 
-def source_of(email: str, device: tuple[UUID, str] | None = None) -> Source:
+def source_of(email: str, device: tuple[UUID, UUID] | None = None) -> Source:
     """Whose tries the present request is counted with. `device`: a user and their trusted device, counted apart."""
     if device is not None:
         own = token_hash(f"{device[0]}:{device[1]}").hex()[:32]

@@ -38,7 +38,7 @@ class PasswordCheck:
         self._attempts = AttemptRepository()
 
     async def prove(
-        self, email: str, password: str, stored: str | None, user: User | None, device_id: str | None = None
+        self, email: str, password: str, stored: str | None, user: User | None, device_id: UUID | None = None
     ) -> str | None:
         """Nothing, or a renewed hash to store, for a right password. Raises InvalidCredentials.
 

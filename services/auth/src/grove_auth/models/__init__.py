@@ -4,13 +4,18 @@ from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.audit_seal import AuditSeal
 from grove_auth.models.captcha_solution import CaptchaSolution
 from grove_auth.models.deleted_user import DeletedUser
+from grove_auth.models.mfa_challenge import MfaChallenge
+from grove_auth.models.mfa_recovery import MfaRecovery
 from grove_auth.models.passkey import Passkey, PasskeyChallenge
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
 from grove_auth.models.registration import Registration
 from grove_auth.models.revocation import RevocationEntry
+from grove_auth.models.second_factors import SecondFactors
+from grove_auth.models.sent_code import SentCode
 from grove_auth.models.session import Session, SpentToken
 from grove_auth.models.signing_key import SigningKey
+from grove_auth.models.trusted_device import TrustedDevice
 from grove_auth.models.user import User
 
 DOCUMENTS = [
@@ -26,6 +31,11 @@ DOCUMENTS = [
     SpentToken,
     SigningKey,
     RevocationEntry,
+    SecondFactors,
+    MfaChallenge,
+    SentCode,
+    MfaRecovery,
+    TrustedDevice,
 ]
 
 AUDIT_DOCUMENTS = [AuditEvent, AuditSeal]
@@ -38,14 +48,19 @@ __all__ = [
     "AuditSeal",
     "CaptchaSolution",
     "DeletedUser",
+    "MfaChallenge",
+    "MfaRecovery",
     "Passkey",
     "PasskeyChallenge",
     "PasswordAttempts",
     "PasswordReset",
     "Registration",
     "RevocationEntry",
+    "SecondFactors",
+    "SentCode",
     "Session",
     "SigningKey",
     "SpentToken",
+    "TrustedDevice",
     "User",
 ]

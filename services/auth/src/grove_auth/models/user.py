@@ -1,7 +1,7 @@
 """The users collection."""
 
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from beanie import Document
@@ -11,6 +11,7 @@ from pymongo import IndexModel
 from grove.core.ids import new_id
 
 UNTIL_UNBLOCKED = datetime(9999, 1, 1, tzinfo=UTC)
+Method = Literal["totp", "sms", "email"]
 
 
 class User(Document):
@@ -38,6 +39,10 @@ class User(Document):
     closing_token: bytes | None = None
     """The hash of the mailed token that has it back."""
     closing_mailed_at: datetime | None = None
+    second_factors: list[Method] = []
+    """The methods that are on; their secrets are in second_factors."""
+    mfa_version: int = 0
+    """Raised by every change of the second factors."""
     token_version: int = 1
     sequence: int = 1
     created_at: datetime
@@ -47,6 +52,11 @@ class User(Document):
     def passwords(self) -> list[str]:
         """Hashes of the present password and those before, newest first."""
         return [self.password_hash, *self.password_history] if self.password_hash else self.password_history
+
+    @property
+    def standing(self) -> str:
+        """Another one after each change of password, token version or second factors. What was begun before, ends."""
+        return f"{self.token_version}.{self.mfa_version}"
 
     class Settings:
         """Collection and indexes."""

@@ -39,15 +39,18 @@ class PasskeyCheck:
         user = await self._users.get(passkey.user_id)
         if user is None or user_handle(credential) != user.id.bytes:
             raise await self._refused("user", passkey.user_id)
-        return user, ["hwk" if passkey.device_bound else "swk", "user", *(["mfa"] if verified else [])]
+        return user, _amr(passkey, verified=verified)
 
-    async def prove_again(self, user: User, proof: PasskeyProof) -> None:
-        """The signed-in user is still there, and proved so to the passkey. Raises PasskeyRefused."""
+    async def prove_again(self, user: User, proof: PasskeyProof) -> list[str]:
+        """How the signed-in user, who proved to the passkey that they are there, is known again (RFC 8176).
+
+        Raises PasskeyRefused.
+        """
         challenge = await self._challenge(proof.challenge_id, "reauthenticate", user.id)
         passkey = await self._find(proof.credential)
         if passkey.user_id != user.id or user_handle(proof.credential) not in {None, user.id.bytes}:
             raise await self._refused("user", user.id)
-        await self._answered(passkey, proof.credential, challenge, verification=True)
+        return _amr(passkey, verified=await self._answered(passkey, proof.credential, challenge, verification=True))
 
     async def _challenge(self, challenge_id: str, purpose: Purpose, user_id: UUID | None) -> bytes:
         challenge = await self._challenges.use_up(challenge_id, purpose, user_id)
@@ -84,3 +87,7 @@ class PasskeyCheck:
         log.error("passkey.cloned", passkey_id=str(passkey.id), user_id=str(passkey.user_id), sign_count=sign_count)
         await self._resources.audit.add("passkey.cloned", passkey.user_id, outcome="failure", passkey=str(passkey.id))
         return PasskeyRefused()
+
+
+def _amr(passkey: Passkey, *, verified: bool) -> list[str]:
+    return ["hwk" if passkey.device_bound else "swk", "user", *(["mfa"] if verified else [])]

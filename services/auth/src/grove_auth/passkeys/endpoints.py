@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from grove.core.context import current_context
 from grove.security.network import network_of
@@ -11,6 +11,7 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
 from grove_auth.deps import LimiterDep, ResourcesDep, SessionUser, SteppedUpUser
+from grove_auth.devices import cookies as device_cookies
 from grove_auth.models import Passkey
 from grove_auth.passkeys.schemas import AddPasskey, PasskeyList, PasskeyLogin, PasskeyOptions, PasskeyRead
 from grove_auth.passkeys.service import PasskeyService
@@ -80,9 +81,9 @@ async def options_to_sign_in(passkeys: Passkeys) -> PasskeyOptions:
 
 
 @router.post("/login", dependencies=[Depends(_limited)])
-async def login_by_passkey(data: PasskeyLogin, response: Response, sign_ins: SignIns) -> TokenPair:
+async def login_by_passkey(data: PasskeyLogin, request: Request, response: Response, sign_ins: SignIns) -> TokenPair:
     """Sign in with your device's answer. A passkey that checked your PIN or biometrics counts as two factors."""
-    return cookies.answer(response, await sign_ins.login_by_passkey(data))
+    return cookies.answer(response, await sign_ins.login_by_passkey(data, device_cookies.token_of(request)))
 
 
 @router.post("/reauthenticate/options")

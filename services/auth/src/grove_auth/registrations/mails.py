@@ -11,7 +11,16 @@ from grove.security.encryption import FieldCipher
 
 def mail_requested(
     cipher: FieldCipher,
-    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted", "deletion_scheduled"],
+    template: Literal[
+        "verify_email",
+        "already_registered",
+        "reset_password",
+        "account_deleted",
+        "deletion_scheduled",
+        "mfa_code",
+        "mfa_recovery",
+        "mfa_recovery_ended",
+    ],
     *,
     to: str,
     locale: str,

@@ -39,10 +39,10 @@ class AccountClosed(Forbidden):
 
 
 class PasswordExpired(Forbidden):
-    """403, only after a right password."""
+    """403, only after a right password: it counts no more."""
 
     code = "PASSWORD_EXPIRED"
-    message = "Your password is too old. Ask for a link that sets a new one (POST /request-password-reset)."
+    message = "Set a new password first: ask for the mail that resets it (POST /request-password-reset)."
 
 
 class InvalidRefreshToken(Unauthorized):

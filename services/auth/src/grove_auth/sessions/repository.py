@@ -1,5 +1,6 @@
 """Queries on sessions. Changes that race are single compare-and-set updates with flat filters."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -23,9 +24,11 @@ class SessionRepository:
         """The user's sessions, newest first."""
         return await Session.find({"user_id": user_id}, session=transaction).sort("-created_at").to_list()
 
-    async def authenticated(self, session_id: str, moment: datetime) -> Session | None:
+    async def authenticated(self, session_id: str, moment: datetime, amr: Sequence[str]) -> Session | None:
         """Its user proved again who they are; None when it has ended."""
-        await Session.get_pymongo_collection().update_one({"_id": session_id}, {"$set": {"auth_time": moment}})
+        await Session.get_pymongo_collection().update_one(
+            {"_id": session_id}, {"$set": {"auth_time": moment, "amr": list(amr)}}
+        )
         return await Session.get(session_id)
 
     async def by_refresh_hash(self, refresh_hash: bytes) -> Session | None:

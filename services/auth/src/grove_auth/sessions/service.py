@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -42,14 +42,17 @@ class SessionService:
         self._users = UserRepository()
         self._sessions = SessionRepository()
 
-    async def start(self, user: User, options: SessionOptions, amr: Sequence[str]) -> SessionTokens:
-        """A session of a user who proved who they are by `amr` (RFC 8176).
+    async def start(
+        self, user: User, options: SessionOptions, amr: Sequence[str], *, auth_time: datetime | None = None
+    ) -> SessionTokens:
+        """A session of a user who proved who they are by `amr` (RFC 8176), at `auth_time` or now.
 
         Raises InvalidCredentials when password or token version are not those of `user` any more.
         """
         token, csrf_token = new_token(), new_token() if options.cookie else None
         session = self._session(user, options, token_hash(token), amr)
         session.csrf_hash = token_hash(csrf_token) if csrf_token else None
+        session.auth_time = auth_time or session.auth_time
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._sessions.insert(session, transaction)
@@ -128,15 +131,15 @@ class SessionService:
         sessions = [s for s in await self._sessions.of_user(user.id, transaction) if s.id != but]
         await self._end_within(transaction, sessions, reason)
 
-    async def authenticated(self, user: User, session_id: str) -> AccessToken:
-        """A token of the same session with a fresh `auth_time`: its user proved again who they are.
+    async def authenticated(self, user: User, session_id: str, amr: Sequence[str]) -> AccessToken:
+        """A token of the same session with a fresh `auth_time`: its user proved again who they are, by `amr`.
 
         Raises InvalidToken when the session has ended.
         """
-        session = await self._sessions.authenticated(session_id, now())
+        session = await self._sessions.authenticated(session_id, now(), amr)
         if session is None:
             raise InvalidToken
-        await self._resources.audit.add("session.reauthenticated", user.id)
+        await self._resources.audit.add("session.reauthenticated", user.id, amr=" ".join(amr))
         return AccessToken(
             access_token=await self._resources.keys.access_token(user, session),
             expires_in=self._settings.access_token_minutes * 60,

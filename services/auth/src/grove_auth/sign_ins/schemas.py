@@ -1,28 +1,16 @@
 """Signing in as JSON."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
 from grove.core.schema import Incoming
 from grove_auth.captcha.schemas import WithCaptcha
+from grove_auth.mfa.schemas import SecondFactor
 from grove_auth.passkeys.schemas import PasskeyProof
 from grove_auth.passwords.rules import Password
 from grove_auth.registrations.schemas import Email
 from grove_auth.sessions.schemas import SessionOptions
-
-
-class Reauthenticate(Incoming):
-    """What proves that it is you: the password or a passkey."""
-
-    password: Password | None = None
-    passkey: PasskeyProof | None = None
-
-    @model_validator(mode="after")
-    def _one_proof(self) -> Self:
-        if (self.password is None) == (self.passkey is None):
-            raise ValueError("send either password or passkey")
-        return self
 
 
 class Login(SessionOptions, WithCaptcha):
@@ -30,3 +18,32 @@ class Login(SessionOptions, WithCaptcha):
 
     email: Email
     password: Password
+
+
+class Reauthenticate(SecondFactor):
+    """What proves that it is you: one first factor, and with MFA on a second one with it.
+
+    Your password, or a passkey, which is two factors in one. Who has no password sends a `code` that
+    `/reauthenticate/challenge` mailed, or one of their second factors.
+    """
+
+    password: Password | None = None
+    passkey: PasskeyProof | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        first = [self.password, self.passkey]
+        second = [self.code, self.backup_code]
+        if len(first) - first.count(None) > 1:
+            raise ValueError("Send one first factor only.")
+        if second.count(None) == 0:
+            raise ValueError("Send either code or backup_code.")
+        if [*first, *second].count(None) == len(first) + len(second):
+            raise ValueError("Send what proves that it is you, such as password.")
+        return self
+
+
+class ReauthenticateChallenge(Incoming):
+    """By which way a code is sent."""
+
+    method: Literal["sms", "email"]

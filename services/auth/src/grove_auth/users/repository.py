@@ -45,6 +45,10 @@ class UserRepository:
         same = {"_id": user.id, "password_hash": user.password_hash, "token_version": user.token_version}
         return await User.find_one(same, session=transaction) is not None
 
+    async def complete(self) -> None:
+        """Give accounts from before there were second factors the fields that updates compare."""
+        await User.get_pymongo_collection().update_many({"mfa_version": None}, {"$set": {"mfa_version": 0}})
+
     async def next_sequence(self, user_id: UUID, count: int, transaction: AsyncClientSession) -> int:
         """Take `count` numbers for events of the account, under its lock; the first of them.
 

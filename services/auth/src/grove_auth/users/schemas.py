@@ -17,7 +17,10 @@ class Me(Outgoing):
     email_verified: bool
     roles: list[str]
     permissions: list[str]
-    mfa_enabled: bool = False
+    mfa_enabled: bool
+    mfa_required: bool = Field(
+        description="Your role needs a second factor and you have none: until then you may only read your account"
+    )
     locale: str
     timezone: str
     marketing: bool

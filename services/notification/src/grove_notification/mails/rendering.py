@@ -25,6 +25,9 @@ SUBJECTS = {
         "reset_password": "Set a new password",  # pragma: allowlist secret
         "account_deleted": "Your account was deleted",
         "deletion_scheduled": "Your account will be deleted",
+        "mfa_code": "Your code",
+        "mfa_recovery": "Was your second factor lost?",
+        "mfa_recovery_ended": "Your lost second factor",
         "welcome": "Welcome to Grove",
     },
     "de": {
@@ -33,6 +36,9 @@ SUBJECTS = {
         "reset_password": "Setzen Sie ein neues Passwort",  # pragma: allowlist secret
         "account_deleted": "Ihr Konto wurde gelöscht",
         "deletion_scheduled": "Ihr Konto wird gelöscht",
+        "mfa_code": "Ihr Code",
+        "mfa_recovery": "Ist Ihr zweiter Faktor verloren?",
+        "mfa_recovery_ended": "Ihr verlorener zweiter Faktor",
         "welcome": "Willkommen bei Grove",
     },
 }

@@ -68,11 +68,48 @@ def _password_changed(fact: auth.UserPasswordChanged) -> Wording:
 
 
 def _locked(fact: auth.LoginLocked) -> Wording:
+    if fact.factor == "second":
+        return _second_factor_locked(fact)
     rest = f"until {fact.until:%H:%M} UTC on {fact.until:%Y-%m-%d}" if fact.until else "until you reset your password"
     return Wording(
         "ACCOUNT_LOCKED",
         "Sign-in by password rests",
         f"A wrong password was given {fact.failures} times in a row, so it rests {rest}.",
+    )
+
+
+def _second_factor_locked(fact: auth.LoginLocked) -> Wording:
+    rest = f"until {fact.until:%H:%M} UTC on {fact.until:%Y-%m-%d}" if fact.until else "until it is reset"
+    return Wording(
+        "ACCOUNT_LOCKED",
+        "Your second factor rests",
+        f"After a right password, a wrong code was given {fact.failures} times in a row, so it rests {rest}. "
+        "If that was not you, change your password.",
+    )
+
+
+_METHODS = {"totp": "an authenticator app", "sms": "codes by SMS", "email": "codes by mail"}
+
+
+def _mfa_enabled(fact: auth.MfaEnabled) -> Wording:
+    return Wording(
+        "MFA_ENABLED",
+        "A second factor was turned on",
+        f"From now on you sign in with {_METHODS[fact.method]} too. If that was not you, change your password.",
+    )
+
+
+def _mfa_disabled(fact: auth.MfaDisabled) -> Wording:
+    why = {
+        "removed": "was turned off by a session of yours",
+        "recovered": "was turned off, as its device was reported lost",
+        "admin": "was turned off by an administrator",
+    }
+    what = "Your second factor" if fact.method == "all" else f"A second factor ({_METHODS[fact.method]})"
+    return Wording(
+        "MFA_DISABLED",
+        "A second factor was turned off",
+        f"{what} {why[fact.reason]}. If that was not you, change your password and turn it on again.",
     )
 
 
@@ -127,6 +164,8 @@ _WORDS: dict[type[EventData], Callable[[Any], Wording | None]] = {
     auth.SessionReuseDetected: _reuse,
     auth.UserPasswordChanged: _password_changed,
     auth.LoginLocked: _locked,
+    auth.MfaEnabled: _mfa_enabled,
+    auth.MfaDisabled: _mfa_disabled,
     resource.TaskCreated: _task("TASK_CREATED", "Task created", "“{title}” was created."),
     resource.TaskUpdated: _task("TASK_UPDATED", "Task changed", "“{title}” was changed."),
     resource.TaskCompleted: _task("TASK_COMPLETED", "Task completed", "“{title}” is done."),

@@ -1,0 +1,1 @@
+"""Browsers that may skip the second factor for a time."""

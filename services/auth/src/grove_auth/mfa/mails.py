@@ -1,0 +1,35 @@
+"""What is told about second factors by mail, and the words of an SMS."""
+
+from typing import Any, Literal
+
+from grove.contracts.auth import MailRequested
+from grove_auth.models import User
+from grove_auth.registrations.mails import mail_requested
+from grove_auth.resources import Resources
+
+_SMS = {
+    "en": "{code} is your {issuer} code. Tell it nobody.",
+    "de": "{code} ist Ihr {issuer}-Code. Sagen Sie ihn niemandem.",
+}
+
+
+def mfa_mail(
+    resources: Resources,
+    user: User,
+    template: Literal["mfa_code", "mfa_recovery", "mfa_recovery_ended"],
+    **variables: Any,
+) -> MailRequested:
+    """A mail to the account's address."""
+    return mail_requested(
+        resources.mail_cipher,
+        template,
+        to=user.email,
+        user_id=user.id,
+        locale=user.locale,
+        variables={"name": user.name, **variables},
+    )
+
+
+def sms_text(user: User, code: str, issuer: str) -> str:
+    """The message that bears a code, in the user's language."""
+    return _SMS.get(user.locale, _SMS["en"]).format(code=code, issuer=issuer)
