@@ -57,6 +57,8 @@ async def clean(request: pytest.FixtureRequest) -> None:
         database = request.getfixturevalue("resources").database
         for name in CLEANED:
             await database[name].delete_many({})
+        await database["roles"].delete_many({"built_in": False})
+        request.getfixturevalue("resources").roles.forget()
 
 
 @pytest.fixture
@@ -99,6 +101,7 @@ class Person:
         self.client, self.outside = client, outside
         self.email = f"{new_id().hex[-10:]}@example.com"
         self.tokens: dict = {}
+        self.id = ""
 
     async def register(self, **changes) -> httpx2.Response:
         body = {"email": self.email, "password": PASSWORD, "name": "Ada"} | changes
@@ -136,6 +139,22 @@ async def ada(client, outside) -> Person:
     assert (await person.register()).status_code == 202
     assert (await person.verify()).status_code == 204
     assert (await person.login()).status_code == 200
+    return person
+
+
+@pytest.fixture
+async def person(client, outside, resources):
+    """Somebody with roles beside `user`: await person("moderator")."""
+
+    async def person(*roles: str) -> Person:
+        somebody = Person(client, outside)
+        await somebody.register()
+        await somebody.verify()
+        await resources.database["users"].update_one({"email": somebody.email}, {"$set": {"roles": ["user", *roles]}})
+        await somebody.login()
+        somebody.id = (await client.get(f"{AUTH}/me", headers=somebody.headers)).json()["id"]
+        return somebody
+
     return person
 
 

@@ -3,10 +3,12 @@
 from fastapi import APIRouter
 
 from grove_auth.admin import endpoints as admin
+from grove_auth.imports import endpoints as imports
 from grove_auth.keys import endpoints as keys
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
 from grove_auth.revocations import endpoints as revocations
+from grove_auth.roles import endpoints as roles
 from grove_auth.sessions import endpoints as sessions
 from grove_auth.sign_ins import endpoints as sign_ins
 from grove_auth.users import endpoints as users
@@ -18,6 +20,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     passwords.router,
     users.router,
     admin.router,
+    imports.router,
+    roles.router,
     keys.router,
     revocations.router,
 )

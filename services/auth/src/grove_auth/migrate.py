@@ -1,4 +1,7 @@
-"""The migrate step: indexes, the first signing key, the feed's counter. Running it again changes nothing."""
+"""The migrate step: indexes, the first signing key, the built-in roles, the feed's counter.
+
+Running it again changes nothing.
+"""
 
 import asyncio
 
@@ -17,5 +20,6 @@ async def prepare(settings: AuthSettings) -> None:
     resources = Resources(settings)
     await resources.start(create_indexes=True)
     await resources.keys.ensure_key()
+    await resources.roles.seed()
     await resources.revocations.ensure_counter()
     await resources.aclose()

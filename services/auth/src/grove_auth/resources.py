@@ -21,6 +21,7 @@ from grove_auth.models import DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.revocations.publisher import RevocationPublisher
 from grove_auth.revocations.service import RevocationService
+from grove_auth.roles.lookup import RoleLookup
 from grove_auth.sessions.gate import SessionGate
 from grove_auth.settings import AuthSettings
 from grove_auth.users.facts import AccountFacts
@@ -44,7 +45,8 @@ class Resources(ServiceResources):
         self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
-        self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
+        self.roles = RoleLookup()
+        self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")), self.roles)
         self.revocations = RevocationService(
             self.database, tokens_live=timedelta(minutes=settings.access_token_minutes)
         )

@@ -23,6 +23,8 @@ class UserRegistered(_User):
     timezone: str
     roles: list[str]
     registered_at: Time
+    greet: bool = True
+    """False: the account was moved here from elsewhere, or its user is invited by a mail of its own."""
 
 
 class UserVerified(_User):
@@ -33,7 +35,7 @@ class UserVerified(_User):
 
 
 class UserUpdated(_User):
-    """Locale or timezone changed."""
+    """Locale, timezone or roles changed."""
 
     type: ClassVar = "auth.user.updated.v1"
     locale: str
@@ -121,7 +123,7 @@ class MailRequested(EventData):
 
     type: ClassVar = "auth.mail.requested.v1"
     mail_id: UUID
-    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted"]
+    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted", "invitation"]
     user_id: UUID | None = None
     """Whose mail it is, so that it can be erased with the account; None before there is one."""
     locale: str

@@ -11,7 +11,8 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.pagination import Page, invalid_query, page_headers
 from grove.web.query import parameters_of, query_as
-from grove_auth.admin.schemas import Block, UserFilter, UserRead
+from grove_auth.admin.accounts import AccountService
+from grove_auth.admin.schemas import Block, NewUser, UserFilter, UserPatch, UserRead
 from grove_auth.admin.service import AdminService
 from grove_auth.deps import ResourcesDep
 
@@ -23,6 +24,7 @@ router = APIRouter(
 )
 
 UserReader = Annotated[Principal, require("users:read")]
+UserWriter = Annotated[Principal, require("users:write")]
 UserBlocker = Annotated[Principal, require("users:block")]
 Wanted = Annotated[UserFilter, query_as(UserFilter)]
 
@@ -31,7 +33,12 @@ async def _service(resources: ResourcesDep) -> AdminService:
     return AdminService(resources)
 
 
+async def _accounts(resources: ResourcesDep) -> AccountService:
+    return AccountService(resources)
+
+
 Administration = Annotated[AdminService, Depends(_service)]
+Accounts = Annotated[AccountService, Depends(_accounts)]
 
 
 @router.get("", openapi_extra=parameters_of(UserFilter))
@@ -54,10 +61,31 @@ async def list_users(
     )
 
 
+@router.post("", status_code=201)
+async def create_user(data: NewUser, actor: UserWriter, accounts: Accounts) -> UserRead:
+    """Make an account with roles that you could have yourself.
+
+    Without a password, or with an address that is not verified, its user gets a link by mail that sets a password.
+    """
+    return UserRead.of(await accounts.create(actor, data))
+
+
 @router.get("/{user_id}")
 async def get_user(user_id: UUID, _: UserReader, administration: Administration) -> UserRead:
     """Read an account."""
-    return UserRead.of(await administration.get(user_id))
+    return UserRead.of(await administration.read(user_id))
+
+
+@router.patch("/{user_id}")
+async def change_user(user_id: UUID, data: UserPatch, actor: UserWriter, accounts: Accounts) -> UserRead:
+    """Change an account. Roles that you take are gone from its tokens within a second; its sessions go on."""
+    return UserRead.of(await accounts.change(actor, user_id, data))
+
+
+@router.delete("/{user_id}", status_code=204)
+async def delete_user(user_id: UUID, actor: UserWriter, accounts: Accounts) -> None:
+    """Delete an account, at once and for good, as its user could."""
+    await accounts.delete(actor, user_id)
 
 
 @router.post("/{user_id}/block")

@@ -13,7 +13,8 @@ from grove.core.ids import new_id
 from grove.security.encryption import FieldCipher
 from grove.security.tokens import TYPE
 from grove_auth.models import Session, SigningKey, User
-from grove_auth.roles import permissions_of, scopes_of
+from grove_auth.roles.lookup import RoleLookup
+from grove_auth.roles.permissions import scopes_of
 from grove_auth.settings import AuthSettings
 
 CACHE_SECONDS = 30
@@ -23,9 +24,10 @@ CLIENT_ID = "grove"
 class KeyService:
     """Signs access tokens with the newest key."""
 
-    def __init__(self, settings: AuthSettings, cipher: FieldCipher) -> None:
+    def __init__(self, settings: AuthSettings, cipher: FieldCipher, roles: RoleLookup) -> None:
         self._settings = settings
         self._cipher = cipher
+        self._roles = roles
         self._cached: list[SigningKey] = []
         self._cached_at = 0.0
         self._private: dict[str, ECKey] = {}
@@ -50,6 +52,7 @@ class KeyService:
     async def access_token(self, user: User, session: Session) -> str:
         """An access token of the session (RFC 9068)."""
         newest = (await self._keys())[0]
+        permitted = await self._roles.permissions_of(user.roles)
         moment = now()
         claims: dict[str, Any] = {
             "iss": self._settings.public_auth_url,
@@ -63,7 +66,7 @@ class KeyService:
             "auth_time": int(session.auth_time.timestamp()),
             "amr": session.amr,
             "roles": user.roles,
-            "scope": " ".join(sorted(scopes_of(user.roles) | permissions_of(user.roles))),
+            "scope": " ".join(sorted(scopes_of(user.roles) | permitted)),
             "ver": user.token_version,
             "gver": 0,
         }

@@ -6,6 +6,7 @@ from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
 from grove_auth.models.registration import Registration
 from grove_auth.models.revocation import RevocationEntry
+from grove_auth.models.role import Role
 from grove_auth.models.session import Session, SpentToken
 from grove_auth.models.signing_key import SigningKey
 from grove_auth.models.user import User
@@ -21,6 +22,7 @@ DOCUMENTS = [
     SpentToken,
     SigningKey,
     RevocationEntry,
+    Role,
 ]
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "PasswordReset",
     "Registration",
     "RevocationEntry",
+    "Role",
     "Session",
     "SigningKey",
     "SpentToken",

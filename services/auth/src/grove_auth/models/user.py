@@ -49,4 +49,5 @@ class User(Document):
             IndexModel("email", unique=True, name="email"),  # login, and one account per address
             IndexModel("blocked_until", sparse=True, name="blocked"),  # blocks whose time is over
             IndexModel([("created_at", -1), ("_id", -1)], name="created"),  # GET /admin/users
+            IndexModel([("roles", 1), ("created_at", -1), ("_id", -1)], name="roles"),  # … with a role; is one in use?
         ]

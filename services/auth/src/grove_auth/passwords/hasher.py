@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from pwdlib import PasswordHash
+from pwdlib.exceptions import PwdlibError
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
@@ -16,21 +17,20 @@ from grove_auth.settings import AuthSettings
 
 T = TypeVar("T")
 
+BCRYPT_BYTES = 72
+"""bcrypt looks at no more. Who hashed longer passwords cut them there, and the library refuses to."""
+
 
 class PasswordHasher:
     """Hashes and verifies. bcrypt and Argon2 hashes made elsewhere verify too and are renewed at login."""
 
     def __init__(self, settings: AuthSettings) -> None:
-        self._hash = PasswordHash(
-            (
-                Argon2Hasher(
-                    time_cost=settings.argon2_iterations,
-                    memory_cost=settings.argon2_memory_kib,
-                    parallelism=1,
-                ),
-                BcryptHasher(),
-            )
+        self._argon2 = Argon2Hasher(
+            time_cost=settings.argon2_iterations,
+            memory_cost=settings.argon2_memory_kib,
+            parallelism=1,
         )
+        self._hash = PasswordHash((self._argon2, BcryptHasher()))
         self._threads = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="password")
         self._most = settings.password_queue
         self._waiting = 0
@@ -42,9 +42,7 @@ class PasswordHasher:
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """(right, a renewed hash to store or None). Without a stored hash it takes as long and is False."""
-        right, renewed = await self._run(
-            lambda: self._hash.verify_and_update(normalised(password), stored or self._nobody)
-        )
+        right, renewed = await self._run(lambda: self._check(password, stored or self._nobody))
         return (right, renewed) if stored else (False, None)
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -54,6 +52,25 @@ class PasswordHasher:
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _check(self, password: str, stored: str) -> tuple[bool, str | None]:
+        ours = normalised(password)
+        for text in dict.fromkeys((ours, password)):  # elsewhere it may have been hashed as it was typed
+            if self._fits(text, stored):
+                current = text == ours and not self._needs_rehash(stored)
+                return True, None if current else self._hash.hash(ours)
+        return False, None
+
+    def _fits(self, text: str, stored: str) -> bool:
+        try:
+            if BcryptHasher.identify(stored):
+                return self._hash.verify(text.encode()[:BCRYPT_BYTES], stored)
+            return self._hash.verify(text, stored)
+        except (PwdlibError, ValueError):  # a hash that can't be read is nobody's password
+            return False
+
+    def _needs_rehash(self, stored: str) -> bool:
+        return not self._argon2.identify(stored) or self._argon2.check_needs_rehash(stored)
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= self._most:

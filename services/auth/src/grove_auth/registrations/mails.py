@@ -11,7 +11,7 @@ from grove.security.encryption import FieldCipher
 
 def mail_requested(
     cipher: FieldCipher,
-    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted"],
+    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted", "invitation"],
     *,
     to: str,
     locale: str,

@@ -5,16 +5,18 @@ from datetime import timedelta
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from grove.contracts.auth import MailRequested, UserRegistered, UserVerified
+from grove.contracts.auth import MailRequested, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Gone
 from grove_auth.models import Registration, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.passwords import rules
+from grove_auth.passwords.service import PasswordService
 from grove_auth.registrations.mails import mail_requested
 from grove_auth.registrations.repository import RegistrationRepository
 from grove_auth.registrations.schemas import Register
 from grove_auth.resources import Resources
+from grove_auth.users.events import registered
 from grove_auth.users.repository import UserRepository
 
 
@@ -25,6 +27,7 @@ class RegistrationService:
         self._resources = resources
         self._registrations = RegistrationRepository()
         self._users = UserRepository()
+        self._passwords = PasswordService(resources)
 
     async def register(self, data: Register) -> None:
         """A pending registration and its mail; to the owner of a taken address, a mail that says so."""
@@ -59,6 +62,7 @@ class RegistrationService:
         """A new link for the newest pending registration of the address, if there is one."""
         registration = await self._registrations.newest(email)
         if registration is None:
+            await self._invite_again(email)
             return
         token = new_token()
         mail = self._verification(email, registration.locale, registration.name, token)
@@ -68,6 +72,12 @@ class RegistrationService:
             await self._resources.outbox.add(transaction, (mail, 1))
 
         await self._resources.transaction(store)
+
+    async def _invite_again(self, email: str) -> None:
+        """A link for an account that somebody else made and whose address is not confirmed yet."""
+        user = await self._users.by_email(email)
+        if user is not None and not user.email_verified:
+            await self._resources.transaction(lambda transaction: self._passwords.invite(user, transaction))
 
     async def verify(self, token: str) -> User:
         """The account of the link's registration; other pending ones for the address are gone. Raises Gone."""
@@ -91,7 +101,7 @@ class RegistrationService:
                 raise Gone
             await self._users.insert(user, transaction)
             await self._resources.outbox.add(
-                transaction, (_registered(user), 1), (UserVerified(user_id=user.id, email=user.email), 2)
+                transaction, (registered(user), 1), (UserVerified(user_id=user.id, email=user.email), 2)
             )
             await self._resources.audit.add("user.registered", user.id, transaction, actor_id=user.id)
 
@@ -119,15 +129,3 @@ class RegistrationService:
             locale=owner.locale,
             variables={"name": owner.name},
         )
-
-
-def _registered(user: User) -> UserRegistered:
-    return UserRegistered(
-        user_id=user.id,
-        email=user.email,
-        name=user.name,
-        locale=user.locale,
-        timezone=user.timezone,
-        roles=user.roles,
-        registered_at=user.created_at,
-    )

@@ -38,6 +38,9 @@ class SignInService:
         if renewed:
             await self._users.renew_hash(user, renewed)
             user.password_hash = renewed
+        if not user.email_verified:
+            await self._resources.audit.add("login.refused", user.id, outcome="failure", reason="unverified")
+            raise EmailNotVerified
         return await self.proceed(user, data, ["pwd"])
 
     async def reauthenticate(self, user_id: UUID, session_id: str, data: Reauthenticate) -> AccessToken:

@@ -9,7 +9,7 @@ from grove.web.errors import error_responses
 from grove_auth.deletions.service import DeletionService
 from grove_auth.deps import ResourcesDep, SessionUser, SteppedUpUser
 from grove_auth.models import User
-from grove_auth.roles import permissions_of
+from grove_auth.resources import Resources
 from grove_auth.users.schemas import Me, MePatch
 from grove_auth.users.service import UserService
 
@@ -29,15 +29,15 @@ Deletions = Annotated[DeletionService, Depends(_deletions)]
 
 
 @router.get("/me")
-async def read_me(user: SessionUser, users: Users) -> Me:
+async def read_me(user: SessionUser, users: Users, resources: ResourcesDep) -> Me:
     """Your account."""
-    return _me(await users.me(user.user_id))
+    return await _me(await users.me(user.user_id), resources)
 
 
 @router.patch("/me")
-async def change_me(data: MePatch, user: SessionUser, users: Users) -> Me:
+async def change_me(data: MePatch, user: SessionUser, users: Users, resources: ResourcesDep) -> Me:
     """Change locale, timezone or marketing consent."""
-    return _me(await users.change(user.user_id, data))
+    return await _me(await users.change(user.user_id, data), resources)
 
 
 @router.delete("/me", status_code=204)
@@ -49,8 +49,8 @@ async def delete_me(user: SteppedUpUser, deletions: Deletions) -> None:
     await deletions.delete(user.user_id)
 
 
-def _me(user: User) -> Me:
+async def _me(user: User, resources: Resources) -> Me:
     return Me(
         **user.model_dump(include=set(Me.model_fields) - {"permissions", "mfa_enabled"}),
-        permissions=sorted(permissions_of(user.roles)),
+        permissions=sorted(await resources.roles.permissions_of(user.roles)),
     )

@@ -23,6 +23,7 @@ SUBJECTS = {
         "verify_email": "Confirm your address",
         "already_registered": "You already have an account",
         "reset_password": "Set a new password",  # pragma: allowlist secret
+        "invitation": "You have an account",
         "account_deleted": "Your account was deleted",
         "welcome": "Welcome to Grove",
     },
@@ -30,6 +31,7 @@ SUBJECTS = {
         "verify_email": "Bestätigen Sie Ihre Adresse",
         "already_registered": "Sie haben schon ein Konto",
         "reset_password": "Setzen Sie ein neues Passwort",  # pragma: allowlist secret
+        "invitation": "Sie haben ein Konto",
         "account_deleted": "Ihr Konto wurde gelöscht",
         "welcome": "Willkommen bei Grove",
     },
