@@ -10,6 +10,7 @@ from bcrypt import gensalt, hashpw
 from typer.testing import CliRunner
 
 from grove_auth.cli import commands
+from grove_auth.imports.repository import ImportRepository
 from grove_auth.models import User
 from grove_auth.passwords import foreign
 
@@ -83,9 +84,10 @@ async def test_bcrypt_looked_at_72_bytes_and_what_replaces_it_looks_at_all(admin
     assert await login(client, "lin", LONG[:72]) == 401
 
 
-async def test_a_password_that_was_hashed_as_it_was_typed_still_counts(admin, client, resources):
+async def test_a_password_that_was_hashed_as_it_was_typed_still_counts(admin, client, settings):
     typed = "ﬁve trees ½ planted"  # NFKC makes other characters of it
-    for name, made in (("lin", bcrypt(typed)), ("mei", argon2(typed))):
+    ours = {"memory_cost": settings.argon2_memory_kib, "time_cost": settings.argon2_iterations, "parallelism": 1}
+    for name, made in (("lin", bcrypt(typed)), ("mei", argon2(typed)), ("zoe", argon2(typed, **ours))):
         await import_(admin, row(name, password_hash=made))
         assert await login(client, name, "five trees 1⁄2 planted") == 401
         assert await login(client, name, typed) == 200
@@ -202,6 +204,20 @@ async def test_imports_at_once_create_nobody_twice(admin, resources, outside):
     assert await resources.database["users"].count_documents({}) == 41
     registered = [e.subject for e in await outside.events() if e.type == "auth.user.registered.v1"]
     assert len(registered) == len(set(registered)) == 41
+
+
+async def test_an_address_that_is_taken_in_the_middle_is_seen(admin, monkeypatch):
+    looks = []
+    taken = ImportRepository.taken
+
+    async def late(self, emails, transaction):
+        looks.append(emails)
+        return {} if len(looks) == 1 else await taken(self, emails, transaction)
+
+    monkeypatch.setattr(ImportRepository, "taken", late)
+    answer = (await import_(admin, row("ada") | {"email": admin.email}, row("lin"))).json()
+    assert [result["status"] for result in answer["results"]] == ["exists", "created"]
+    assert (answer["results"][0]["id"], len(looks)) == (admin.id, 2)
 
 
 async def test_the_command_imports_a_file(resources, stores, monkeypatch, tmp_path):
