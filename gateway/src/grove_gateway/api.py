@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter
 
+from grove_gateway.operators import endpoints as operators
 from grove_gateway.pages import endpoints as pages
 from grove_gateway.reference import endpoints as reference
 from grove_gateway.status import endpoints as status
 
-ROUTERS: tuple[APIRouter, ...] = (pages.router, reference.router, status.router)
+ROUTERS: tuple[APIRouter, ...] = (pages.router, reference.router, status.router, operators.router)

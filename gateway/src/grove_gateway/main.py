@@ -11,6 +11,8 @@ from grove.core.settings import load
 from grove.service.server import configure, run_api
 from grove.web.app import create_app
 from grove_gateway.api import ROUTERS
+from grove_gateway.operators.endpoints import refuse, to_sign_in
+from grove_gateway.operators.errors import NotAnOperator, SignInNeeded
 from grove_gateway.resources import Resources
 from grove_gateway.settings import GatewaySettings
 
@@ -32,6 +34,8 @@ def build(settings: GatewaySettings, resources: Resources) -> FastAPI:
         health=resources.health(),
     )
     app.state.resources = resources
+    app.add_exception_handler(SignInNeeded, to_sign_in)
+    app.add_exception_handler(NotAnOperator, refuse)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     return app
 

@@ -3,6 +3,7 @@
 from grove.observability.health import Health
 from grove.security.mtls import TlsMaterial
 from grove.web.client import HttpClient, internal_client
+from grove_gateway.operators.access import OperatorAccess
 from grove_gateway.settings import GatewaySettings
 
 
@@ -15,6 +16,7 @@ class Resources:
         self.clients: dict[str, HttpClient] = {
             name: internal_client(name, url, self.tls) for name, url in settings.services.items()
         }
+        self.operators = OperatorAccess(settings, lambda: self.clients["auth"])
 
     async def aclose(self) -> None:
         """Close connections."""

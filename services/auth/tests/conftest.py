@@ -116,6 +116,8 @@ async def clean(request: pytest.FixtureRequest) -> None:
             await database[name].delete_many({})
         for name in ("audit_events", "audit_seals"):
             await request.getfixturevalue("audit_as_root")[name].delete_many({})
+        await database["roles"].delete_many({"built_in": False})
+        request.getfixturevalue("resources").roles.forget()
 
 
 @pytest.fixture
@@ -194,6 +196,7 @@ class Person:
         self.client, self.outside = client, outside
         self.email = f"{new_id().hex[-10:]}@example.com"
         self.tokens: dict = {}
+        self.id = ""
 
     async def register(self, **changes) -> httpx2.Response:
         body = {"email": self.email, "password": PASSWORD, "name": "Ada"} | changes
@@ -284,6 +287,22 @@ async def guarded(ada, resources) -> Guarded:
     guarded = Guarded(ada, resources, secret, confirmed.json()["backup_codes"])
     assert (await guarded.sign_in()).status_code == 200
     return guarded
+
+
+@pytest.fixture
+async def person(client, outside, resources):
+    """Somebody with roles beside `user`: await person("moderator")."""
+
+    async def person(*roles: str) -> Person:
+        somebody = Person(client, outside)
+        await somebody.register()
+        await somebody.verify()
+        await resources.database["users"].update_one({"email": somebody.email}, {"$set": {"roles": ["user", *roles]}})
+        await somebody.login()
+        somebody.id = (await client.get(f"{AUTH}/me", headers=somebody.headers)).json()["id"]
+        return somebody
+
+    return person
 
 
 @pytest.fixture

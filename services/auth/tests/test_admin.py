@@ -14,22 +14,6 @@ USERS = f"{AUTH}/admin/users"
 REASON = {"reason": "spam"}
 
 
-@pytest.fixture
-async def person(client, outside, resources, stranger):
-    """Somebody with roles: await person("moderator")."""
-
-    async def person(*roles: str):
-        somebody = type(stranger)(client, outside)
-        await somebody.register()
-        await somebody.verify()
-        await resources.database["users"].update_one({"email": somebody.email}, {"$set": {"roles": ["user", *roles]}})
-        await somebody.login()
-        somebody.id = (await client.get(f"{AUTH}/me", headers=somebody.headers)).json()["id"]
-        return somebody
-
-    return person
-
-
 async def block(actor, target, **data):
     return await actor.client.post(f"{USERS}/{target.id}/block", json=REASON | data, headers=actor.headers)
 
@@ -42,7 +26,13 @@ async def test_accounts_are_listed_read_and_filtered(person):
     one = (await admin.client.get(f"{USERS}/{user.id}", headers=admin.headers)).json()
     assert (one["email"], one["blocked"], one["roles"]) == (user.email, False, ["user"])
     assert not {"password_hash", "password_history"} & set(one)
-    for query, found in (("role=moderator", [moderator.id]), (f"q={user.email[:9].upper()}", [user.id])):
+    born = one["created_at"]
+    for query, found in (
+        ("role=moderator", [moderator.id]),
+        (f"q={user.email[:9].upper()}", [user.id]),
+        (f"date_from={born}", [user.id]),
+        (f"date_to={born}&role=moderator", [moderator.id]),
+    ):
         answer = await moderator.client.get(f"{USERS}?{query}", headers=moderator.headers)
         assert [item["id"] for item in answer.json()["items"]] == found
     for query in ("cursor=", "sort=email", "size=0"):

@@ -136,6 +136,24 @@ async def test_who_registers_is_welcomed_and_remembered(resources, sender, happe
     assert (row.email, row.locale, row.sequence) == (address, "de", 3)
 
 
+async def test_who_was_invited_or_imported_is_remembered_and_not_welcomed(resources, sender, happen, address, inbox):
+    registered = UserRegistered(
+        user_id=new_id(),
+        email=address,
+        name="Ada",
+        locale="en",
+        timezone="UTC",
+        roles=["user"],
+        registered_at=now(),
+        greet=False,
+    )
+    assert await happen("auth", registered, sequence=1)
+    assert not await sender.send_one()
+    assert not inbox()
+    async with resources.sessions() as session:
+        assert (await session.scalars(select(User))).one().email == address
+
+
 async def test_the_sender_wakes_when_a_mail_is_queued(resources, sender, happen, address, inbox):
     task = asyncio.create_task(sender.run())
     await asyncio.sleep(0.1)

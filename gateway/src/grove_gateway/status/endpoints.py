@@ -1,15 +1,12 @@
-"""Routes of the status: states for everyone, reasons only in the operators' health answers."""
-
-import asyncio
-from typing import Any
+"""Routes of the status: states for everyone, reasons only on the operators' pages."""
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
-from grove.core.errors import GroveError
 from grove_gateway.deps import ResourcesDep
 from grove_gateway.pages.rendering import page
 from grove_gateway.resources import Resources
+from grove_gateway.status.service import reports
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,15 +24,4 @@ async def status(resources: ResourcesDep) -> Response:
 
 
 async def _states(resources: Resources) -> dict[str, str]:
-    names = sorted(resources.clients)
-    states = await asyncio.gather(*(_state(resources, name) for name in names))
-    return dict(zip(names, states, strict=True))
-
-
-async def _state(resources: Resources, name: str) -> str:
-    try:
-        answer = await resources.clients[name].request("GET", "/health/ready")
-    except GroveError:
-        return "unreachable"
-    report: dict[str, Any] = answer.json()
-    return str(report["status"])
+    return {name: str(report["status"]) for name, report in (await reports(resources)).items()}

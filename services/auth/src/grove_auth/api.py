@@ -7,12 +7,14 @@ from grove_auth.audit import endpoints as audit
 from grove_auth.captcha import endpoints as captcha
 from grove_auth.devices import endpoints as devices
 from grove_auth.export import endpoints as export
+from grove_auth.imports import endpoints as imports
 from grove_auth.keys import endpoints as keys
 from grove_auth.mfa import endpoints as mfa
 from grove_auth.passkeys import endpoints as passkeys
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
 from grove_auth.revocations import endpoints as revocations
+from grove_auth.roles import endpoints as roles
 from grove_auth.sessions import endpoints as sessions
 from grove_auth.sign_ins import endpoints as sign_ins
 from grove_auth.users import endpoints as users
@@ -25,12 +27,13 @@ ROUTERS: tuple[APIRouter, ...] = (
     passkeys.router,
     users.router,
     admin.router,
+    imports.router,
+    roles.router,
     keys.router,
     revocations.router,
     audit.router,
     export.router,
     captcha.router,
     mfa.router,
-    mfa.admin_router,
     devices.router,
 )

@@ -10,6 +10,7 @@ from rich import print as show
 from grove.core.errors import GroveError
 from grove.core.settings import load
 from grove_auth.audit.cli import audit
+from grove_auth.imports.cli import import_users
 from grove_auth.passwords import rules
 from grove_auth.registrations.schemas import Register
 from grove_auth.resources import Resources
@@ -20,6 +21,7 @@ commands = typer.Typer(help="Accounts. Works on auth's database directly.", no_a
 users = typer.Typer(help="Users.", no_args_is_help=True)
 commands.add_typer(users, name="users")
 commands.add_typer(audit, name="audit")
+users.command("import")(import_users)
 
 
 @users.command("create-admin")

@@ -1,4 +1,4 @@
-"""The migrate step: indexes, the first signing key, the feed's counter, new fields of old accounts.
+"""The migrate step: indexes, the first signing key, built-in roles, the feed's counter, new fields of old accounts.
 
 Running it again changes nothing.
 """
@@ -21,6 +21,7 @@ async def prepare(settings: AuthSettings) -> None:
     resources = Resources(settings)
     await resources.start(create_indexes=True)
     await resources.keys.ensure_key()
+    await resources.roles.seed()
     await resources.revocations.ensure_counter()
     await UserRepository().complete()
     await resources.aclose()

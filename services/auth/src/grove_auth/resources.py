@@ -26,6 +26,7 @@ from grove_auth.models import AUDIT_DOCUMENTS, DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.revocations.publisher import RevocationPublisher
 from grove_auth.revocations.service import RevocationService
+from grove_auth.roles.lookup import RoleLookup
 from grove_auth.sessions.gate import SessionGate
 from grove_auth.settings import AuthSettings
 from grove_auth.users.facts import AccountFacts
@@ -56,7 +57,8 @@ class Resources(ServiceResources):
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
         self.mfa_cipher = FieldCipher(lambda: settings.secrets.read("mfa_key_ring"))
         self.sms: SmsSender | None = HttpSms(settings) if settings.sms_url else None
-        self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
+        self.roles = RoleLookup()
+        self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")), self.roles)
         self.revocations = RevocationService(
             self.database, tokens_live=timedelta(minutes=settings.access_token_minutes)
         )

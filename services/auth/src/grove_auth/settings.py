@@ -50,6 +50,11 @@ class AuthSettings(MongoServiceSettings):
     argon2_memory_kib: int = Field(19456, ge=8192, description="Argon2id memory")
     argon2_iterations: int = Field(2, ge=1, description="Argon2id iterations")
     argon2_parallelism: int = Field(1, ge=1, le=16, description="Argon2id lanes")
+    invitation_hours: int = Field(72, ge=1, description="Lifetime of the link mailed to an account somebody else made")
+    foreign_argon2_memory_kib: int = Field(131072, ge=8, description="Most memory of an Argon2 hash that is imported")
+    foreign_argon2_iterations: int = Field(10, ge=1, description="… most iterations")
+    foreign_argon2_lanes: int = Field(8, ge=1, description="… most lanes (parallelism)")
+    foreign_bcrypt_cost: int = Field(14, ge=4, le=31, description="Highest cost of a bcrypt hash that is imported")
     password_queue: int = Field(64, ge=1, description="Password checks that may wait; more get 503")
     passkey_rp_id: str = Field(
         "", description="Domain that passkeys belong to, `example.com`; empty: PUBLIC_URL's. Another one ends them all"

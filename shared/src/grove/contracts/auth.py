@@ -5,6 +5,19 @@ from uuid import UUID
 
 from grove.contracts.event import EventData, Time
 
+MailTemplate = Literal[
+    "verify_email",
+    "already_registered",
+    "reset_password",
+    "invitation",
+    "account_deleted",
+    "deletion_scheduled",
+    "mfa_code",
+    "mfa_recovery",
+    "mfa_recovery_ended",
+]
+"""Mails with a secret, or to an address that is not the account's."""
+
 
 class _User(EventData):
     user_id: UUID
@@ -23,6 +36,8 @@ class UserRegistered(_User):
     timezone: str
     roles: list[str]
     registered_at: Time
+    greet: bool = True
+    """False: the account was moved here from elsewhere, or its user is invited by a mail of its own."""
 
 
 class UserVerified(_User):
@@ -33,7 +48,7 @@ class UserVerified(_User):
 
 
 class UserUpdated(_User):
-    """Locale or timezone changed."""
+    """Locale, timezone or roles changed."""
 
     type: ClassVar = "auth.user.updated.v1"
     locale: str
@@ -141,16 +156,7 @@ class MailRequested(EventData):
 
     type: ClassVar = "auth.mail.requested.v1"
     mail_id: UUID
-    template: Literal[
-        "verify_email",
-        "already_registered",
-        "reset_password",
-        "account_deleted",
-        "deletion_scheduled",
-        "mfa_code",
-        "mfa_recovery",
-        "mfa_recovery_ended",
-    ]
+    template: MailTemplate
     user_id: UUID | None = None
     """Whose mail it is, so that it can be erased with the account; None before there is one."""
     locale: str

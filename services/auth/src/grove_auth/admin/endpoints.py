@@ -11,9 +11,11 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.pagination import Page, invalid_query, page_headers
 from grove.web.query import parameters_of, query_as
-from grove_auth.admin.schemas import Block, UserFilter, UserRead
+from grove_auth.admin.accounts import AccountService
+from grove_auth.admin.schemas import Block, NewUser, UserFilter, UserPatch, UserRead
 from grove_auth.admin.service import AdminService
 from grove_auth.deps import ResourcesDep
+from grove_auth.mfa.factors import FactorService
 
 router = APIRouter(
     prefix="/api/v1/auth/admin/users",
@@ -23,6 +25,7 @@ router = APIRouter(
 )
 
 UserReader = Annotated[Principal, require("users:read")]
+UserWriter = Annotated[Principal, require("users:write")]
 UserBlocker = Annotated[Principal, require("users:block")]
 Wanted = Annotated[UserFilter, query_as(UserFilter)]
 
@@ -31,7 +34,17 @@ async def _service(resources: ResourcesDep) -> AdminService:
     return AdminService(resources)
 
 
+async def _accounts(resources: ResourcesDep) -> AccountService:
+    return AccountService(resources)
+
+
+async def _factors(resources: ResourcesDep) -> FactorService:
+    return FactorService(resources)
+
+
 Administration = Annotated[AdminService, Depends(_service)]
+Factors = Annotated[FactorService, Depends(_factors)]
+Accounts = Annotated[AccountService, Depends(_accounts)]
 
 
 @router.get("", openapi_extra=parameters_of(UserFilter))
@@ -54,10 +67,31 @@ async def list_users(
     )
 
 
+@router.post("", status_code=201)
+async def create_user(data: NewUser, actor: UserWriter, accounts: Accounts) -> UserRead:
+    """Make an account with roles that you could have yourself.
+
+    Without a password, or with an address that is not verified, its user gets a link by mail that sets a password.
+    """
+    return UserRead.of(await accounts.create(actor, data))
+
+
 @router.get("/{user_id}")
 async def get_user(user_id: UUID, _: UserReader, administration: Administration) -> UserRead:
     """Read an account."""
     return UserRead.of(await administration.read(user_id))
+
+
+@router.patch("/{user_id}")
+async def change_user(user_id: UUID, data: UserPatch, actor: UserWriter, accounts: Accounts) -> UserRead:
+    """Change an account. Roles that you take are gone from its tokens within a second; its sessions go on."""
+    return UserRead.of(await accounts.change(actor, user_id, data))
+
+
+@router.delete("/{user_id}", status_code=204)
+async def delete_user(user_id: UUID, actor: UserWriter, accounts: Accounts) -> None:
+    """Delete an account, at once and for good, as its user could."""
+    await accounts.delete(actor, user_id)
 
 
 @router.post("/{user_id}/block")
@@ -76,3 +110,11 @@ async def unblock_user(user_id: UUID, actor: UserBlocker, administration: Admini
 async def revoke_sessions(user_id: UUID, actor: UserBlocker, administration: Administration) -> None:
     """End all sessions of an account, and trust none of its devices."""
     await administration.revoke_sessions(actor, user_id)
+
+
+@router.delete("/{user_id}/mfa", status_code=204)
+async def turn_off_mfa(user_id: UUID, actor: UserWriter, administration: Administration, factors: Factors) -> None:
+    """Turn off the second factors of an account whose owner lost them."""
+    user = await administration.to_act_on(actor, user_id, "mfa.disabled")
+    if user.second_factors:
+        await factors.turn_off(user, "admin")

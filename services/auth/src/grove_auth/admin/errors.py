@@ -12,7 +12,7 @@ class UserNotFound(NotFound):
 class AboveYou(Forbidden):
     """403: the rule of the resource, beside the permission."""
 
-    message = "You may not do this to an administrator or a moderator."
+    message = "You may not do this to somebody who ranks as high as you."
 
 
 class NotYourself(Forbidden):

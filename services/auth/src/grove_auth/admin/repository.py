@@ -10,7 +10,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.core.clock import now
 from grove_auth.admin.schemas import UserFilter
-from grove_auth.models import User
+from grove_auth.models import DeletedUser, User
 
 
 class AdminRepository:
@@ -31,9 +31,9 @@ class AdminRepository:
         raise_version: int,
         transaction: AsyncClientSession,
     ) -> bool:
-        """Block, or take a block back; False when it is another one than was read."""
+        """Block, or take a block back; False when block or roles are others than were read."""
         changed = await User.get_pymongo_collection().update_one(
-            {"_id": user.id, "blocked_until": user.blocked_until},
+            {"_id": user.id, "blocked_until": user.blocked_until, "roles": user.roles},
             {
                 "$set": {"blocked_until": until, "block_reason": reason, "updated_at": now()},
                 "$inc": {"token_version": raise_version},
@@ -41,6 +41,21 @@ class AdminRepository:
             session=transaction,
         )
         return changed.matched_count == 1
+
+    async def change(
+        self, user: User, changes: dict[str, Any], raise_version: int, transaction: AsyncClientSession
+    ) -> bool:
+        """Set fields; False when roles or token version are others than were read."""
+        changed = await User.get_pymongo_collection().update_one(
+            {"_id": user.id, "roles": user.roles, "token_version": user.token_version},
+            {"$set": {**changes, "updated_at": now()}, "$inc": {"token_version": raise_version}},
+            session=transaction,
+        )
+        return changed.matched_count == 1
+
+    async def was_deleted(self, user_id: UUID) -> bool:
+        """Whether there was an account with this id."""
+        return await DeletedUser.get(user_id) is not None
 
     async def expired_blocks(self, limit: int) -> list[UUID]:
         """Accounts whose block is over."""
@@ -59,6 +74,9 @@ def _condition(wanted: UserFilter) -> dict[str, Any]:
         condition["roles"] = wanted.role
     if wanted.blocked is not None:
         condition["blocked_until"] = {"$gt": now()} if wanted.blocked else {"$not": {"$gt": now()}}
+    if wanted.date_from is not None or wanted.date_to is not None:
+        bounds = {"$gte": wanted.date_from, "$lt": wanted.date_to}
+        condition["created_at"] = {name: moment for name, moment in bounds.items() if moment is not None}
     if wanted.q is not None:
         condition["email"] = {"$regex": "^" + re.escape(wanted.q.lower())}
     return condition

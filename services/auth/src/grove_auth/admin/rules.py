@@ -4,26 +4,26 @@ A permission says what somebody may do at all, and is named once, at the route (
 here says to whom, is asked by the service with the resource at hand, and raises what the client reads.
 """
 
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
 from grove_auth.admin.errors import AboveYou, NotYourself
 from grove_auth.models import User
-
-RANKS = {"user": 0, "moderator": 1, "admin": 2}
-
-
-def rank(roles: frozenset[str]) -> int:
-    """The highest rank among the roles; a role without one ranks like `user`."""
-    return max((RANKS.get(role, 0) for role in roles), default=0)
+from grove_auth.roles.permissions import ADMIN_RANK
 
 
-def may_act_on(actor_id: UUID, actor_roles: frozenset[str], user: User) -> None:
+def rank(roles: Collection[str], ranks: Mapping[str, int]) -> int:
+    """The highest rank among the roles; a role that is gone ranks like `user`."""
+    return max((ranks.get(role, 0) for role in roles), default=0)
+
+
+def may_act_on(actor_id: UUID, actor_roles: Collection[str], user: User, ranks: Mapping[str, int]) -> None:
     """Administrators act on everybody but themselves, others only on who ranks below them.
 
-    Raises AboveYou or NotYourself.
+    `ranks`: of each role (`resources.roles.ranks()`). Raises AboveYou or NotYourself.
     """
     if user.id == actor_id:
         raise NotYourself
-    mine, theirs = rank(actor_roles), rank(frozenset(user.roles))
-    if mine < RANKS["admin"] and theirs >= mine:
+    mine, theirs = rank(actor_roles, ranks), rank(user.roles, ranks)
+    if mine < ADMIN_RANK and theirs >= mine:
         raise AboveYou

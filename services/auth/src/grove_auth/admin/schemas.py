@@ -11,6 +11,9 @@ from grove.core.text import CleanLine
 from grove.web.pagination import ListQuery
 from grove_auth.models import User
 from grove_auth.models.user import UNTIL_UNBLOCKED
+from grove_auth.passwords.rules import Password
+from grove_auth.registrations.schemas import Email, Locale, Name, Timezone
+from grove_auth.roles.schemas import RoleNames
 
 
 def _ahead(moment: Moment) -> Moment:
@@ -52,7 +55,36 @@ class UserFilter(ListQuery):
 
     role: Annotated[str | None, Field(max_length=40, description="Has this role")] = None
     blocked: Annotated[bool | None, Field(description="Is blocked, or is not")] = None
+    date_from: Annotated[Moment | None, Field(description="Created at this time or later")] = None
+    date_to: Annotated[Moment | None, Field(description="Created before this time")] = None
     q: Annotated[str | None, Field(min_length=1, max_length=200, description="Begins the address")] = None
+
+
+FILTERS = tuple(set(UserFilter.model_fields) - set(ListQuery.model_fields))
+
+
+class NewUser(Incoming):
+    """An account to make."""
+
+    email: Email
+    name: Name
+    password: Password | None = Field(None, description="Without one, a link that sets it is mailed")
+    roles: RoleNames = ["user"]
+    locale: Locale = "en"
+    timezone: Timezone = "UTC"
+    email_verified: bool | None = Field(
+        None, description="By default as soon as the mailed link was opened, and at once with a password"
+    )
+
+
+class UserPatch(Incoming):
+    """The fields to change. The name is the one that mails greet with; the public one belongs to the profile."""
+
+    name: Name = ""
+    locale: Locale = "en"
+    timezone: Timezone = "UTC"
+    roles: RoleNames = []
+    email_verified: bool = False
 
 
 class Block(Incoming):

@@ -8,17 +8,19 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.contracts.auth import UserBlocked, UserUnblocked
 from grove.core.clock import now
-from grove.core.errors import Conflict, Forbidden
+from grove.core.errors import Conflict
 from grove.mongo.client import MONGO_ERRORS
 from grove.security.principal import Principal
-from grove_auth.admin.errors import UserNotFound
+from grove_auth.admin.errors import AboveYou, NotYourself, UserNotFound
 from grove_auth.admin.repository import AdminRepository
 from grove_auth.admin.rules import may_act_on
-from grove_auth.admin.schemas import Block, UserFilter
+from grove_auth.admin.schemas import FILTERS, Block, UserFilter
 from grove_auth.devices.service import DeviceService
 from grove_auth.models import User
 from grove_auth.models.user import UNTIL_UNBLOCKED
 from grove_auth.resources import Resources
+from grove_auth.roles.admins import keep_one
+from grove_auth.roles.permissions import ADMIN
 from grove_auth.sessions.service import SessionService
 from grove_auth.users.repository import UserRepository
 
@@ -41,8 +43,16 @@ class AdminService:
 
     async def page(self, wanted: UserFilter) -> tuple[list[User], int]:
         """A page of accounts, and how many there are. That they were looked at is in the audit log."""
-        await self._resources.audit.add("users.listed", None)
-        return await self._accounts.page(wanted)
+        found = await self._accounts.page(wanted)
+        given = wanted.model_dump(exclude_none=True, include=set(FILTERS))  # names only: `q` is part of an address
+        await self._resources.audit.add("users.listed", None, filters=" ".join(sorted(given)))
+        return found
+
+    async def read(self, user_id: UUID) -> User:
+        """One account, for an administrator's eyes, which is in the audit log. Raises UserNotFound."""
+        user = await self.get(user_id)
+        await self._resources.audit.add("user.read", user_id)
+        return user
 
     async def get(self, user_id: UUID) -> User:
         """One account. Raises UserNotFound."""
@@ -51,16 +61,22 @@ class AdminService:
             raise UserNotFound
         return user
 
-    async def read(self, user_id: UUID) -> User:
-        """One account, for an administrator's eyes, which is in the audit log. Raises UserNotFound."""
+    async def to_act_on(self, actor: Principal, user_id: UUID, action: str) -> User:
+        """The account that the actor wants to do something to, which is audited as `action` when they may not.
+
+        Raises UserNotFound, AboveYou or NotYourself.
+        """
         user = await self.get(user_id)
-        await self._resources.audit.add("user.read", user_id)
+        try:
+            may_act_on(actor.user_id, actor.roles, user, await self._resources.roles.ranks())
+        except (AboveYou, NotYourself):
+            await self._resources.audit.add(action, user_id, outcome="failure", reason="rank")
+            raise
         return user
 
     async def block(self, actor: Principal, user_id: UUID, data: Block) -> User:
         """Block an account: its sessions end, its tokens die. Raises UserNotFound, AboveYou or NotYourself."""
-        user = await self.get(user_id)
-        await self._allow(actor, user)
+        user = await self.to_act_on(actor, user_id, "user.blocked")
         moment = now()
         fact = UserBlocked(user_id=user_id, until=data.until, reason=data.reason, blocked_at=moment)
 
@@ -68,6 +84,8 @@ class AdminService:
             until = data.until or UNTIL_UNBLOCKED
             if not await self._accounts.set_block(user, until, data.reason, 1, transaction):
                 raise Conflict("The account was blocked or unblocked by another request meanwhile.")
+            if ADMIN in user.roles:
+                await keep_one(transaction)
             await self._sessions.end_all_within(transaction, user, "blocked")
             await self._resources.facts.add(transaction, user_id, fact)
             await self._resources.audit.add("user.blocked", user_id, transaction)
@@ -78,9 +96,7 @@ class AdminService:
 
     async def unblock(self, actor: Principal, user_id: UUID) -> User:
         """Take a block back; without one nothing changes. Raises UserNotFound, AboveYou or NotYourself."""
-        user = await self.get(user_id)
-        await self._allow(actor, user)
-        await self._unblock(user)
+        await self._unblock(await self.to_act_on(actor, user_id, "user.unblocked"))
         return await self.get(user_id)
 
     async def revoke_sessions(self, actor: Principal, user_id: UUID) -> None:
@@ -88,8 +104,7 @@ class AdminService:
 
         Raises UserNotFound, AboveYou or NotYourself.
         """
-        user = await self.get(user_id)
-        await self._allow(actor, user)
+        await self.to_act_on(actor, user_id, "session.ended")
         await self._devices.revoke_all(user_id)
         await self._sessions.end_all(user_id)
 
@@ -102,13 +117,6 @@ class AdminService:
             except BLOCK_ERRORS as error:
                 log.warning("blocks.waiting", error=str(error) or type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
-
-    async def _allow(self, actor: Principal, user: User) -> None:
-        try:
-            may_act_on(actor.user_id, actor.roles, user)
-        except Forbidden:
-            await self._resources.audit.refused(actor, "rank", user.id)
-            raise
 
     async def _unblock(self, user: User) -> None:
         if user.blocked_until is None:

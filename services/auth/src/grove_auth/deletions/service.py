@@ -18,6 +18,8 @@ from grove_auth.models import DeletedUser, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.registrations.mails import mail_requested
 from grove_auth.resources import Resources
+from grove_auth.roles.admins import keep_one
+from grove_auth.roles.permissions import ADMIN
 from grove_auth.sessions.service import SessionService
 from grove_auth.users.repository import UserRepository
 
@@ -121,6 +123,8 @@ class DeletionService:
                 raise InvalidToken
             sequence = await self._users.next_sequence(user_id, 1, transaction)
             await self._deletions.remove(user, transaction)
+            if ADMIN in user.roles:
+                await keep_one(transaction)
             await self._deletions.remember(deleted, transaction)
             await self._resources.revocations.end_tokens(transaction, user_id, below=user.token_version + 1)
             await self._resources.audit.add("user.deleted", user_id, transaction)

@@ -14,7 +14,8 @@ from grove.security.encryption import FieldCipher
 from grove.security.tokens import TYPE
 from grove_auth.mfa.rules import must_enrol
 from grove_auth.models import Session, SigningKey, User
-from grove_auth.roles import UNENROLLED, permissions_of, scopes_of
+from grove_auth.roles.lookup import RoleLookup
+from grove_auth.roles.permissions import UNENROLLED, scopes_of
 from grove_auth.settings import AuthSettings
 
 CACHE_SECONDS = 30
@@ -24,9 +25,10 @@ CLIENT_ID = "grove"
 class KeyService:
     """Signs access tokens with the newest key."""
 
-    def __init__(self, settings: AuthSettings, cipher: FieldCipher) -> None:
+    def __init__(self, settings: AuthSettings, cipher: FieldCipher, roles: RoleLookup) -> None:
         self._settings = settings
         self._cipher = cipher
+        self._roles = roles
         self._cached: list[SigningKey] = []
         self._cached_at = 0.0
         self._private: dict[str, ECKey] = {}
@@ -50,7 +52,7 @@ class KeyService:
 
     async def access_token(self, user: User, session: Session) -> str:
         """An access token of the session (RFC 9068)."""
-        granted = scopes_of(user.roles) | permissions_of(user.roles)
+        granted = scopes_of(user.roles) | await self._roles.permissions_of(user.roles)
         if must_enrol(user, self._settings.mfa_required_roles) and "mfa" not in session.amr:
             granted = UNENROLLED
         newest = (await self._keys())[0]

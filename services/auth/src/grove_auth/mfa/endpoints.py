@@ -1,19 +1,14 @@
 """Routes of second factors."""
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
 from grove.core.context import current_context
 from grove.security.network import network_of
-from grove.security.principal import Principal
-from grove.web.auth import require
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
-from grove_auth.admin.errors import UserNotFound
-from grove_auth.admin.rules import may_act_on
 from grove_auth.deps import CODE_LIMIT, LimiterDep, ResourcesDep, SessionUser, SteppedUpUser
 from grove_auth.devices import cookies as device_cookies
 from grove_auth.mfa.challenges import ChallengeService
@@ -32,23 +27,14 @@ from grove_auth.mfa.schemas import (
 from grove_auth.sessions import cookies
 from grove_auth.sessions.schemas import TokenPair
 from grove_auth.sign_ins.service import SignInService
-from grove_auth.users.repository import UserRepository
 
 router = APIRouter(
     prefix="/api/v1/auth/mfa", tags=["second factors"], route_class=GroveRoute, responses=error_responses(409, 410)
-)
-admin_router = APIRouter(
-    prefix="/api/v1/auth/admin/users",
-    tags=["administration"],
-    route_class=GroveRoute,
-    responses=error_responses(404, 409),
 )
 
 VERIFY_LIMIT = Limit("mfa", 30, 60)
 CONFIRM_LIMIT = Limit("mfa-confirm", 5, 60)
 RECOVERY_LIMIT = Limit("mfa-recovery", 3, 3600)
-
-UserWriter = Annotated[Principal, require("users:write")]
 
 
 async def _factors(resources: ResourcesDep) -> FactorService:
@@ -158,17 +144,6 @@ async def cancel_recovery(data: CancelRecovery, recoveries: Recoveries) -> None:
 async def remove_factor(method: Literal["totp", "sms", "email"], user: SteppedUpUser, factors: Factors) -> None:
     """Turn a second factor off. This session must have proven one; without any left, MFA is off."""
     await factors.remove(user, method)
-
-
-@admin_router.delete("/{user_id}/mfa", status_code=204)
-async def turn_off(user_id: UUID, actor: UserWriter, factors: Factors) -> None:
-    """Turn off the second factors of an account whose owner lost them."""
-    user = await UserRepository().get(user_id)
-    if user is None:
-        raise UserNotFound
-    may_act_on(actor.user_id, actor.roles, user)
-    if user.second_factors:
-        await factors.turn_off(user, "admin")
 
 
 def _network() -> str:

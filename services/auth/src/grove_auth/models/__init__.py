@@ -11,6 +11,7 @@ from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
 from grove_auth.models.registration import Registration
 from grove_auth.models.revocation import RevocationEntry
+from grove_auth.models.role import Role
 from grove_auth.models.second_factors import SecondFactors
 from grove_auth.models.sent_code import SentCode
 from grove_auth.models.session import Session, SpentToken
@@ -36,6 +37,7 @@ DOCUMENTS = [
     SentCode,
     MfaRecovery,
     TrustedDevice,
+    Role,
 ]
 
 AUDIT_DOCUMENTS = [AuditEvent, AuditSeal]
@@ -56,6 +58,7 @@ __all__ = [
     "PasswordReset",
     "Registration",
     "RevocationEntry",
+    "Role",
     "SecondFactors",
     "SentCode",
     "Session",

@@ -68,4 +68,5 @@ class User(Document):
             IndexModel("closing_at", sparse=True, name="closing"),  # closed accounts whose time is over
             IndexModel("closing_token", sparse=True, name="closing_token"),  # POST /me/restore
             IndexModel([("created_at", -1), ("_id", -1)], name="created"),  # GET /admin/users
+            IndexModel([("roles", 1), ("created_at", -1), ("_id", -1)], name="roles"),  # … with a role; is one in use?
         ]

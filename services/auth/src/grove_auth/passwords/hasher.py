@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from pwdlib import PasswordHash
-from pwdlib.exceptions import UnknownHashError
+from pwdlib.exceptions import PwdlibError
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
@@ -19,6 +19,9 @@ from grove_auth.settings import AuthSettings
 
 T = TypeVar("T")
 
+BCRYPT_BYTES = 72
+"""bcrypt looks at no more. Who hashed longer passwords cut them there, and the library refuses to."""
+
 
 def _give_way() -> None:
     """Let everything else go first, so that a storm of logins delays nothing but logins. Linux has it by thread."""
@@ -26,35 +29,16 @@ def _give_way() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
-BCRYPT_BYTES = 72
-
-
-class _Bcrypt(BcryptHasher):
-    """bcrypt as it was when the hash was made: it looked at the first 72 bytes and passed over the rest."""
-
-    def verify(self, password: str | bytes, hash: str | bytes) -> bool:  # noqa: A002 - pwdlib's name
-        """Whether the hash is the password's. A hash that bcrypt can't read is nobody's."""
-        text = password.encode() if isinstance(password, str) else password
-        try:
-            return super().verify(text[:BCRYPT_BYTES], hash)
-        except ValueError:
-            return False
-
-
 class PasswordHasher:
     """Hashes and verifies. bcrypt and Argon2 hashes made elsewhere verify too and are renewed at login."""
 
     def __init__(self, settings: AuthSettings) -> None:
-        self._hash = PasswordHash(
-            (
-                Argon2Hasher(
-                    time_cost=settings.argon2_iterations,
-                    memory_cost=settings.argon2_memory_kib,
-                    parallelism=settings.argon2_parallelism,
-                ),
-                _Bcrypt(),
-            )
+        self._argon2 = Argon2Hasher(
+            time_cost=settings.argon2_iterations,
+            memory_cost=settings.argon2_memory_kib,
+            parallelism=settings.argon2_parallelism,
         )
+        self._hash = PasswordHash((self._argon2, BcryptHasher()))
         self._threads = ThreadPoolExecutor(
             max_workers=os.cpu_count() or 1, thread_name_prefix="password", initializer=_give_way
         )
@@ -68,14 +52,8 @@ class PasswordHasher:
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """(right, a renewed hash to store or None). Without a stored hash it takes as long and is False."""
-        right, renewed = await self._run(lambda: self._verify(normalised(password), stored or self._nobody))
+        right, renewed = await self._run(lambda: self._check(password, stored or self._nobody))
         return (right, renewed) if stored else (False, None)
-
-    def _verify(self, password: str, stored: str) -> tuple[bool, str | None]:
-        try:
-            return self._hash.verify_and_update(password, stored)
-        except UnknownHashError:  # of a kind that we don't know: takes as long as any, and is nobody's
-            return False, self._hash.verify_and_update(password, self._nobody)[1]
 
     async def run(self, work: Callable[[], T]) -> T:
         """Other heavy work on passwords, under the same bounds."""
@@ -84,6 +62,26 @@ class PasswordHasher:
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _check(self, password: str, stored: str) -> tuple[bool, str | None]:
+        ours = normalised(password)
+        for text in dict.fromkeys((ours, password)):  # elsewhere it may have been hashed as it was typed
+            if self._fits(text, stored):
+                current = text == ours and not self._needs_rehash(stored)
+                return True, None if current else self._hash.hash(ours)
+        return False, None
+
+    def _fits(self, text: str, stored: str) -> bool:
+        try:
+            if BcryptHasher.identify(stored):
+                return self._hash.verify(text.encode()[:BCRYPT_BYTES], stored)
+            return self._hash.verify(text, stored)
+        except (PwdlibError, ValueError):  # a hash that can't be read is nobody's password, and takes as long as any
+            self._hash.verify(text, self._nobody)
+            return False
+
+    def _needs_rehash(self, stored: str) -> bool:
+        return not self._argon2.identify(stored) or self._argon2.check_needs_rehash(stored)
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= self._most:

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from grove.contracts.auth import MailRequested, UserPasswordChanged
+from grove.contracts.auth import MailRequested, UserPasswordChanged, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Gone, InvalidToken
 from grove.core.ids import new_id
@@ -75,6 +75,14 @@ class PasswordService:
 
         await self._resources.transaction(store)
 
+    async def invite(self, user: User, transaction: AsyncClientSession) -> None:
+        """Mail a link that confirms the address and sets a password: to an account somebody else made."""
+        token = new_token()
+        expires_at = now() + timedelta(hours=self._settings.invitation_hours)
+        reset = PasswordReset(id=token_hash(token), user_id=user.id, expires_at=expires_at)
+        await self._passwords.add_reset(reset, transaction)
+        await self._resources.outbox.add(transaction, (self._invitation(user, token), 1))
+
     async def reset(self, token: str, new_password: str) -> None:
         """Another password by a mailed link. Raises Gone; or WeakPassword, and then the link still works."""
         reset = await self._passwords.reset(token_hash(token))
@@ -93,6 +101,10 @@ class PasswordService:
             await self._passwords.forget_resets(user.id, transaction)
             await self._check.forget(user, transaction)
             await self._end_sessions(user, "reset", but=None, transaction=transaction)
+            if not user.email_verified:  # whoever has the link has the mailbox
+                await self._users.update(user.id, {"email_verified": True}, transaction)
+                fact = UserVerified(user_id=user.id, email=user.email)
+                await self._resources.facts.add(transaction, user.id, fact)
 
         await self._resources.transaction(store)
         await self._resources.guesses.forget(user.email)
@@ -114,6 +126,16 @@ class PasswordService:
         await self._resources.facts.add(transaction, user.id, fact)
         await self._resources.audit.add("password." + how, user.id, transaction, actor_id=user.id)
         await self._sessions.end_all_within(transaction, user, "password_changed", but=but)
+
+    def _invitation(self, user: User, token: str) -> MailRequested:
+        return mail_requested(
+            self._resources.mail_cipher,
+            "invitation",
+            to=user.email,
+            user_id=user.id,
+            locale=user.locale,
+            variables={"name": user.name, "token": token, "hours": self._settings.invitation_hours},
+        )
 
     def _link(self, user: User, token: str) -> MailRequested:
         return mail_requested(

@@ -1,26 +1,17 @@
 """Mails with a secret, or without an account, as commands to the notification service."""
 
 import json
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from grove.contracts.auth import MailRequested
+from grove.contracts.auth import MailRequested, MailTemplate
 from grove.core.ids import new_id
 from grove.security.encryption import FieldCipher
 
 
 def mail_requested(
     cipher: FieldCipher,
-    template: Literal[
-        "verify_email",
-        "already_registered",
-        "reset_password",
-        "account_deleted",
-        "deletion_scheduled",
-        "mfa_code",
-        "mfa_recovery",
-        "mfa_recovery_ended",
-    ],
+    template: MailTemplate,
     *,
     to: str,
     locale: str,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from grove.contracts.auth import MailRequested, UserRegistered, UserVerified
+from grove.contracts.auth import MailRequested, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Gone
 from grove.core.ids import new_id
@@ -13,11 +13,13 @@ from grove_auth.models import Registration, User
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.passwords import rules
 from grove_auth.passwords.repository import PasswordRepository
+from grove_auth.passwords.service import PasswordService
 from grove_auth.registrations.mails import mail_requested
 from grove_auth.registrations.repository import RegistrationRepository
 from grove_auth.registrations.rules import check_address
 from grove_auth.registrations.schemas import Register
 from grove_auth.resources import Resources
+from grove_auth.users.events import registered
 from grove_auth.users.repository import UserRepository
 
 
@@ -29,6 +31,7 @@ class RegistrationService:
         self._registrations = RegistrationRepository()
         self._passwords = PasswordRepository()
         self._users = UserRepository()
+        self._invitations = PasswordService(resources)
 
     async def register(self, data: Register) -> None:
         """A pending registration and its mail; to the owner of a taken address, a mail that says so.
@@ -66,18 +69,24 @@ class RegistrationService:
         await self._resources.transaction(store)
 
     async def resend(self, email: str) -> None:
-        """A new link for the newest pending registration of the address. Without one as much is written, for nobody."""
+        """A new link for the newest pending registration of the address, or for the account somebody else made for it.
+
+        Without either as much is written, for nobody.
+        """
         registration = await self._registrations.newest(email)
+        user = await self._users.by_email(email)
         token = new_token()
 
         async def store(transaction: AsyncClientSession) -> None:
             known = registration.id if registration else new_id()
             await self._registrations.replace_token(known, token_hash(token), transaction)
-            if registration is None:
-                await self._passwords.add_nothing(transaction)
-            else:
+            if registration is not None:
                 mail = self._verification(email, registration.locale, registration.name, token)
                 await self._resources.outbox.add(transaction, (mail, 1))
+            elif user is not None and not user.email_verified:
+                await self._invitations.invite(user, transaction)
+            else:
+                await self._passwords.add_nothing(transaction)
             await self._resources.audit.add(
                 "registration.resent", registration.id if registration else None, transaction
             )
@@ -107,7 +116,7 @@ class RegistrationService:
                 raise Gone
             await self._users.insert(user, transaction)
             await self._resources.outbox.add(
-                transaction, (_registered(user), 1), (UserVerified(user_id=user.id, email=user.email), 2)
+                transaction, (registered(user), 1), (UserVerified(user_id=user.id, email=user.email), 2)
             )
             await self._resources.audit.add(
                 "user.registered", user.id, transaction, actor_id=user.id, registration=str(registration.id)
@@ -137,15 +146,3 @@ class RegistrationService:
             locale=owner.locale,
             variables={"name": owner.name},
         )
-
-
-def _registered(user: User) -> UserRegistered:
-    return UserRegistered(
-        user_id=user.id,
-        email=user.email,
-        name=user.name,
-        locale=user.locale,
-        timezone=user.timezone,
-        roles=user.roles,
-        registered_at=user.created_at,
-    )

@@ -63,6 +63,9 @@ class SignInService:
         if renewed:
             await self._users.renew_hash(user, renewed)
             user.password_hash = renewed
+        if not user.email_verified:
+            await self._refused(user, "unverified")
+            raise EmailNotVerified
         await self._refuse_expired(user)
         return await self.proceed(user, data, ["pwd"], device)
 

@@ -10,8 +10,7 @@ from grove_auth.deletions.service import DeletionService
 from grove_auth.deps import CurrentUser, ResourcesDep, SteppedUpUser, limit_strangers
 from grove_auth.mfa.rules import must_enrol
 from grove_auth.models import User
-from grove_auth.roles import permissions_of
-from grove_auth.settings import AuthSettings
+from grove_auth.resources import Resources
 from grove_auth.users.schemas import Me, MePatch, Restore
 from grove_auth.users.service import UserService
 
@@ -33,13 +32,13 @@ Deletions = Annotated[DeletionService, Depends(_deletions)]
 @router.get("/me")
 async def read_me(user: CurrentUser, users: Users, resources: ResourcesDep) -> Me:
     """Your account."""
-    return _me(await users.me(user.user_id), resources.settings)
+    return await _me(await users.me(user.user_id), resources)
 
 
 @router.patch("/me")
 async def change_me(data: MePatch, user: CurrentUser, users: Users, resources: ResourcesDep) -> Me:
     """Change locale, timezone or marketing consent."""
-    return _me(await users.change(user.user_id, data), resources.settings)
+    return await _me(await users.change(user.user_id, data), resources)
 
 
 @router.delete("/me", status_code=204)
@@ -59,10 +58,10 @@ async def restore_me(data: Restore, deletions: Deletions) -> None:
     await deletions.restore(data.token)
 
 
-def _me(user: User, settings: AuthSettings) -> Me:
+async def _me(user: User, resources: Resources) -> Me:
     return Me(
         **user.model_dump(include=set(Me.model_fields) - {"permissions", "mfa_enabled", "mfa_required"}),
-        permissions=sorted(permissions_of(user.roles)),
+        permissions=sorted(await resources.roles.permissions_of(user.roles)),
         mfa_enabled=bool(user.second_factors),
-        mfa_required=must_enrol(user, settings.mfa_required_roles),
+        mfa_required=must_enrol(user, resources.settings.mfa_required_roles),
     )

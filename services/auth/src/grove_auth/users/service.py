@@ -5,11 +5,12 @@ from uuid import UUID
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
+from grove.contracts.auth import UserUpdated, UserVerified
 from grove.core.clock import now
 from grove.core.errors import Conflict, InvalidToken
 from grove_auth.models import User
 from grove_auth.resources import Resources
+from grove_auth.users.events import registered
 from grove_auth.users.repository import UserRepository
 from grove_auth.users.schemas import MePatch
 
@@ -61,20 +62,11 @@ class UserService:
             created_at=moment,
             updated_at=moment,
         )
-        registered = UserRegistered(
-            user_id=user.id,
-            email=email,
-            name=name,
-            locale=user.locale,
-            timezone=user.timezone,
-            roles=user.roles,
-            registered_at=moment,
-        )
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._users.insert(user, transaction)
             await self._resources.outbox.add(
-                transaction, (registered, 1), (UserVerified(user_id=user.id, email=email), 2)
+                transaction, (registered(user), 1), (UserVerified(user_id=user.id, email=email), 2)
             )
             await self._resources.audit.add("user.created", user.id, transaction, roles=" ".join(user.roles))
 

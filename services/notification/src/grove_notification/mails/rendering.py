@@ -23,6 +23,7 @@ SUBJECTS = {
         "verify_email": "Confirm your address",
         "already_registered": "You already have an account",
         "reset_password": "Set a new password",  # pragma: allowlist secret
+        "invitation": "You have an account",
         "account_deleted": "Your account was deleted",
         "deletion_scheduled": "Your account will be deleted",
         "mfa_code": "Your code",
@@ -34,6 +35,7 @@ SUBJECTS = {
         "verify_email": "Bestätigen Sie Ihre Adresse",
         "already_registered": "Sie haben schon ein Konto",
         "reset_password": "Setzen Sie ein neues Passwort",  # pragma: allowlist secret
+        "invitation": "Sie haben ein Konto",
         "account_deleted": "Ihr Konto wurde gelöscht",
         "deletion_scheduled": "Ihr Konto wird gelöscht",
         "mfa_code": "Ihr Code",

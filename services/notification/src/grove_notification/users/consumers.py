@@ -14,7 +14,7 @@ from grove_notification.users.repository import UserRepository
 async def on_registered(
     resources: Resources, sender: MailSender, session: AsyncSession, event: Received[UserRegistered]
 ) -> None:
-    """An account exists from now on: remember whom to write to, and welcome them."""
+    """An account exists from now on: remember whom to write to, and welcome them unless they come otherwise."""
     data = event.data
     if await is_erased(session, data.user_id):
         return
@@ -26,6 +26,8 @@ async def on_registered(
         timezone=data.timezone,
         sequence=event.sequence,
     )
+    if not data.greet:
+        return
     await sender.queue(
         session,
         "welcome",

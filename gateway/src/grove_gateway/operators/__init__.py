@@ -1,0 +1,1 @@
+"""Pages for operators: signed in on the portal, with the permission ops:view."""
