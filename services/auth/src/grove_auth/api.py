@@ -3,12 +3,14 @@
 from fastapi import APIRouter
 
 from grove_auth.admin import endpoints as admin
+from grove_auth.email_changes import endpoints as email_changes
 from grove_auth.keys import endpoints as keys
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
 from grove_auth.revocations import endpoints as revocations
 from grove_auth.sessions import endpoints as sessions
 from grove_auth.sign_ins import endpoints as sign_ins
+from grove_auth.takeovers import endpoints as takeovers
 from grove_auth.users import endpoints as users
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -16,6 +18,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     sign_ins.router,
     sessions.router,
     passwords.router,
+    email_changes.router,
+    takeovers.router,
     users.router,
     admin.router,
     keys.router,

@@ -13,6 +13,9 @@ SESSION_LIMIT = Limit("sessions", 20, 60)
 PASSWORD_LIMIT = Limit("password", 5, 60)
 """Per user, where a signed-in user proves the password again."""
 
+RESEND_LIMIT = Limit("resend", 3, 3600)
+"""Per address: mails that strangers can have sent to it."""
+
 SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT)]
 SteppedUpUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT, step_up=True)]
 

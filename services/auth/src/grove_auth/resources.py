@@ -19,6 +19,7 @@ from grove_auth.audit.log import AuditLog
 from grove_auth.keys.service import KeyService
 from grove_auth.models import DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
+from grove_auth.places.geo import GeoDatabase
 from grove_auth.revocations.publisher import RevocationPublisher
 from grove_auth.revocations.service import RevocationService
 from grove_auth.sessions.gate import SessionGate
@@ -43,6 +44,7 @@ class Resources(ServiceResources):
         self.audit = AuditLog()
         self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
+        self.geo = GeoDatabase(settings.geoip_database)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
         self.keys = KeyService(settings, FieldCipher(lambda: settings.secrets.read("signing_key_ring")))
         self.revocations = RevocationService(
@@ -74,6 +76,7 @@ class Resources(ServiceResources):
         """Close connections."""
         await super().aclose()
         self.passwords.close()
+        self.geo.close()
         await self.client.close()
 
     def health(self) -> Health:

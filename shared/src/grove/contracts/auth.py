@@ -41,6 +41,15 @@ class UserUpdated(_User):
     roles: list[str]
 
 
+class UserEmailChanged(_User):
+    """The account's address is another one: its user confirmed it, or took such a change back."""
+
+    type: ClassVar = "auth.user.email_changed.v1"
+    email: str
+    how: Literal["changed", "undone"]
+    changed_at: Time
+
+
 class UserPasswordChanged(_User):
     """The password is another one: changed by its user, or reset through a mailed link. All other sessions ended."""
 
@@ -83,6 +92,9 @@ class SessionStarted(_User):
     os: str
     ip: str
     """Truncated: the last octet of IPv4, the last 80 bits of IPv6 are zero."""
+    city: str | None = None
+    country: str | None = None
+    """ISO 3166-1. City and country are known only where the operator gave a database of places."""
     started_at: Time
 
 
@@ -106,6 +118,22 @@ class SessionReuseDetected(_User):
     detected_at: Time
 
 
+class LoginSuspicious(_User):
+    """A sign-in succeeded, from a device or a place that the account was not known to use."""
+
+    type: ClassVar = "auth.login.suspicious.v1"
+    session_id: str
+    reason: Literal["new_device", "new_place", "new_device_and_place"]
+    device_name: str
+    browser: str
+    os: str
+    ip: str
+    """Truncated, as in `auth.session.started`."""
+    city: str | None = None
+    country: str | None = None
+    signed_in_at: Time
+
+
 class LoginLocked(_User):
     """Too many wrong passwords in a row: sign-in by password rests until a moment, or until the password is reset."""
 
@@ -121,7 +149,24 @@ class MailRequested(EventData):
 
     type: ClassVar = "auth.mail.requested.v1"
     mail_id: UUID
-    template: Literal["verify_email", "already_registered", "reset_password", "account_deleted"]
+    template: Literal[
+        "verify_email",
+        "already_registered",
+        "reset_password",
+        "account_deleted",
+        "change_email",
+        "email_taken",
+        "email_changed",
+        "email_change_undone",
+        "new_sign_in",
+        "login_locked",
+        "session_reuse",
+        "password_changed",
+        "mfa_changed",
+        "api_key_created",
+        "passkey_changed",
+    ]
+    """The variables of each: contracts/mails.py."""
     user_id: UUID | None = None
     """Whose mail it is, so that it can be erased with the account; None before there is one."""
     locale: str

@@ -5,7 +5,18 @@ from uuid import UUID
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from grove_auth.models import DeletedUser, PasswordAttempts, PasswordReset, Registration, Session, User
+from grove_auth.models import (
+    DeletedUser,
+    EmailChange,
+    EmailUndo,
+    KnownPlaces,
+    NotMeLink,
+    PasswordAttempts,
+    PasswordReset,
+    Registration,
+    Session,
+    User,
+)
 from grove_auth.one_time_tokens import token_hash
 
 
@@ -17,6 +28,10 @@ class DeletionRepository:
         await User.get_pymongo_collection().delete_one({"_id": user.id}, session=transaction)
         await Session.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordReset.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
+        await EmailChange.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
+        await EmailUndo.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
+        await KnownPlaces.get_pymongo_collection().delete_one({"_id": user.id}, session=transaction)
+        await NotMeLink.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordAttempts.get_pymongo_collection().delete_one({"_id": token_hash(user.email)}, session=transaction)
         await Registration.get_pymongo_collection().delete_many({"email": user.email}, session=transaction)
 

@@ -12,6 +12,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from grove.contracts.auth import LoginLocked
 from grove.core.clock import now
 from grove.core.errors import ServiceUnavailable
+from grove_auth.alerts.service import AlertService, local_time
 from grove_auth.lockout.repository import AttemptRepository
 from grove_auth.models import PasswordAttempts, User
 from grove_auth.one_time_tokens import token_hash
@@ -34,6 +35,7 @@ class PasswordCheck:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._attempts = AttemptRepository()
+        self._alerts = AlertService(resources)
 
     async def prove(self, email: str, password: str, stored: str | None, user: User | None) -> str | None:
         """Nothing, or a renewed hash to store, for a right password. Raises InvalidCredentials.
@@ -91,6 +93,8 @@ class PasswordCheck:
             )
             await self._resources.facts.add(transaction, user.id, fact)
             await self._resources.audit.add("login.locked", user.id, transaction, outcome="failure")
+            ends = local_time(user, until) if until != UNTIL_RESET else ""
+            await self._alerts.add(transaction, user, "login_locked", failures=str(failures), until=ends)
 
         await self._resources.transaction(store)
         log.warning("password.locked", user_id=str(user.id) if user else None, failures=failures)

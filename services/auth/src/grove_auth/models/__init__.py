@@ -2,6 +2,9 @@
 
 from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.deleted_user import DeletedUser
+from grove_auth.models.email_change import EmailChange, EmailUndo
+from grove_auth.models.known_places import KnownPlaces
+from grove_auth.models.not_me_link import NotMeLink
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
 from grove_auth.models.registration import Registration
@@ -14,6 +17,10 @@ DOCUMENTS = [
     AuditEvent,
     User,
     DeletedUser,
+    EmailChange,
+    EmailUndo,
+    KnownPlaces,
+    NotMeLink,
     PasswordAttempts,
     PasswordReset,
     Registration,
@@ -27,6 +34,10 @@ __all__ = [
     "DOCUMENTS",
     "AuditEvent",
     "DeletedUser",
+    "EmailChange",
+    "EmailUndo",
+    "KnownPlaces",
+    "NotMeLink",
     "PasswordAttempts",
     "PasswordReset",
     "Registration",

@@ -39,7 +39,12 @@ class PasswordRepository:
         changed = await User.get_pymongo_collection().update_one(
             {"_id": user.id, "password_hash": user.password_hash, "token_version": user.token_version},
             {
-                "$set": {"password_hash": password_hash, "password_history": history, "updated_at": now()},
+                "$set": {
+                    "password_hash": password_hash,
+                    "password_history": history,
+                    "password_reset_required": False,
+                    "updated_at": now(),
+                },
                 "$inc": {"token_version": 1},
             },
             session=transaction,

@@ -25,6 +25,13 @@ class AccountBlocked(Forbidden):
     message = "This account is blocked. Write to those who run this service."
 
 
+class PasswordExpired(Forbidden):
+    """403, only after a right password: it counts no more until it is reset by mail."""
+
+    code = "PASSWORD_EXPIRED"
+    message = "Set a new password first: ask for a mail that resets it."
+
+
 class InvalidRefreshToken(Unauthorized):
     """401: unknown, expired, ended or used before."""
 

@@ -9,7 +9,7 @@ from grove_auth.lockout.service import PasswordCheck
 from grove_auth.models import User
 from grove_auth.registrations.repository import RegistrationRepository
 from grove_auth.resources import Resources
-from grove_auth.sessions.errors import AccountBlocked, EmailNotVerified
+from grove_auth.sessions.errors import AccountBlocked, EmailNotVerified, PasswordExpired
 from grove_auth.sessions.schemas import AccessToken, SessionOptions
 from grove_auth.sessions.service import SessionService
 from grove_auth.sessions.tokens import SessionTokens
@@ -49,8 +49,11 @@ class SignInService:
         return await self._sessions.authenticated(user, session_id)
 
     async def proceed(self, user: User, options: SessionOptions, amr: Sequence[str]) -> SessionTokens:
-        """Go on after a first factor was proven, whichever it was. Raises AccountBlocked."""
+        """Go on after a first factor was proven, whichever it was. Raises AccountBlocked or PasswordExpired."""
         if user.blocked_until is not None and user.blocked_until > now():
             await self._resources.audit.add("login.refused", user.id, outcome="failure", reason="blocked")
             raise AccountBlocked
+        if user.password_reset_required:  # for every factor: whoever was here may have added some
+            await self._resources.audit.add("login.refused", user.id, outcome="failure", reason="password_expired")
+            raise PasswordExpired
         return await self._sessions.start(user, options, amr)
