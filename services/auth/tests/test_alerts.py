@@ -13,6 +13,9 @@ from grove.core.ids import new_id
 from grove_auth.alerts.service import AlertKind, AlertService
 from grove_auth.models import User
 from grove_auth.one_time_tokens import token_hash
+from grove_auth.sessions.errors import InvalidCredentials
+from grove_auth.sessions.schemas import SessionOptions
+from grove_auth.sessions.service import SessionService
 from grove_auth.takeovers import service as takeovers
 
 pytestmark = pytest.mark.integration
@@ -201,6 +204,15 @@ async def test_no_sign_in_survives_it(ada, outside, resources):
         body = {"token": mail["variables"]["token"], "new_password": password}
         assert (await ada.client.post(f"{AUTH}/reset-password", json=body)).status_code == 204
         assert (await ada.login(password=password)).status_code == 200
+
+
+async def test_no_way_to_sign_in_starts_a_session_until_the_reset(ada, outside, resources):
+    """Also one that looks at the account only after its last factor."""
+    await not_me(ada, await alerted(ada, outside))
+    user = await User.find_one({"email": ada.email})
+    with pytest.raises(InvalidCredentials):
+        await SessionService(resources).start(user, SessionOptions(), ["mfa"])
+    assert await resources.database["sessions"].count_documents({}) == 0
 
 
 async def test_other_ways_in_end_in_the_same_transaction(ada, outside, resources, monkeypatch):
