@@ -76,19 +76,24 @@ async def client(settings, resources) -> AsyncIterator[httpx2.AsyncClient]:
     await resources.aclose()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/verify-email",
-        "/reset-password",
-        "/keep-account",
-        "/cancel-recovery",
-        "/connected",
-        "/status",
-        "/reference",
-    ],
+PAGES = (
+    "/",
+    "/verify-email",
+    "/reset-password",
+    "/keep-account",
+    "/cancel-recovery",
+    "/connected",
+    "/status",
+    "/reference",
 )
+MAILED = {
+    "/change-email": "change-email/confirm",
+    "/undo-email-change": "change-email/undo",
+    "/not-me": "security/not-me",
+}
+
+
+@pytest.mark.parametrize("path", [*PAGES, *MAILED])
 async def test_pages_are_html_with_a_strict_policy(client, path):
     answer = await client.get(path)
     assert answer.status_code == 200
@@ -106,6 +111,18 @@ async def test_the_token_of_a_mail_link_is_sent_by_a_click_only(client):
     script = (await client.get("/static/verify_email.js")).text
     assert "location.hash" in script
     assert 'addEventListener("click"' in script
+
+
+@pytest.mark.parametrize(("path", "route"), MAILED.items())
+async def test_mailed_links_do_nothing_until_a_person_clicks(client, resources, path, route):
+    page = (await client.get(path)).text
+    assert f'data-url="https://auth.localhost:8443/api/v1/auth/{route}"' in page
+    assert "<button" in page
+    assert resources.clients["auth"].asked == 0, "opening it is not clicking it"
+    script = (await client.get("/static/mailed_link.js")).text
+    assert "location.hash" in script
+    assert 'addEventListener("click"' in script
+    assert script.count("fetch(") == 1
 
 
 async def test_a_forgotten_password_is_set_on_a_page_of_its_own(client):

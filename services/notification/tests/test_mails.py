@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from grove.contracts.auth import MailRequested, UserRegistered, UserUpdated, UserVerified
+from grove.contracts.auth import MailRequested, UserEmailChanged, UserRegistered, UserUpdated, UserVerified
+from grove.contracts.mails import MAILS
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.testing.postgres import outbox_types
@@ -154,6 +155,21 @@ async def test_who_was_invited_or_imported_is_remembered_and_not_welcomed(resour
         assert (await session.scalars(select(User))).one().email == address
 
 
+async def test_a_changed_address_is_the_newest_whatever_order_events_come_in(resources, happen, address):
+    user = new_id()
+    registered = UserRegistered(
+        user_id=user, email="first@example.com", name="Ada", locale="de", timezone="UTC", roles=[], registered_at=now()
+    )
+    moved = UserEmailChanged(user_id=user, email="second@example.com", how="changed", changed_at=now())
+    await happen("auth", moved.model_copy(update={"email": address}), sequence=7)
+    await happen("auth", moved, sequence=5)
+    await happen("auth", UserUpdated(user_id=user, locale="en", timezone="Europe/Berlin", roles=[]), sequence=6)
+    await happen("auth", registered, sequence=1)
+    async with resources.sessions() as session:
+        row = (await session.scalars(select(User))).one()
+    assert (row.email, row.name, row.locale, row.timezone) == (address, "Ada", "en", "Europe/Berlin")
+
+
 async def test_the_sender_wakes_when_a_mail_is_queued(resources, sender, happen, address, inbox):
     task = asyncio.create_task(sender.run())
     await asyncio.sleep(0.1)
@@ -170,6 +186,46 @@ def test_every_language_has_every_mail():
     assert set(SUBJECTS) == {"en", "de"}
 
 
+def test_every_mail_that_auth_asks_for_is_there():
+    assert set(MAILS) == set(SUBJECTS["en"]) - {"welcome"}
+    assert set(MAILS) == set(MailRequested.model_json_schema()["properties"]["template"]["enum"])
+
+
+def _variables(template: str) -> dict[str, str]:
+    """Just those that auth sends: another one in a template fails."""
+    return {name: f"<{name}>" for name in MAILS.get(template, {"name"})} | {"name": "<b>Ada</b>"}
+
+
+@pytest.mark.parametrize(
+    ("template", "variables", "words"),
+    [
+        ("new_sign_in", {"place": ""}, "Firefox signed in to your account on <at> (network <ip>). This"),
+        ("new_sign_in", {"place": "Berlin, DE", "ip": ""}, "on <at> from Berlin, DE. This"),
+        ("login_locked", {"until": ""}, "rests until you reset it."),
+        ("login_locked", {"until": "noon"}, "rests until noon."),
+        ("password_changed", {"how": "reset"}, "was reset by a mailed link on"),
+        ("password_changed", {"how": "changed"}, "was changed on"),
+        ("mfa_changed", {"change": "enabled"}, "switched on for"),
+        ("mfa_changed", {"change": "disabled"}, "switched off for"),
+        ("passkey_changed", {"change": "added"}, "was added to your"),
+        ("passkey_changed", {"change": "removed"}, "was removed from your"),
+    ],
+)
+def test_alerts_say_what_happened(template, variables, words):
+    message = render(
+        template,
+        mail_id=new_id(),
+        locale="en",
+        sender="Grove <no-reply@grove.example>",
+        to="a@example.com",
+        link_base_url="https://x",
+        variables=_variables(template) | {"device": "Firefox"} | variables,
+    )
+    text = " ".join(message.get_body(("plain",)).get_content().split())
+    assert words in text
+    assert "https://x/not-me#token=<token> The link works once, for <days> days." in text
+
+
 @pytest.mark.parametrize("locale", [*SUBJECTS, "fr"])
 @pytest.mark.parametrize("template", SUBJECTS["en"])
 def test_every_template_renders_and_escapes(template, locale):
@@ -180,15 +236,7 @@ def test_every_template_renders_and_escapes(template, locale):
         sender="Grove <no-reply@grove.example>",
         to="a@example.com",
         link_base_url="https://x/",
-        variables={
-            "name": "<b>Ada</b>",
-            "token": "t",
-            "hours": 1,
-            "minutes": 15,
-            "date": "2026-01-31",
-            "code": "1",
-            "cancelled": True,
-        },
+        variables=_variables(template),
     )
     language = locale if locale in SUBJECTS else "en"
     assert (message["Subject"], message["Content-Language"]) == (SUBJECTS[language][template], language)

@@ -127,6 +127,12 @@ COUNTS = {"accounts": 2, "added": 1, "changed": 0, "removed": 0}
         (session(auth.SessionStarted, browser="", os="", ip="203.0.113.0", started_at=now()), "LOGIN"),
         (session(auth.SessionEnded, reason="logout", ended_at=now()), "LOGOUT"),
         (session(auth.SessionEnded, reason="reuse_detected", ended_at=now()), None),
+        (
+            session(auth.LoginSuspicious, reason="new_device", browser="", os="", ip="", signed_in_at=now()),
+            "SUSPICIOUS_LOGIN",
+        ),
+        (auth.UserEmailChanged(user_id=ME, email="a@example.com", how="changed", changed_at=now()), "EMAIL_CHANGED"),
+        (auth.UserEmailChanged(user_id=ME, email="a@example.com", how="undone", changed_at=now()), "EMAIL_CHANGED"),
         (session(auth.SessionReuseDetected, ip="", detected_at=now()), "SESSION_REUSE"),
         (auth.LoginLocked(user_id=ME, until=None, failures=100, locked_at=now(), factor="second"), "ACCOUNT_LOCKED"),
         (auth.MfaEnabled(user_id=ME, method="totp", enabled_at=now()), "MFA_ENABLED"),
@@ -149,6 +155,23 @@ async def test_every_fact_has_its_wording(client, me, happen, fact, kind):
     assert await happen(service, fact)
     items = (await client.get(URL, headers=me)).json()["items"]
     assert [item["type"] for item in items] == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("city", "country", "ip", "words"),
+    [
+        ("Berlin", "DE", "203.0.113.0", "signed in from Berlin, DE;"),
+        (None, "DE", "203.0.113.0", "signed in from DE;"),
+        (None, None, "203.0.113.0", "signed in from 203.0.113.0;"),
+        (None, None, "", "signed in;"),
+    ],
+)
+def test_a_place_is_told_as_exactly_as_it_is_known(city, country, ip, words):
+    place = {"city": city, "country": country, "ip": ip}
+    fact = session(auth.LoginSuspicious, reason="new_device_and_place", browser="", os="", signed_in_at=now(), **place)
+    told = wording(fact)
+    assert told is not None
+    assert words in told.message
 
 
 async def test_counts_are_right_under_parallel_marking_and_arriving(client, me, happen):

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from grove_gateway.deps import ResourcesDep
+from grove_gateway.pages import mailed_links
 from grove_gateway.pages.rendering import page
 
 router = APIRouter(include_in_schema=False)
@@ -37,6 +38,24 @@ async def keep_account(resources: ResourcesDep) -> Response:
 async def cancel_recovery(resources: ResourcesDep) -> Response:
     """What the mail about a lost second factor links to."""
     return page("cancel_recovery.html", resources.settings)
+
+
+@router.get("/change-email")
+async def change_email(resources: ResourcesDep) -> Response:
+    """What the mail to a new address links to."""
+    return page("mailed_link.html", resources.settings, link=mailed_links.CHANGE_EMAIL)
+
+
+@router.get("/undo-email-change")
+async def undo_email_change(resources: ResourcesDep) -> Response:
+    """What the mail to an old address links to."""
+    return page("mailed_link.html", resources.settings, link=mailed_links.UNDO_EMAIL_CHANGE)
+
+
+@router.get("/not-me")
+async def not_me(resources: ResourcesDep) -> Response:
+    """What alert mails link to."""
+    return page("mailed_link.html", resources.settings, link=mailed_links.NOT_ME)
 
 
 @router.get("/connected")

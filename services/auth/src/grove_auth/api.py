@@ -6,6 +6,7 @@ from grove_auth.admin import endpoints as admin
 from grove_auth.audit import endpoints as audit
 from grove_auth.captcha import endpoints as captcha
 from grove_auth.devices import endpoints as devices
+from grove_auth.email_changes import endpoints as email_changes
 from grove_auth.export import endpoints as export
 from grove_auth.imports import endpoints as imports
 from grove_auth.keys import endpoints as keys
@@ -17,6 +18,7 @@ from grove_auth.revocations import endpoints as revocations
 from grove_auth.roles import endpoints as roles
 from grove_auth.sessions import endpoints as sessions
 from grove_auth.sign_ins import endpoints as sign_ins
+from grove_auth.takeovers import endpoints as takeovers
 from grove_auth.users import endpoints as users
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -25,6 +27,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     sessions.router,
     passwords.router,
     passkeys.router,
+    email_changes.router,
+    takeovers.router,
     users.router,
     admin.router,
     imports.router,

@@ -18,6 +18,9 @@ CODE_LIMIT = Limit("mfa-code", 10, 3600)
 """Codes by SMS and mail, per account."""
 
 CurrentUser = Annotated[Principal, require("account:read")]
+RESEND_LIMIT = Limit("resend", 3, 3600)
+"""Per address: mails that strangers can have sent to it."""
+
 SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT)]
 SteppedUpUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT, step_up=True)]
 

@@ -24,6 +24,7 @@ from grove_auth.lockout.guesses import Guesses
 from grove_auth.mfa.sms import HttpSms, SmsSender
 from grove_auth.models import AUDIT_DOCUMENTS, DOCUMENTS
 from grove_auth.passwords.hasher import PasswordHasher
+from grove_auth.places.geo import GeoDatabase
 from grove_auth.revocations.publisher import RevocationPublisher
 from grove_auth.revocations.service import RevocationService
 from grove_auth.roles.lookup import RoleLookup
@@ -54,6 +55,7 @@ class Resources(ServiceResources):
         self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
         self.guesses = Guesses(self.valkey, settings, self.audit)
+        self.geo = GeoDatabase(settings.geoip_database)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
         self.mfa_cipher = FieldCipher(lambda: settings.secrets.read("mfa_key_ring"))
         self.sms: SmsSender | None = HttpSms(settings) if settings.sms_url else None
@@ -93,6 +95,7 @@ class Resources(ServiceResources):
         self.passwords.close()
         if self.sms is not None:
             await self.sms.aclose()
+        self.geo.close()
         await self.client.close()
 
     def health(self) -> Health:

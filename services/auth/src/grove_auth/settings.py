@@ -1,5 +1,6 @@
 """Settings of the auth service."""
 
+from pathlib import Path
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, FilePath, model_validator
@@ -32,6 +33,14 @@ class AuthSettings(MongoServiceSettings):
     verification_hours: int = Field(24, ge=1, description="Lifetime of a registration that is not verified")
     deleted_user_days: int = Field(365, ge=1, description="How long it stays known that a deleted account existed")
     deletion_grace_days: int = Field(0, ge=0, le=90, description="A closed account can be had back this long")
+    email_change_hours: int = Field(24, ge=1, description="Lifetime of a mailed link that confirms another address")
+    email_undo_days: int = Field(7, ge=1, le=30, description="How long the old address can take a change of it back")
+    not_me_days: int = Field(7, ge=1, le=30, description="Lifetime of the link in alerts that says it was not you")
+    known_place_days: int = Field(180, ge=1, description="A device or place not used this long is new again")
+    geoip_database: Path | None = Field(
+        None,
+        description="Database of places in MaxMind's format (.mmdb); replace it by renaming. Without: networks only",
+    )
     password_reset_minutes: int = Field(15, ge=1, le=60, description="Lifetime of a mailed link that resets a password")
     password_history: int = Field(5, ge=1, le=24, description="A new password is none of the last so many")
     password_min_length: int = Field(12, ge=8, description="Least length of passwords, in characters")

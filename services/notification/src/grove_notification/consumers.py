@@ -17,6 +17,7 @@ TOLD: tuple[type[EventData], ...] = (
     auth.SessionEnded,
     auth.SessionReuseDetected,
     auth.UserPasswordChanged,
+    auth.LoginSuspicious,
     auth.LoginLocked,
     auth.MfaEnabled,
     auth.MfaDisabled,
@@ -42,6 +43,7 @@ def handlers(resources: Resources, sender: MailSender) -> Handlers:
     found.add(auth.UserRegistered, partial(users.on_registered, resources, sender))
     found.add(auth.UserVerified, users.on_verified)
     found.add(auth.UserUpdated, users.on_updated)
+    found.add(auth.UserEmailChanged, partial(users.on_email_changed, resources))
     found.add(auth.UserDeleted, ERASURE.on_deleted)
     for silent in (auth.UserBlocked, auth.UserUnblocked, provider_sync.ConnectionRemoved):
         found.add(silent, notifications.on_nothing_to_tell)

@@ -15,8 +15,19 @@ MailTemplate = Literal[
     "mfa_code",
     "mfa_recovery",
     "mfa_recovery_ended",
+    "change_email",
+    "email_taken",
+    "email_changed",
+    "email_change_undone",
+    "new_sign_in",
+    "login_locked",
+    "session_reuse",
+    "password_changed",
+    "mfa_changed",
+    "api_key_created",
+    "passkey_changed",
 ]
-"""Mails with a secret, or to an address that is not the account's."""
+"""Mails with a secret, or to an address that is not the account's. The variables of each: contracts/mails.py."""
 
 
 class _User(EventData):
@@ -54,6 +65,15 @@ class UserUpdated(_User):
     locale: str
     timezone: str
     roles: list[str]
+
+
+class UserEmailChanged(_User):
+    """The account's address is another one: its user confirmed it, or took such a change back."""
+
+    type: ClassVar = "auth.user.email_changed.v1"
+    email: str
+    how: Literal["changed", "undone"]
+    changed_at: Time
 
 
 class UserPasswordChanged(_User):
@@ -98,6 +118,9 @@ class SessionStarted(_User):
     os: str
     ip: str
     """Truncated: the last octet of IPv4, the last 80 bits of IPv6 are zero."""
+    city: str | None = None
+    country: str | None = None
+    """ISO 3166-1. City and country are known only where the operator gave a database of places."""
     started_at: Time
 
 
@@ -119,6 +142,22 @@ class SessionReuseDetected(_User):
     device_name: str
     ip: str
     detected_at: Time
+
+
+class LoginSuspicious(_User):
+    """A sign-in succeeded, from a device or a place that the account was not known to use."""
+
+    type: ClassVar = "auth.login.suspicious.v1"
+    session_id: str
+    reason: Literal["new_device", "new_place", "new_device_and_place"]
+    device_name: str
+    browser: str
+    os: str
+    ip: str
+    """Truncated, as in `auth.session.started`."""
+    city: str | None = None
+    country: str | None = None
+    signed_in_at: Time
 
 
 class LoginLocked(_User):

@@ -10,8 +10,12 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from grove.core.clock import now
 from grove_auth.models import (
     DeletedUser,
+    EmailChange,
+    EmailUndo,
+    KnownPlaces,
     MfaChallenge,
     MfaRecovery,
+    NotMeLink,
     Passkey,
     PasskeyChallenge,
     PasswordAttempts,
@@ -26,7 +30,10 @@ from grove_auth.models import (
 from grove_auth.one_time_tokens import token_hash
 
 OF_USER: tuple[type[Document], ...] = (
+    EmailChange,
+    EmailUndo,
     MfaChallenge,
+    NotMeLink,
     Passkey,
     PasskeyChallenge,
     PasswordAttempts,
@@ -43,7 +50,7 @@ class DeletionRepository:
 
     async def remove(self, user: User, transaction: AsyncClientSession) -> None:
         """Delete the account with its sessions and what waits for its address."""
-        for of_account in (User, SecondFactors, MfaRecovery):
+        for of_account in (User, KnownPlaces, MfaRecovery, SecondFactors):
             await of_account.get_pymongo_collection().delete_one({"_id": user.id}, session=transaction)
         for of_user in OF_USER:
             await of_user.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)

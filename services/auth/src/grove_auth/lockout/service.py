@@ -14,6 +14,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from grove.contracts.auth import LoginLocked
 from grove.core.clock import now
 from grove.core.errors import ServiceUnavailable
+from grove_auth.alerts.service import AlertService, local_time
 from grove_auth.lockout.repository import AttemptRepository
 from grove_auth.models import PasswordAttempts, User
 from grove_auth.one_time_tokens import token_hash
@@ -36,6 +37,7 @@ class PasswordCheck:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._attempts = AttemptRepository()
+        self._alerts = AlertService(resources)
 
     async def prove(
         self, email: str, password: str, stored: str | None, user: User | None, device_id: UUID | None = None
@@ -66,8 +68,12 @@ class PasswordCheck:
 
     async def forget(self, user: User, transaction: AsyncClientSession) -> None:
         """The password was reset: begin anew."""
-        await self._attempts.forget(token_hash(user.email), transaction)
+        await self.forget_address(user.email, transaction)
         await self._attempts.forget_devices(user.id, transaction)
+
+    async def forget_address(self, email: str, transaction: AsyncClientSession) -> None:
+        """The address is another account's now: begin anew."""
+        await self._attempts.forget(token_hash(email), transaction)
 
     async def _take(
         self, key: bytes, user: User | None, device_of: UUID | None
@@ -110,6 +116,8 @@ class PasswordCheck:
                 user_id=user.id, until=until if until != UNTIL_RESET else None, failures=failures, locked_at=moment
             )
             await self._resources.facts.add(transaction, user.id, fact)
+            ends = local_time(user, until) if until != UNTIL_RESET else ""
+            await self._alerts.add(transaction, user, "login_locked", failures=str(failures), until=ends)
 
         await self._resources.transaction(store)
         log.warning("password.locked", user_id=str(user.id) if user else None, failures=failures)

@@ -4,8 +4,11 @@ from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.audit_seal import AuditSeal
 from grove_auth.models.captcha_solution import CaptchaSolution
 from grove_auth.models.deleted_user import DeletedUser
+from grove_auth.models.email_change import EmailChange, EmailUndo
+from grove_auth.models.known_places import KnownPlaces
 from grove_auth.models.mfa_challenge import MfaChallenge
 from grove_auth.models.mfa_recovery import MfaRecovery
+from grove_auth.models.not_me_link import NotMeLink
 from grove_auth.models.passkey import Passkey, PasskeyChallenge
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
@@ -25,6 +28,10 @@ DOCUMENTS = [
     DeletedUser,
     Passkey,
     PasskeyChallenge,
+    EmailChange,
+    EmailUndo,
+    KnownPlaces,
+    NotMeLink,
     PasswordAttempts,
     PasswordReset,
     Registration,
@@ -50,8 +57,12 @@ __all__ = [
     "AuditSeal",
     "CaptchaSolution",
     "DeletedUser",
+    "EmailChange",
+    "EmailUndo",
+    "KnownPlaces",
     "MfaChallenge",
     "MfaRecovery",
+    "NotMeLink",
     "Passkey",
     "PasskeyChallenge",
     "PasswordAttempts",

@@ -30,6 +30,8 @@ class Session(Document):
     browser: str
     os: str
     ip: str
+    city: str | None = None
+    country: str | None = None
     auth_time: datetime
     created_at: datetime
     last_active_at: datetime

@@ -31,6 +31,8 @@ class User(Document):
     locale: str
     timezone: str
     marketing: bool = False
+    password_reset_required: bool = False
+    """Its owner said that somebody else was here: no sign-in until the password is reset by mail."""
     blocked_until: datetime | None = None
     """None: not blocked. A block without an end has `UNTIL_UNBLOCKED`."""
     block_reason: str | None = None

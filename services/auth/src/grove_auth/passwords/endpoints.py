@@ -10,7 +10,8 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
 from grove_auth.captcha.endpoints import Captcha
-from grove_auth.deps import PASSWORD_LIMIT, LimiterDep, ResourcesDep, SessionUser, limit_strangers
+from grove_auth.deps import PASSWORD_LIMIT, RESEND_LIMIT, LimiterDep, ResourcesDep, SessionUser, limit_strangers
+from grove_auth.one_time_tokens import token_hash
 from grove_auth.passwords.schemas import ChangePassword, RequestPasswordReset, ResetPassword
 from grove_auth.passwords.service import PasswordService
 from grove_auth.sessions import cookies
@@ -44,6 +45,7 @@ async def request_password_reset(
     """Mail a link that sets a new password. The answer is the same for an address without an account."""
     context = current_context()
     await limiter.enforce(RESET_LIMIT, network_of(context.client_ip if context else None))
+    await limiter.enforce(RESEND_LIMIT, f"reset:{token_hash(data.email).hex()[:32]}")
     await captcha.guard(data.email, data.captcha)
     await passwords.request_reset(data.email)
     return Response(status_code=202)

@@ -49,6 +49,7 @@ class PasswordRepository:
                     "password_hash": password_hash,
                     "password_history": history,
                     "password_changed_at": moment,
+                    "password_reset_required": False,
                     "updated_at": moment,
                 },
                 "$inc": {"token_version": 1},

@@ -11,6 +11,7 @@ from grove.contracts.auth import MailRequested, UserPasswordChanged, UserVerifie
 from grove.core.clock import now
 from grove.core.errors import Gone, InvalidToken
 from grove.core.ids import new_id
+from grove_auth.alerts.service import AlertService
 from grove_auth.lockout.service import PasswordCheck
 from grove_auth.models import PasswordReset, User
 from grove_auth.one_time_tokens import new_token, token_hash
@@ -38,6 +39,7 @@ class PasswordService:
         self._passwords = PasswordRepository()
         self._sessions = SessionService(resources)
         self._check = PasswordCheck(resources)
+        self._alerts = AlertService(resources)
 
     async def change(self, user_id: UUID, session_id: str, data: ChangePassword) -> SessionTokens:
         """Another password, and new tokens of this session. Raises InvalidCredentials or WeakPassword."""
@@ -61,19 +63,19 @@ class PasswordService:
     async def request_reset(self, email: str) -> None:
         """Mail a link to the account of that address. Without one the same is written, for nobody."""
         user = await self._users.by_email(email)
+        await self._resources.transaction(lambda transaction: self.mail_reset(transaction, user))
+
+    async def mail_reset(self, transaction: AsyncClientSession, user: User | None) -> None:
+        """A link and its mail, in the open transaction; for nobody a link that is not mailed."""
         token = new_token()
         expires_at = now() + timedelta(minutes=self._settings.password_reset_minutes)
         reset = PasswordReset(id=token_hash(token), user_id=user.id if user else new_id(), expires_at=expires_at)
-
-        async def store(transaction: AsyncClientSession) -> None:
-            await self._passwords.add_reset(reset, transaction)
-            await self._resources.audit.add("password.reset_requested", user.id if user else None, transaction)
-            if user is not None:
-                await self._resources.outbox.add(transaction, (self._link(user, token), 1))
-            else:
-                await self._passwords.add_nothing(transaction)
-
-        await self._resources.transaction(store)
+        await self._passwords.add_reset(reset, transaction)
+        await self._resources.audit.add("password.reset_requested", user.id if user else None, transaction)
+        if user is not None:
+            await self._resources.outbox.add(transaction, (self._link(user, token), 1))
+        else:
+            await self._passwords.add_nothing(transaction)
 
     async def invite(self, user: User, transaction: AsyncClientSession) -> None:
         """Mail a link that confirms the address and sets a password: to an account somebody else made."""
@@ -126,6 +128,7 @@ class PasswordService:
         await self._resources.facts.add(transaction, user.id, fact)
         await self._resources.audit.add("password." + how, user.id, transaction, actor_id=user.id)
         await self._sessions.end_all_within(transaction, user, "password_changed", but=but)
+        await self._alerts.add(transaction, user, "password_changed", how=how)
 
     def _invitation(self, user: User, token: str) -> MailRequested:
         return mail_requested(

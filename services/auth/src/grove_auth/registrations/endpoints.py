@@ -10,7 +10,7 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
 from grove_auth.captcha.endpoints import Captcha
-from grove_auth.deps import LimiterDep, ResourcesDep, limit_strangers
+from grove_auth.deps import RESEND_LIMIT, LimiterDep, ResourcesDep, limit_strangers
 from grove_auth.one_time_tokens import token_hash
 from grove_auth.registrations.schemas import Register, ResendVerification, VerifyEmail
 from grove_auth.registrations.service import RegistrationService
@@ -18,7 +18,6 @@ from grove_auth.registrations.service import RegistrationService
 router = APIRouter(prefix="/api/v1/auth", tags=["registration"], route_class=GroveRoute, responses=error_responses(410))
 
 REGISTER_LIMIT = Limit("register", 3, 3600)
-RESEND_LIMIT = Limit("resend", 3, 3600)
 
 
 async def _service(resources: ResourcesDep) -> RegistrationService:

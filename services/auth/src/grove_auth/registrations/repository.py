@@ -31,6 +31,10 @@ class RegistrationRepository:
             {"_id": registration_id}, {"$set": {"token_hash": token_hash}}, session=transaction
         )
 
+    async def discard(self, email: str, transaction: AsyncClientSession) -> None:
+        """None for the address is pending any more: an account has it."""
+        await Registration.get_pymongo_collection().delete_many({"email": email}, session=transaction)
+
     async def consume(self, registration: Registration, transaction: AsyncClientSession) -> bool:
         """Use it up, and all others for its address; False when it was used before."""
         collection = Registration.get_pymongo_collection()

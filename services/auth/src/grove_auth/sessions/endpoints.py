@@ -79,4 +79,4 @@ async def end_session(session_id: str, user: SessionUser, sessions: Sessions) ->
     await sessions.end(user.user_id, session_id, "revoked")
 
 
-_SHOWN = set(SessionRead.model_fields) - {"current", "city", "country"}
+_SHOWN = set(SessionRead.model_fields) - {"current"}

@@ -19,6 +19,8 @@ def started(session: Session) -> auth.SessionStarted:
         browser=session.browser,
         os=session.os,
         ip=session.ip,
+        city=session.city,
+        country=session.country,
         started_at=session.created_at,
     )
 

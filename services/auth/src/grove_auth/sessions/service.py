@@ -15,8 +15,10 @@ from grove.core.errors import InvalidToken
 from grove.security.network import network_of, truncated
 from grove.web.auth import ANONYMOUS_LIMIT
 from grove.web.rate_limit import Limit
+from grove_auth.alerts.service import AlertService
 from grove_auth.models import Session, User
 from grove_auth.one_time_tokens import new_token, token_hash
+from grove_auth.places.service import PlaceService
 from grove_auth.resources import Resources
 from grove_auth.sessions import events, replay
 from grove_auth.sessions.device import describe
@@ -41,6 +43,8 @@ class SessionService:
         self._settings = resources.settings
         self._users = UserRepository()
         self._sessions = SessionRepository()
+        self._places = PlaceService(resources)
+        self._alerts = AlertService(resources)
 
     async def start(
         self, user: User, options: SessionOptions, amr: Sequence[str], *, auth_time: datetime | None = None
@@ -69,6 +73,7 @@ class SessionService:
                 browser=session.browser,
                 os=session.os,
             )
+            await self._places.watch(transaction, user, session)
 
         await self._resources.transaction(store)
         return await self._tokens(user, session, token if options.refresh else None, csrf_token)
@@ -165,6 +170,7 @@ class SessionService:
     def _session(self, user: User, options: SessionOptions, refresh_hash: bytes, amr: Sequence[str]) -> Session:
         context = current_context()
         device = describe(context.user_agent if context else "", options.device_name)
+        place = self._resources.geo.place(context.client_ip if context else None)
         moment = now()
         ends_at = moment + self._lifetime(options)
         session = Session(
@@ -176,6 +182,8 @@ class SessionService:
             browser=device.browser,
             os=device.os,
             ip=truncated(context.client_ip if context else None),
+            city=place.city,
+            country=place.country,
             auth_time=moment,
             created_at=moment,
             last_active_at=moment,
@@ -245,6 +253,15 @@ class SessionService:
             await self._resources.audit.add(
                 "session.ended", session.user_id, transaction, session=session.id, reason=reason
             )
+            if reason == "reuse_detected":
+                await self._tell_of_reuse(transaction, session)
+
+    async def _tell_of_reuse(self, transaction: AsyncClientSession, session: Session) -> None:
+        context = current_context()
+        user = await self._users.get(session.user_id, transaction)
+        if user is not None:
+            ip = truncated(context.client_ip if context else None)
+            await self._alerts.add(transaction, user, "session_reuse", device=session.device_name, ip=ip)
 
     async def _tokens(
         self, user: User, session: Session, refresh_token: str | None, csrf_token: str | None

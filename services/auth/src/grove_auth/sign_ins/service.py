@@ -90,8 +90,9 @@ class SignInService:
     ) -> SessionTokens:
         """Go on after a factor was proven, whichever it was.
 
-        Raises AccountBlocked or AccountClosed, or MfaRequired with what is next. `device`: the token of the browser's
-        device cookie. A trusted one stands for the second factor; step-up counts from when that was proven.
+        Raises AccountBlocked, AccountClosed or PasswordExpired, or MfaRequired with what is next. `device`: the token
+        of the browser's device cookie. A trusted one stands for the second factor; step-up counts from when that was
+        proven.
         """
         await self._refuse_shut(user)
         if not user.second_factors or "mfa" in amr:
@@ -115,6 +116,9 @@ class SignInService:
             await self._refused(user, "closed")
             await self._deletions.remind(user)
             raise AccountClosed(user.closing_at)
+        if user.password_reset_required:  # for every factor: whoever was here may have added some
+            await self._refused(user, "password_expired")
+            raise PasswordExpired
 
     async def _refused(self, user: User, reason: str) -> None:
         await self._resources.audit.add("login.refused", user.id, outcome="failure", reason=reason)

@@ -38,11 +38,16 @@ class UserRepository:
         )
 
     async def still(self, user: User, transaction: AsyncClientSession) -> bool:
-        """Whether password and token version are those that were read.
+        """Whether password and token version are those that were read, and the password still counts.
 
         It holds when the transaction goes on to take a sequence: a change beside it conflicts with that.
         """
-        same = {"_id": user.id, "password_hash": user.password_hash, "token_version": user.token_version}
+        same = {
+            "_id": user.id,
+            "password_hash": user.password_hash,
+            "token_version": user.token_version,
+            "password_reset_required": {"$ne": True},
+        }
         return await User.find_one(same, session=transaction) is not None
 
     async def complete(self) -> None:

@@ -30,6 +30,17 @@ SUBJECTS = {
         "mfa_recovery": "Was your second factor lost?",
         "mfa_recovery_ended": "Your lost second factor",
         "welcome": "Welcome to Grove",
+        "change_email": "Confirm your new address",
+        "email_taken": "Somebody wanted to use your address",
+        "email_changed": "The address of your account was changed",
+        "email_change_undone": "A change of address was taken back",
+        "new_sign_in": "A new sign-in to your account",
+        "login_locked": "Wrong passwords for your account",
+        "session_reuse": "A session was ended for safety",
+        "password_changed": "Your password was changed",  # pragma: allowlist secret
+        "mfa_changed": "Your second factor was changed",
+        "api_key_created": "A new API key for your account",  # pragma: allowlist secret
+        "passkey_changed": "Your passkeys were changed",
     },
     "de": {
         "verify_email": "Bestätigen Sie Ihre Adresse",
@@ -42,6 +53,17 @@ SUBJECTS = {
         "mfa_recovery": "Ist Ihr zweiter Faktor verloren?",
         "mfa_recovery_ended": "Ihr verlorener zweiter Faktor",
         "welcome": "Willkommen bei Grove",
+        "change_email": "Bestätigen Sie Ihre neue Adresse",
+        "email_taken": "Jemand wollte Ihre Adresse verwenden",
+        "email_changed": "Die Adresse Ihres Kontos wurde geändert",
+        "email_change_undone": "Die Änderung einer Adresse wurde zurückgenommen",
+        "new_sign_in": "Eine neue Anmeldung in Ihrem Konto",
+        "login_locked": "Falsche Passwörter für Ihr Konto",
+        "session_reuse": "Eine Sitzung wurde zur Sicherheit beendet",
+        "password_changed": "Ihr Passwort wurde geändert",  # pragma: allowlist secret
+        "mfa_changed": "Ihr zweiter Faktor wurde geändert",
+        "api_key_created": "Ein neuer API-Schlüssel für Ihr Konto",  # pragma: allowlist secret
+        "passkey_changed": "Ihre Passkeys wurden geändert",
     },
 }
 

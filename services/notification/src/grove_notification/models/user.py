@@ -10,7 +10,10 @@ from grove.postgres.base import Base
 
 
 class User(Base):
-    """One account. `sequence`: auth's number of the newest event in here; a late older one changes nothing."""
+    """One account. `sequence`: auth's number of the newest event in here; a late older one changes nothing.
+
+    `email_sequence`: the same for the address, which events of its own tell.
+    """
 
     __tablename__ = "users"
 
@@ -20,4 +23,5 @@ class User(Base):
     locale: Mapped[str] = mapped_column(String(35))
     timezone: Mapped[str] = mapped_column(String(64))
     sequence: Mapped[int] = mapped_column(Integer)
+    email_sequence: Mapped[int] = mapped_column(Integer, server_default="0")
     updated_at: Mapped[datetime]

@@ -35,9 +35,37 @@ def _task(kind: str, title: str, message: str) -> Callable[[Any], Wording]:
     return word
 
 
+def _place(fact: auth.SessionStarted | auth.LoginSuspicious) -> str:
+    """As exactly as it is known."""
+    place = ", ".join(part for part in (fact.city, fact.country) if part) or fact.ip
+    return f" from {place}" if place else ""
+
+
 def _session_started(fact: auth.SessionStarted) -> Wording:
-    place = f" from {fact.ip}" if fact.ip else ""
-    return Wording("LOGIN", "New sign-in", f"{fact.device_name} signed in{place}.", "/api/v1/auth/sessions")
+    return Wording("LOGIN", "New sign-in", f"{fact.device_name} signed in{_place(fact)}.", "/api/v1/auth/sessions")
+
+
+def _suspicious(fact: auth.LoginSuspicious) -> Wording:
+    new = {
+        "new_device": "device is",
+        "new_place": "place is",
+        "new_device_and_place": "device and this place are",
+    }
+    return Wording(
+        "SUSPICIOUS_LOGIN",
+        "A sign-in from somewhere new",
+        f"{fact.device_name} signed in{_place(fact)}; this {new[fact.reason]} new. "
+        "If that was not you, change your password.",
+        "/api/v1/auth/sessions",
+    )
+
+
+def _email_changed(fact: auth.UserEmailChanged) -> Wording:
+    told = {
+        "changed": f"It is {fact.email} now; the old one can take that back for some days.",
+        "undone": f"It is {fact.email} again: the change was taken back, and all sessions were ended.",
+    }
+    return Wording("EMAIL_CHANGED", "Your address is another one", told[fact.how])
 
 
 def _session_ended(fact: auth.SessionEnded) -> Wording | None:
@@ -163,6 +191,8 @@ _WORDS: dict[type[EventData], Callable[[Any], Wording | None]] = {
     auth.SessionEnded: _session_ended,
     auth.SessionReuseDetected: _reuse,
     auth.UserPasswordChanged: _password_changed,
+    auth.UserEmailChanged: _email_changed,
+    auth.LoginSuspicious: _suspicious,
     auth.LoginLocked: _locked,
     auth.MfaEnabled: _mfa_enabled,
     auth.MfaDisabled: _mfa_disabled,

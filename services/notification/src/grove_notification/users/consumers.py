@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.contracts.auth import UserRegistered, UserUpdated, UserVerified
+from grove.contracts.auth import UserEmailChanged, UserRegistered, UserUpdated, UserVerified
 from grove.messaging.handlers import Received
 from grove.service.erasure import is_erased
 from grove_notification.mails.sender import MailSender
@@ -57,3 +57,12 @@ async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> Non
         timezone=data.timezone,
         sequence=event.sequence,
     )
+
+
+async def on_email_changed(resources: Resources, session: AsyncSession, event: Received[UserEmailChanged]) -> None:
+    """An account's address is another one; the account may be known here only later, when this overtook the first."""
+    data = event.data
+    if await is_erased(session, data.user_id):
+        return
+    await UserRepository(session).store_email(data.user_id, data.email, sequence=event.sequence)
+    await on_fact(resources.push, session, event)

@@ -43,3 +43,30 @@ class UserRepository:
                 },
             )
         )
+
+    async def store_email(self, user_id: UUID, email: str, *, sequence: int) -> None:
+        """Another address; of two such events the newer one's stays.
+
+        For an account that is not known yet the rest is made up, older than what any event tells.
+        """
+        row = insert(User).values(
+            id=user_id,
+            email=email,
+            name=None,
+            locale="en",
+            timezone="UTC",
+            sequence=0,
+            email_sequence=sequence,
+            updated_at=now(),
+        )
+        new, newer = row.excluded, row.excluded.email_sequence > User.email_sequence
+        await self._session.execute(
+            row.on_conflict_do_update(
+                index_elements=[User.id],
+                set_={
+                    "email": case((newer, new.email), else_=User.email),
+                    "email_sequence": func.greatest(User.email_sequence, new.email_sequence),
+                    "updated_at": new.updated_at,
+                },
+            )
+        )

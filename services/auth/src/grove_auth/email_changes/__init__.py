@@ -1,0 +1,1 @@
+"""Other addresses for accounts, and taking such a change back."""

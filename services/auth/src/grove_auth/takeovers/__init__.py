@@ -1,0 +1,1 @@
+"""Giving an account back to its owner."""
