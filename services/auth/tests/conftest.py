@@ -1,20 +1,27 @@
 """The auth service in the process, on real stores."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import pytest
+import uvicorn
+from pydantic import SecretStr
 
 from grove.contracts.event import Envelope
 from grove.core.ids import new_id
 from grove.messaging.broker import Broker
 from grove.security.mtls import TlsMaterial
+from grove.service.server import _Server
 from grove.testing.http import client_of
 from grove_auth.main import build
 from grove_auth.migrate import prepare
 from grove_auth.resources import Resources
 from grove_auth.settings import AuthSettings
+from grove_sandbox.app import create_app
+from grove_sandbox.settings import SandboxSettings
+from grove_stack.ports import free_port
 from grove_stack.testing.plugin import Stores
 
 PASSWORD = "plant trees not walls"
@@ -32,12 +39,40 @@ CLEANED = (
     "outbox_leases",
     "inbox",
     "revocations",
+    "identities",
+    "oauth_flows",
+    "oauth_codes",
 )
 
 
 @pytest.fixture(scope="session")
-def settings(stores: Stores) -> AuthSettings:
-    return stores.settings(AuthSettings, limits="development", argon2_memory_kib=8192, argon2_iterations=1)
+async def sandbox(stores: Stores) -> AsyncIterator[str]:
+    """The outside issuer, over HTTP."""
+    secret = SecretStr(stores.layout.secret("auth", "oauth_sandbox_client_secret"))
+    port = free_port()
+    app = create_app(SandboxSettings(sign_in_client_secret=secret))
+    server = _Server(uvicorn.Config(app, port=port, log_config=None))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture(scope="session")
+def settings(stores: Stores, sandbox: str) -> AuthSettings:
+    return stores.settings(
+        AuthSettings,
+        limits="development",
+        argon2_memory_kib=8192,
+        argon2_iterations=1,
+        oauth_providers=[
+            {"key": "sandbox", "kind": "oidc", "client_id": "grove-auth", "issuer": f"{sandbox}/oidc"},
+        ],
+        oauth_redirect_uris=["https://app.test/back", "https://app.test/?page=1"],
+        oauth_seconds=1,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -158,6 +158,7 @@ class Plan:
             environment={
                 "SANDBOX_PORT": str(port),
                 "SANDBOX_CLIENT_SECRET": self.layout.secret("provider-sync", "sandbox_client_secret"),
+                "SANDBOX_SIGN_IN_CLIENT_SECRET": self.layout.secret("auth", "oauth_sandbox_client_secret"),
             },
             probe=partial(_answers, f"http://127.0.0.1:{port}/health"),
             address=f"127.0.0.1:{port}",
@@ -223,6 +224,17 @@ class Plan:
         return self.layout.root / "mail"
 
     def _own(self, service: Service) -> dict[str, str]:
+        if service.name == "auth":
+            issuer = {
+                "key": "sandbox",
+                "kind": "oidc",
+                "client_id": "grove-auth",
+                "issuer": f"{self.sandbox_url}/oidc",
+            }
+            return {
+                "OAUTH_PROVIDERS": json.dumps([issuer]),
+                "OAUTH_REDIRECT_URIS": json.dumps([f"{self.portal_url}/"]),
+            }
         if service.name == "notification":
             return {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.ports.pick("smtp")), "SMTP_TLS": "none"}
         if service.name == "provider-sync":

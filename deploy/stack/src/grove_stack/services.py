@@ -32,7 +32,7 @@ class Service:
 
 
 SERVICES = (
-    Service("auth", "mongodb", ("signing_key_ring", "mail_key_ring")),
+    Service("auth", "mongodb", ("signing_key_ring", "mail_key_ring", "oauth_sandbox_client_secret")),
     Service("resource", "postgres"),
     Service("notification", "postgres", ("mail_key_ring",)),
     Service("provider-sync", "postgres", ("token_key_ring", "sandbox_client_secret")),

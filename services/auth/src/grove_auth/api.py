@@ -3,12 +3,14 @@
 from fastapi import APIRouter
 
 from grove_auth.admin import endpoints as admin
+from grove_auth.identities import endpoints as identities
 from grove_auth.keys import endpoints as keys
 from grove_auth.passwords import endpoints as passwords
 from grove_auth.registrations import endpoints as registrations
 from grove_auth.revocations import endpoints as revocations
 from grove_auth.sessions import endpoints as sessions
 from grove_auth.sign_ins import endpoints as sign_ins
+from grove_auth.social import endpoints as social
 from grove_auth.users import endpoints as users
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -20,4 +22,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     admin.router,
     keys.router,
     revocations.router,
+    social.router,
+    identities.router,
 )

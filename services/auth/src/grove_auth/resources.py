@@ -23,6 +23,7 @@ from grove_auth.revocations.publisher import RevocationPublisher
 from grove_auth.revocations.service import RevocationService
 from grove_auth.sessions.gate import SessionGate
 from grove_auth.settings import AuthSettings
+from grove_auth.social.providers.registry import Providers
 from grove_auth.users.facts import AccountFacts
 
 T = TypeVar("T")
@@ -48,6 +49,7 @@ class Resources(ServiceResources):
         self.revocations = RevocationService(
             self.database, tokens_live=timedelta(minutes=settings.access_token_minutes)
         )
+        self.providers = Providers(settings)
         self.publisher = RevocationPublisher(self.broker, self.revocations)
         self.authenticator = Authenticator(
             verifier=TokenVerifier(
@@ -74,6 +76,7 @@ class Resources(ServiceResources):
         """Close connections."""
         await super().aclose()
         self.passwords.close()
+        await self.providers.aclose()
         await self.client.close()
 
     def health(self) -> Health:

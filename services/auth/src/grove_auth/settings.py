@@ -1,10 +1,13 @@
 """Settings of the auth service."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from grove.core.secrets import SecretMissing
 from grove.mongo.client import MongoServiceSettings
+from grove_auth.social.providers.configuration import ProviderSettings
 
 
 class AuthSettings(MongoServiceSettings):
@@ -35,3 +38,30 @@ class AuthSettings(MongoServiceSettings):
     argon2_memory_kib: int = Field(19456, ge=8192, description="Argon2id memory")
     argon2_iterations: int = Field(2, ge=1, description="Argon2id iterations")
     password_queue: int = Field(64, ge=1, description="Password checks that may wait; more get 503")
+
+    oauth_providers: list[ProviderSettings] = Field(
+        [],
+        description="Issuers (JSON list) to sign in through: `key`, `kind` (oidc, google, github, apple), `client_id`; "
+        "for oidc `issuer`, for apple `team_id` and `key_id`. Each has a secret file `oauth_<key>_client_secret`, or "
+        "`oauth_<key>_private_key` for apple",
+    )
+    oauth_redirect_uris: list[str] = Field(
+        [], description="Addresses (JSON list) of apps that a browser may be sent back to, compared exactly"
+    )
+    oauth_seconds: float = Field(10, gt=0, le=60, description="Longest an issuer may take while a user waits")
+
+    @model_validator(mode="after")
+    def _oauth_is_usable(self) -> Self:
+        keys = [provider.key for provider in self.oauth_providers]
+        if len(keys) != len(set(keys)):
+            raise ValueError("OAUTH_PROVIDERS: two providers have the same key.")
+        for provider in self.oauth_providers:
+            try:
+                self.secrets.read(provider.secret_name)
+            except SecretMissing as missing:
+                raise ValueError(str(missing)) from None
+        for uri in self.oauth_redirect_uris:
+            parts = urlsplit(uri)
+            if not parts.scheme or "#" in uri:
+                raise ValueError(f"OAUTH_REDIRECT_URIS: {uri!r} must be an absolute address without a fragment.")
+        return self

@@ -5,7 +5,17 @@ from uuid import UUID
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from grove_auth.models import DeletedUser, PasswordAttempts, PasswordReset, Registration, Session, User
+from grove_auth.models import (
+    DeletedUser,
+    Identity,
+    OAuthCode,
+    OAuthFlow,
+    PasswordAttempts,
+    PasswordReset,
+    Registration,
+    Session,
+    User,
+)
 from grove_auth.one_time_tokens import token_hash
 
 
@@ -18,6 +28,8 @@ class DeletionRepository:
         await Session.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordReset.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordAttempts.get_pymongo_collection().delete_one({"_id": token_hash(user.email)}, session=transaction)
+        for stored in (Identity, OAuthFlow, OAuthCode):
+            await stored.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await Registration.get_pymongo_collection().delete_many({"email": user.email}, session=transaction)
 
     async def remember(self, deleted: DeletedUser, transaction: AsyncClientSession) -> None:

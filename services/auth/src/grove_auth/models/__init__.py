@@ -2,6 +2,8 @@
 
 from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.deleted_user import DeletedUser
+from grove_auth.models.identity import Identity
+from grove_auth.models.oauth import OAuthCode, OAuthFlow
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
 from grove_auth.models.registration import Registration
@@ -21,12 +23,18 @@ DOCUMENTS = [
     SpentToken,
     SigningKey,
     RevocationEntry,
+    Identity,
+    OAuthFlow,
+    OAuthCode,
 ]
 
 __all__ = [
     "DOCUMENTS",
     "AuditEvent",
     "DeletedUser",
+    "Identity",
+    "OAuthCode",
+    "OAuthFlow",
     "PasswordAttempts",
     "PasswordReset",
     "Registration",

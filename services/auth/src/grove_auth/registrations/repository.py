@@ -37,3 +37,7 @@ class RegistrationRepository:
         gone = await collection.delete_one({"_id": registration.id}, session=transaction)
         await collection.delete_many({"email": registration.email}, session=transaction)
         return gone.deleted_count == 1
+
+    async def discard(self, email: str, transaction: AsyncClientSession) -> None:
+        """None for the address any more: it has an account."""
+        await Registration.get_pymongo_collection().delete_many({"email": email}, session=transaction)

@@ -41,6 +41,7 @@ Locale = Annotated[
     AfterValidator(_locale),
     Field(examples=["en"]),
 ]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=100), CleanLine]
 
 
 class Register(Incoming):
@@ -48,7 +49,7 @@ class Register(Incoming):
 
     email: Email
     password: Password
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=100), CleanLine]
+    name: Name
     locale: Locale = "en"
     timezone: Timezone = "UTC"
 

@@ -91,7 +91,7 @@ class RegistrationService:
                 raise Gone
             await self._users.insert(user, transaction)
             await self._resources.outbox.add(
-                transaction, (_registered(user), 1), (UserVerified(user_id=user.id, email=user.email), 2)
+                transaction, (registered(user), 1), (UserVerified(user_id=user.id, email=user.email), 2)
             )
             await self._resources.audit.add("user.registered", user.id, transaction, actor_id=user.id)
 
@@ -121,7 +121,8 @@ class RegistrationService:
         )
 
 
-def _registered(user: User) -> UserRegistered:
+def registered(user: User) -> UserRegistered:
+    """The fact of a new account."""
     return UserRegistered(
         user_id=user.id,
         email=user.email,
