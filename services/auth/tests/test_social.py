@@ -172,16 +172,17 @@ async def test_nothing_stored_finishes_a_sign_in(client, issuer, login, resource
     assert set(query(came.headers["location"])) == {"code"}, "no token in an address"
 
 
-async def test_the_choices_of_the_session_are_kept_on_the_way(client, issuer, login):
+async def test_the_choices_of_the_session_are_kept_on_the_way(client, issuer, login, resources):
     told = await walk(client, issuer, login, cookie="true", remember_me="true", device_name="Grace's laptop")
     answer = await exchange(client, told["code"])
     tokens = answer.json()
     assert tokens["refresh_token"] is None
     assert tokens["csrf_token"]
-    assert tokens["refresh_expires_in"] > 6 * 86400
     assert "__Secure-grove_refresh" in answer.headers["set-cookie"]
     [session] = (await client.get(f"{AUTH}/sessions", headers=bearer(tokens))).json()["items"]
     assert session["device_name"] == "Grace's laptop"
+    [stored] = await resources.database["sessions"].find({}).to_list()
+    assert stored["ends_at"] - now() > timedelta(days=29)
     alone = await sign_in(client, issuer, login, refresh="false")
     assert alone["refresh_token"] is None
 
@@ -348,9 +349,11 @@ async def test_a_provider_that_fails_is_unavailable(client, issuer, login, resou
 
 
 async def test_a_provider_that_is_away_from_the_start(client, ada, issuer, login, resources):
-    resources.providers.get("sandbox")._found = {}
+    provider = resources.providers.get("sandbox")
+    provider._found = {}
     await issuer.fault("/oidc/.well-known", status=500)
     assert query((await begin(client)).headers["location"])["error"] == "temporarily_unavailable"
+    provider._client._breaker.succeeded()
     asked = await client.post(f"{OAUTH}/link", json={"redirect_uri": BACK}, headers=ada.headers)
     assert (asked.status_code, asked.json()["error"]["code"]) == (502, "UPSTREAM_ERROR")
     assert await resources.database["oauth_flows"].count_documents({}) == 0
@@ -502,14 +505,15 @@ async def test_who_is_blocked_gets_no_tokens(client, issuer, login, resources):
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "ACCOUNT_BLOCKED")
 
 
-async def test_a_code_dies_with_the_tokens_of_its_account(client, issuer, login):
+async def test_a_code_dies_with_the_tokens_of_its_account(client, issuer, login, outside):
     """What ends all sessions ends what is about to become one."""
-    tokens = await sign_in(client, issuer, login)
+    await sign_in(client, issuer, login)
     told = await walk(client, issuer, login)
-    await client.delete(f"{AUTH}/sessions/all", headers=bearer(tokens))
-    told_after = await walk(client, issuer, login)
-    assert (await exchange(client, told_after["code"])).status_code == 200
-    del told
+    await client.post(f"{AUTH}/request-password-reset", json={"email": login})
+    token = (await outside.mails())[-1]["variables"]["token"]
+    password = {"token": token, "new_password": "water them every evening"}
+    assert (await client.post(f"{AUTH}/reset-password", json=password)).status_code == 204
+    assert (await exchange(client, told["code"])).status_code == 410
 
 
 async def test_a_deleted_account_leaves_no_identity(client, issuer, login, resources):
@@ -543,3 +547,50 @@ async def test_an_answer_posted_from_another_site_is_sent_round_again(client, ot
 async def test_a_form_that_is_none_is_refused(client, body):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert (await client.post(f"{OAUTH}/callback", content=body, headers=headers)).status_code == 422
+
+
+async def prove_again(client, issuer, tokens: dict, login: str) -> dict[str, str]:
+    """Prove at the issuer who it is, for the session of `tokens`; what the app is told."""
+    asked = await client.post(f"{OAUTH}/reauthenticate", json={"redirect_uri": BACK}, headers=bearer(tokens))
+    assert asked.status_code == 200, asked.text
+    url = asked.json()["authorization_url"]
+    assert (query(url)["prompt"], query(url)["max_age"]) == ("login", "0")
+    return query((await return_to(client, await issuer.visit(url, login))).headers["location"])
+
+
+async def test_who_has_no_password_proves_at_the_issuer_that_it_is_them(client, issuer, login, resources):
+    tokens = await sign_in(client, issuer, login)
+    other = await sign_in(client, issuer, login)
+    await resources.database["sessions"].update_many({}, {"$set": {"auth_time": now() - timedelta(minutes=6)}})
+    old = (await client.post(f"{AUTH}/refresh", json={"refresh_token": tokens["refresh_token"]})).json()
+    assert (await client.delete(f"{AUTH}/me", headers=bearer(old))).status_code == 401
+    code = (await prove_again(client, issuer, old, login))["code"]
+    assert (await exchange(client, code)).status_code == 410, "it is a proof, not a sign-in"
+    proof = {"provider_code": code}
+    elsewhere = await client.post(f"{AUTH}/reauthenticate", json=proof, headers=bearer(other))
+    assert elsewhere.status_code == 401, "it proves to the session that asked"
+    answers = await asyncio.gather(
+        *(client.post(f"{AUTH}/reauthenticate", json=proof, headers=bearer(old)) for _ in range(5))
+    )
+    assert sorted(answer.status_code for answer in answers) == [200] + [401] * 4
+    fresh = next(answer.json() for answer in answers if answer.status_code == 200)
+    assert (await client.delete(f"{AUTH}/me", headers=bearer(fresh))).status_code == 204
+
+
+async def test_what_does_not_prove_that_it_is_you(client, issuer, login, resources):
+    tokens = await sign_in(client, issuer, login)
+    await issuer.behave("stale")
+    assert (await prove_again(client, issuer, tokens, login))["error"] == "provider_error"
+    await issuer.behave()
+    assert (await prove_again(client, issuer, tokens, f"another-{login}"))["error"] == "identity_not_linked"
+    assert await reasons(resources) == ["auth_time", "identity_not_linked"]
+    signed_in = (await walk(client, issuer, login))["code"]
+    for body, status in (
+        ({"provider_code": signed_in}, 401),
+        ({"provider_code": "x"}, 401),
+        ({}, 422),
+        ({"password": "p", "provider_code": "x"}, 422),
+    ):
+        answer = await client.post(f"{AUTH}/reauthenticate", json=body, headers=bearer(tokens))
+        assert answer.status_code == status, body
+    assert await resources.database["users"].count_documents({}) == 1

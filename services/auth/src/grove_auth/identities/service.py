@@ -56,9 +56,14 @@ class IdentityService:
 
         await self._resources.transaction(remove)
 
+    async def opened_by(self, claims: Claims) -> User | None:
+        """The account that the identity opens."""
+        identity = await self._identities.by_subject(claims.issuer, claims.subject)
+        return await self._users.get(identity.user_id) if identity else None
+
     async def account_of(self, provider: str, claims: Claims, told_name: str | None) -> User:
         """The account that the identity opens; a new one for a verified address that has none. Raises SocialFailed."""
-        known = await self._known(claims)
+        known = await self.opened_by(claims)
         if known is not None:
             return known
         email = rules.verified_address(claims)
@@ -69,7 +74,7 @@ class IdentityService:
         try:
             return await self._open(provider, claims, email, rules.name_of(claims, told_name))
         except DuplicateKeyError:  # another request was first, with the identity or with the address
-            known = await self._known(claims)
+            known = await self.opened_by(claims)
         if known is None:
             raise SocialFailed("account_exists")
         return known
@@ -93,10 +98,6 @@ class IdentityService:
             taken = await self._identities.by_subject(claims.issuer, claims.subject)
             if taken is None or taken.user_id != flow.user_id:
                 raise SocialFailed("identity_taken" if taken else "already_linked") from None
-
-    async def _known(self, claims: Claims) -> User | None:
-        identity = await self._identities.by_subject(claims.issuer, claims.subject)
-        return await self._users.get(identity.user_id) if identity else None
 
     async def _open(self, provider: str, claims: Claims, email: str, name: str) -> User:
         """A new account. Raises DuplicateKeyError."""

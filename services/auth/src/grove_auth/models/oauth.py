@@ -7,7 +7,7 @@ from uuid import UUID
 from beanie import Document
 from pymongo import IndexModel
 
-Purpose = Literal["sign_in", "link"]
+Purpose = Literal["sign_in", "link", "reauthenticate"]
 
 
 class OAuthFlow(Document):
@@ -42,11 +42,15 @@ class OAuthFlow(Document):
 
 
 class OAuthCode(Document):
-    """What a callback gives to the app instead of tokens, by the hash of the code."""
+    """What a callback gives to the app instead of tokens, by the hash of the code.
+
+    With a `session_id` it proves to that session who its user is, and gives no tokens of its own.
+    """
 
     id: bytes  # type: ignore[assignment] # Beanie declares its own kind of id
     provider: str
     user_id: UUID
+    session_id: str | None = None
     token_version: int
     code_challenge: str | None
     options: dict[str, Any]

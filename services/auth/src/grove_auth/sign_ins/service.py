@@ -7,13 +7,15 @@ from grove.core.clock import now
 from grove.core.errors import InvalidToken
 from grove_auth.lockout.service import PasswordCheck
 from grove_auth.models import User
+from grove_auth.one_time_tokens import token_hash
 from grove_auth.registrations.repository import RegistrationRepository
 from grove_auth.resources import Resources
-from grove_auth.sessions.errors import AccountBlocked, EmailNotVerified
+from grove_auth.sessions.errors import AccountBlocked, EmailNotVerified, InvalidCredentials
 from grove_auth.sessions.schemas import AccessToken, SessionOptions
 from grove_auth.sessions.service import SessionService
 from grove_auth.sessions.tokens import SessionTokens
 from grove_auth.sign_ins.schemas import Login, Reauthenticate
+from grove_auth.social.repository import SocialRepository
 from grove_auth.users.repository import UserRepository
 
 
@@ -26,6 +28,7 @@ class SignInService:
         self._registrations = RegistrationRepository()
         self._passwords = PasswordCheck(resources)
         self._sessions = SessionService(resources)
+        self._social = SocialRepository()
 
     async def login(self, data: Login) -> SessionTokens:
         """Sign in by password. Raises InvalidCredentials; what else is wrong is told after a right password only."""
@@ -45,7 +48,12 @@ class SignInService:
         user = await self._users.get(user_id)
         if user is None:
             raise InvalidToken
-        await self._passwords.prove(user.email, data.password, user.password_hash, user)
+        if data.provider_code is not None:
+            if not await self._social.take_proof(token_hash(data.provider_code), user_id, session_id):
+                await self._resources.audit.add("social.failed", user_id, outcome="failure", reason="code")
+                raise InvalidCredentials("The provider's proof was used or has expired.")
+        elif data.password is not None:
+            await self._passwords.prove(user.email, data.password, user.password_hash, user)
         return await self._sessions.authenticated(user, session_id)
 
     async def proceed(self, user: User, options: SessionOptions, amr: Sequence[str]) -> SessionTokens:

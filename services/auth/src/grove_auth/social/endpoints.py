@@ -14,15 +14,15 @@ from grove.web.auth import ANONYMOUS_LIMIT
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.query import parameters_of, query_as
-from grove_auth.deps import LimiterDep, ResourcesDep, SteppedUpUser
+from grove_auth.deps import LimiterDep, ResourcesDep, SessionUser, SteppedUpUser
 from grove_auth.sessions import cookies
 from grove_auth.sessions.schemas import TokenPair
 from grove_auth.social import browser
 from grove_auth.social.schemas import (
     AuthorizationUrl,
     Authorize,
+    Destination,
     Exchange,
-    Link,
     ProviderAnswer,
     ProviderForm,
 )
@@ -76,7 +76,7 @@ async def authorize(provider: Key, request: Request, social: Social, wanted: Wan
 
 @router.post("/{provider}/link")
 async def link(
-    provider: Key, data: Link, request: Request, response: Response, user: SteppedUpUser, social: Social
+    provider: Key, data: Destination, request: Request, response: Response, user: SteppedUpUser, social: Social
 ) -> AuthorizationUrl:
     """Link a provider to your account: open `authorization_url` in the same browser. Sign in at most 5 minutes before.
 
@@ -84,6 +84,21 @@ async def link(
     """
     key = browser.key_of(request) or browser.new_key()
     url = await social.link(provider, user, data.redirect_uri, key)
+    browser.remember(response, key)
+    return AuthorizationUrl(authorization_url=url)
+
+
+@router.post("/{provider}/reauthenticate")
+async def reauthenticate_at(
+    provider: Key, data: Destination, request: Request, response: Response, user: SessionUser, social: Social
+) -> AuthorizationUrl:
+    """Prove at a linked provider that it is you: open `authorization_url` in the same browser; it asks you to sign in.
+
+    It ends at `redirect_uri` with `code`, to be sent to `/reauthenticate` as `provider_code` within a minute, or with
+    `error` and `error_description`.
+    """
+    key = browser.key_of(request) or browser.new_key()
+    url = await social.reauthenticate(provider, user, data.redirect_uri, key)
     browser.remember(response, key)
     return AuthorizationUrl(authorization_url=url)
 

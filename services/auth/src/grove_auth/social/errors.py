@@ -1,12 +1,13 @@
 """What can go wrong at sign-in through a provider."""
 
-from grove.core.errors import Forbidden, Gone, Invalid
+from grove.core.errors import Forbidden, Gone, Invalid, InvalidState
 
 DESCRIPTIONS = {
     "access_denied": "You did not agree to it at the provider.",
     "account_exists": "There is an account with this address. Sign in to it, then link the provider.",
     "already_linked": "Another account of this provider is linked already. Remove it first.",
     "email_not_verified": "The provider has no verified address of you.",
+    "identity_not_linked": "This account of the provider is not linked to your account here.",
     "identity_taken": "This account of the provider is linked to another account here.",
     "provider_error": "The provider's answer can't be accepted. Try again.",
     "session_ended": "Your session has ended meanwhile. Sign in and try again.",
@@ -45,6 +46,12 @@ class NotYourBrowser(Forbidden):
     """403: the callback came to another browser than the one that began."""
 
     message = "Finish signing in with the browser that you began with."
+
+
+class CannotReauthenticate(InvalidState):
+    """400: the provider never says when somebody proved who they are."""
+
+    message = "This provider can't be used to confirm that it is you. Use another way."
 
 
 class CodeGone(Gone):

@@ -36,13 +36,20 @@ class SocialRepository:
         await code.insert()
 
     async def code(self, code_hash: bytes) -> OAuthCode | None:
-        """What a code stands for."""
+        """What a code for tokens stands for."""
         found = await OAuthCode.get(code_hash)
-        return found if found and found.expires_at > now() else None
+        return found if found and found.session_id is None and found.expires_at > now() else None
 
     async def take_code(self, code: OAuthCode, challenge: str | None) -> bool:
         """Use it up; False when it was used before, or belongs to another challenge."""
         gone = await OAuthCode.get_pymongo_collection().delete_one({"_id": code.id, "code_challenge": challenge})
+        return gone.deleted_count == 1
+
+    async def take_proof(self, code_hash: bytes, user_id: UUID, session_id: str) -> bool:
+        """Use up a code that proves to a session who its user is; False when it does not."""
+        gone = await OAuthCode.get_pymongo_collection().delete_one(
+            {"_id": code_hash, "user_id": user_id, "session_id": session_id, "expires_at": {"$gt": now()}}
+        )
         return gone.deleted_count == 1
 
     async def forget_codes(self, user_id: UUID, provider: str, transaction: AsyncClientSession) -> None:

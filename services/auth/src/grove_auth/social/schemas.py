@@ -22,7 +22,7 @@ class Authorize(SessionOptions):
     )
 
 
-class Link(Incoming):
+class Destination(Incoming):
     """Where to go in the end."""
 
     redirect_uri: RedirectUri

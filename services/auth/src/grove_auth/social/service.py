@@ -14,6 +14,7 @@ from grove.core.errors import GroveError, ServiceUnavailable, UpstreamError, Ups
 from grove.security.principal import Principal
 from grove_auth.identities.service import IdentityService
 from grove_auth.models import OAuthCode, OAuthFlow, User
+from grove_auth.models.oauth import Purpose
 from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.resources import Resources
 from grove_auth.sessions.schemas import SessionOptions
@@ -22,6 +23,7 @@ from grove_auth.sign_ins.service import SignInService
 from grove_auth.social import browser, rules
 from grove_auth.social.errors import (
     DESCRIPTIONS,
+    CannotReauthenticate,
     CodeGone,
     FlowGone,
     NotYourBrowser,
@@ -36,6 +38,7 @@ from grove_auth.users.repository import UserRepository
 log = structlog.get_logger()
 
 CODE_SECONDS = 60
+SKEW = timedelta(seconds=30)
 AMR = ("fed",)
 DENIALS = {"access_denied", "user_cancelled_authorize"}
 
@@ -79,19 +82,20 @@ class SocialService:
 
         Raises ProviderNotFound, RedirectNotListed, or what calls to the provider raise.
         """
-        provider = self._resources.providers.get(key)
         self._check_listed(redirect_uri, "body")
-        flow = OAuthFlow(
-            id=b"",
-            purpose="link",
-            provider=key,
-            browser_hash=token_hash(browser_key),
-            redirect_uri=redirect_uri,
-            user_id=user.user_id,
-            session_id=user.session_id,
-            token_version=user.version,
-            expires_at=now() + timedelta(seconds=browser.FLOW_SECONDS),
-        )
+        flow = _of_session("link", key, user, redirect_uri, browser_key)
+        return await self._begin(self._resources.providers.get(key), flow, browser_key)
+
+    async def reauthenticate(self, key: str, user: Principal, redirect_uri: str, browser_key: str) -> str:
+        """Where to send the browser of who shall prove at a linked provider that it is them.
+
+        Raises ProviderNotFound, CannotReauthenticate, RedirectNotListed, or what calls to the provider raise.
+        """
+        provider = self._resources.providers.get(key)
+        if not provider.can_reauthenticate:
+            raise CannotReauthenticate
+        self._check_listed(redirect_uri, "body")
+        flow = _of_session("reauthenticate", key, user, redirect_uri, browser_key)
         return await self._begin(provider, flow, browser_key)
 
     async def posted(self, key: str, form: ProviderForm) -> str:
@@ -118,7 +122,10 @@ class SocialService:
             if flow.purpose == "link":
                 await self._identities.link(flow, claims)
                 return _back(flow.redirect_uri, linked=key)
-            user = await self._identities.account_of(key, claims, flow.name)
+            if flow.purpose == "reauthenticate":
+                user = await self._proven(flow, claims)
+            else:
+                user = await self._identities.account_of(key, claims, flow.name)
             return _back(flow.redirect_uri, code=await self._code(flow, user))
         except SocialFailed as failed:
             return await self._failed(flow, failed)
@@ -142,6 +149,7 @@ class SocialService:
             nonce=browser.nonce(browser_key, state),
             challenge=browser.challenge(browser.verifier(browser_key, state)),
             redirect_uri=self._callback_url(provider.key),
+            fresh=flow.purpose == "reauthenticate",
         )
         try:
             async with self._patience():
@@ -185,6 +193,16 @@ class SocialService:
             log.warning("social.unavailable", provider=provider.key, error=error.message)
             raise SocialFailed("temporarily_unavailable", "unavailable") from None
 
+    async def _proven(self, flow: OAuthFlow, claims: Claims) -> User:
+        """The flow's user, who proved just now at a linked provider that it is them. Raises SocialFailed."""
+        begun_at = flow.expires_at - timedelta(seconds=browser.FLOW_SECONDS)
+        if claims.auth_time is None or claims.auth_time < begun_at - SKEW:
+            raise SocialFailed("provider_error", "auth_time")
+        user = await self._identities.opened_by(claims)
+        if user is None or user.id != flow.user_id:
+            raise SocialFailed("identity_not_linked")
+        return user
+
     async def _code(self, flow: OAuthFlow, user: User) -> str:
         code = new_token()
         await self._flows.add_code(
@@ -192,6 +210,7 @@ class SocialService:
                 id=token_hash(code),
                 provider=flow.provider,
                 user_id=user.id,
+                session_id=flow.session_id,
                 token_version=user.token_version,
                 code_challenge=flow.code_challenge,
                 options=flow.options,
@@ -229,6 +248,21 @@ class SocialService:
 
     def _callback_url(self, key: str) -> str:
         return f"{self._settings.public_auth_url}/api/v1/auth/oauth/{key}/callback"
+
+
+def _of_session(purpose: Purpose, key: str, user: Principal, redirect_uri: str, browser_key: str) -> OAuthFlow:
+    """A flow of somebody who is signed in."""
+    return OAuthFlow(
+        id=b"",
+        purpose=purpose,
+        provider=key,
+        browser_hash=token_hash(browser_key),
+        redirect_uri=redirect_uri,
+        user_id=user.user_id,
+        session_id=user.session_id,
+        token_version=user.version,
+        expires_at=now() + timedelta(seconds=browser.FLOW_SECONDS),
+    )
 
 
 def _refusal(error: str) -> SocialFailed:
