@@ -129,6 +129,7 @@ async def test_github_gets_pkce_and_names_itself_rightly():
         {"issuer": "https://other.test"},
         {"token_endpoint": "http://issuer.test/token"},
         {"jwks_uri": "ftp://issuer.test"},
+        {"jwks_uri": "http://127.0.0.1/jwks"},
         {"authorization_endpoint": None},
         {"userinfo_endpoint": "http://issuer.test/userinfo"},
     ],

@@ -125,12 +125,15 @@ class OidcProvider:
             return self._found
         url = f"{self._issuer.rstrip('/')}/.well-known/openid-configuration"
         found = await object_of(self._client, "GET", url, reason="discovery")
-        if found.get("issuer") != self._issuer or not all(is_safe(text(found.get(name))) for name in ENDPOINTS):
-            raise ProviderMisbehaved("discovery")
-        if "userinfo_endpoint" in found and not is_safe(text(found["userinfo_endpoint"])):
+        endpoints = [*ENDPOINTS, *(["userinfo_endpoint"] if "userinfo_endpoint" in found else [])]
+        if found.get("issuer") != self._issuer or not all(self._is_ours(text(found.get(name))) for name in endpoints):
             raise ProviderMisbehaved("discovery")
         self._found, self._found_at = found, time.monotonic()
         return found
+
+    def _is_ours(self, endpoint: str) -> bool:
+        """Whether we call it: an issuer elsewhere can't have us call this machine."""
+        return is_safe(endpoint) and (endpoint.startswith("https:") or self._issuer.startswith("http:"))
 
     async def _fetch_keys(self) -> dict[str, Any]:
         return await object_of(self._client, "GET", (await self._discovered())["jwks_uri"], reason="keys")
