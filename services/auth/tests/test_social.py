@@ -14,6 +14,7 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.testing.http import client_of
 from grove_auth.main import build
+from grove_auth.social.repository import SocialRepository
 
 pytestmark = pytest.mark.integration
 AUTH = "/api/v1/auth"
@@ -267,16 +268,30 @@ async def test_two_tabs_of_a_browser_do_not_disturb_each_other(client, issuer, l
         assert "code" in query(came.headers["location"])
 
 
-async def test_a_state_works_once_under_any_race(client, issuer, login, resources):
+def all_read_before_any_goes_on(monkeypatch, reader: str, count: int) -> None:
+    """The worst of races: each request has read before the first one changes anything."""
+    read, barrier = getattr(SocialRepository, reader), asyncio.Barrier(count)
+
+    async def read_together(self, hashed):
+        found = await read(self, hashed)
+        await barrier.wait()
+        return found
+
+    monkeypatch.setattr(SocialRepository, reader, read_together)
+
+
+async def test_a_state_works_once_under_any_race(client, issuer, login, resources, monkeypatch):
     begun = await begin(client)
     url = await issuer.visit(begun.headers["location"], login)
+    all_read_before_any_goes_on(monkeypatch, "flow", 20)
     answers = await asyncio.gather(*(return_to(client, url) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [303] + [410] * 19
     assert await resources.database["oauth_codes"].count_documents({}) == 1
 
 
-async def test_a_code_works_once_under_any_race(client, issuer, login, resources):
+async def test_a_code_works_once_under_any_race(client, issuer, login, resources, monkeypatch):
     told = await walk(client, issuer, login)
+    all_read_before_any_goes_on(monkeypatch, "code", 20)
     answers = await asyncio.gather(*(exchange(client, told["code"]) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [200] + [410] * 19
     assert await resources.database["sessions"].count_documents({}) == 1
