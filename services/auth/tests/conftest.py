@@ -1,5 +1,6 @@
 """The auth service in the process, on real stores."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 
@@ -7,20 +8,26 @@ import httpx2
 import pymongo.monitoring
 import pyotp
 import pytest
+import uvicorn
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions
 from fastapi import FastAPI
+from pydantic import SecretStr
 from pymongo.asynchronous.database import AsyncDatabase
 
 from grove.contracts.event import Envelope
 from grove.core.ids import new_id
 from grove.messaging.broker import Broker
 from grove.security.mtls import TlsMaterial
+from grove.service.server import _Server
 from grove.testing.http import client_of
 from grove_auth.main import build
 from grove_auth.migrate import prepare
 from grove_auth.resources import Resources
 from grove_auth.settings import AuthSettings
+from grove_sandbox.app import create_app
+from grove_sandbox.settings import SandboxSettings
+from grove_stack.ports import free_port
 from grove_stack.testing.plugin import Stores
 
 PASSWORD = "plant trees not walls"
@@ -49,11 +56,29 @@ CLEANED = (
     "mfa_recoveries",
     "sent_codes",
     "trusted_devices",
+    "identities",
+    "oauth_flows",
+    "oauth_codes",
 )
 
 
 @pytest.fixture(scope="session")
-def settings(stores: Stores) -> AuthSettings:
+async def sandbox(stores: Stores) -> AsyncIterator[str]:
+    """The outside issuer, over HTTP."""
+    secret = SecretStr(stores.layout.secret("auth", "oauth_sandbox_client_secret"))
+    port = free_port()
+    app = create_app(SandboxSettings(sign_in_client_secret=secret))
+    server = _Server(uvicorn.Config(app, port=port, log_config=None))
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await serving
+
+
+@pytest.fixture(scope="session")
+def settings(stores: Stores, sandbox: str) -> AuthSettings:
     """Guessing in one test must not be held against the next: tests of CAPTCHA and networks switch them on."""
     return stores.settings(
         AuthSettings,
@@ -63,6 +88,11 @@ def settings(stores: Stores) -> AuthSettings:
         captcha_after_failures=0,
         captcha_failure_rate=0,
         network_wrong_passwords=0,
+        oauth_providers=[
+            {"key": "sandbox", "kind": "oidc", "client_id": "grove-auth", "issuer": f"{sandbox}/oidc"},
+        ],
+        oauth_redirect_uris=["https://app.test/back", "https://app.test/?page=1"],
+        oauth_seconds=1,
     )
 
 

@@ -1,1 +1,1 @@
-"""The outside world, played on loopback for development and tests: an OAuth provider with accounts and transactions."""
+"""The outside world, played on loopback for development and tests: a bank with OAuth, an OpenID Connect issuer."""

@@ -2,8 +2,9 @@
 
 from fastapi import FastAPI
 
-from grove_sandbox import bank, control, oauth, sms
+from grove_sandbox import bank, control, oauth, oidc, sms
 from grove_sandbox.faults import FaultMiddleware, Faults
+from grove_sandbox.issuer import Issuer
 from grove_sandbox.settings import SandboxSettings
 from grove_sandbox.world import World
 
@@ -13,9 +14,11 @@ def create_app(settings: SandboxSettings) -> FastAPI:
     app = FastAPI(title="Grove sandbox", docs_url=None, redoc_url=None)
     app.state.settings = settings
     app.state.world = World(settings)
+    app.state.issuer = Issuer()
     app.state.faults = Faults()
     app.state.messages = sms.new_messages()
     app.include_router(oauth.router)
+    app.include_router(oidc.router)
     app.include_router(bank.router)
     app.include_router(control.router)
     app.include_router(sms.router)

@@ -1,14 +1,15 @@
-"""What tests do to the world: faults, changed and removed transactions, revoked tokens."""
+"""What tests do to the world: faults, changed and removed transactions, revoked tokens, a misbehaving issuer."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from grove_sandbox.faults import Fault
+from grove_sandbox.issuer import Conduct, Issuer, Person
 from grove_sandbox.world import Transaction, World, record
 
 router = APIRouter(prefix="/control")
@@ -97,6 +98,35 @@ async def expire(name: str, request: Request) -> None:
     """Access tokens of the customer end now; refresh tokens stay."""
     world = _world(request)
     world.access_tokens = {t: grant for t, grant in world.access_tokens.items() if grant[0] != name}
+
+
+@router.put("/issuer", status_code=204)
+async def set_conduct(conduct: Conduct, request: Request) -> None:
+    """How the issuer behaves from now on."""
+    _issuer(request).conduct = conduct
+
+
+@router.post("/issuer/keys", status_code=204)
+async def rotate(request: Request, algorithm: Literal["ES256", "RS256"] = "ES256") -> None:
+    """Another signing key; the one before is gone."""
+    _issuer(request).rotate(algorithm)
+
+
+@router.get("/issuer/keys")
+async def keys_fetched(request: Request) -> int:
+    """How often the keys were fetched."""
+    return _issuer(request).keys_fetched
+
+
+@router.put("/issuer/people/{login}", status_code=204)
+async def set_person(login: str, person: Person, request: Request) -> None:
+    """Who signs in with that login."""
+    _issuer(request).people[login] = person
+
+
+def _issuer(request: Request) -> Issuer:
+    issuer: Issuer = request.app.state.issuer
+    return issuer
 
 
 def _world(request: Request) -> World:

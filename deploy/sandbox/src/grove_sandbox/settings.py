@@ -14,5 +14,7 @@ class SandboxSettings(BaseSettings):
     client_id: str = Field("grove", description="OAuth client")
     client_secret: SecretStr = Field(SecretStr("sandbox"), description="Its secret")
     sms_token: SecretStr = Field(SecretStr("sandbox"), description="Bearer secret of who may send SMS")
+    sign_in_client_id: str = Field("grove-auth", description="OpenID Connect client")
+    sign_in_client_secret: SecretStr = Field(SecretStr("sandbox"), description="Its secret")
     access_token_seconds: int = Field(1800, description="Lifetime of access tokens")
     page_size: int = Field(50, description="Transactions on a page")

@@ -160,6 +160,7 @@ class Plan:
                 "SANDBOX_PORT": str(port),
                 "SANDBOX_CLIENT_SECRET": self.layout.secret("provider-sync", "sandbox_client_secret"),
                 "SANDBOX_SMS_TOKEN": self.layout.secret("auth", "sms_token"),
+                "SANDBOX_SIGN_IN_CLIENT_SECRET": self.layout.secret("auth", "oauth_sandbox_client_secret"),
             },
             probe=partial(_answers, f"http://127.0.0.1:{port}/health"),
             address=f"127.0.0.1:{port}",
@@ -225,10 +226,20 @@ class Plan:
         return self.layout.root / "mail"
 
     def _own(self, service: Service) -> dict[str, str]:
+        if service.name == "auth":
+            issuer = {
+                "key": "sandbox",
+                "kind": "oidc",
+                "client_id": "grove-auth",
+                "issuer": f"{self.sandbox_url}/oidc",
+            }
+            return {
+                "OAUTH_PROVIDERS": json.dumps([issuer]),
+                "OAUTH_REDIRECT_URIS": json.dumps([f"{self.portal_url}/"]),
+                "SMS_URL": f"{self.sandbox_url}/sms/messages",
+            }
         if service.name == "notification":
             return {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.ports.pick("smtp")), "SMTP_TLS": "none"}
-        if service.name == "auth":
-            return {"SMS_URL": f"{self.sandbox_url}/sms/messages"}
         if service.name == "provider-sync":
             return {"SANDBOX_URL": self.sandbox_url}
         if service.name == "gateway":

@@ -35,7 +35,14 @@ SERVICES = (
     Service(
         "auth",
         "mongodb",
-        ("signing_key_ring", "mail_key_ring", "audit_key_ring", "mfa_key_ring", "sms_token"),
+        (
+            "signing_key_ring",
+            "mail_key_ring",
+            "audit_key_ring",
+            "mfa_key_ring",
+            "sms_token",
+            "oauth_sandbox_client_secret",
+        ),
     ),
     Service("resource", "postgres"),
     Service("notification", "postgres", ("mail_key_ring",)),

@@ -8,6 +8,7 @@ from grove_auth.captcha import endpoints as captcha
 from grove_auth.devices import endpoints as devices
 from grove_auth.email_changes import endpoints as email_changes
 from grove_auth.export import endpoints as export
+from grove_auth.identities import endpoints as identities
 from grove_auth.imports import endpoints as imports
 from grove_auth.keys import endpoints as keys
 from grove_auth.mfa import endpoints as mfa
@@ -18,6 +19,7 @@ from grove_auth.revocations import endpoints as revocations
 from grove_auth.roles import endpoints as roles
 from grove_auth.sessions import endpoints as sessions
 from grove_auth.sign_ins import endpoints as sign_ins
+from grove_auth.social import endpoints as social
 from grove_auth.takeovers import endpoints as takeovers
 from grove_auth.users import endpoints as users
 
@@ -40,4 +42,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     captcha.router,
     mfa.router,
     devices.router,
+    social.router,
+    identities.router,
 )

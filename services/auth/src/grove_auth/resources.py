@@ -30,6 +30,7 @@ from grove_auth.revocations.service import RevocationService
 from grove_auth.roles.lookup import RoleLookup
 from grove_auth.sessions.gate import SessionGate
 from grove_auth.settings import AuthSettings
+from grove_auth.social.providers.registry import Providers
 from grove_auth.users.facts import AccountFacts
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class Resources(ServiceResources):
         self.revocations = RevocationService(
             self.database, tokens_live=timedelta(minutes=settings.access_token_minutes)
         )
+        self.providers = Providers(settings)
         self.publisher = RevocationPublisher(self.broker, self.revocations)
         self.authenticator = Authenticator(
             verifier=TokenVerifier(
@@ -96,6 +98,7 @@ class Resources(ServiceResources):
         if self.sms is not None:
             await self.sms.aclose()
         self.geo.close()
+        await self.providers.aclose()
         await self.client.close()
 
     def health(self) -> Health:

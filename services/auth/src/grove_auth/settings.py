@@ -2,11 +2,13 @@
 
 from pathlib import Path
 from typing import ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, FilePath, model_validator
 
 from grove.core.secrets import SecretMissing
 from grove.mongo.client import MongoServiceSettings
+from grove_auth.social.providers.configuration import ProviderSettings
 
 
 class AuthSettings(MongoServiceSettings):
@@ -95,6 +97,32 @@ class AuthSettings(MongoServiceSettings):
     sms_url: str = Field(
         "", description="Takes `{to, text}` by POST, with the secret file `sms_token` as bearer; empty: no SMS codes"
     )
+    oauth_providers: list[ProviderSettings] = Field(
+        [],
+        description="Issuers (JSON list) to sign in through: `key`, `kind` (oidc, google, github, apple), `client_id`; "
+        "for oidc `issuer`, for apple `team_id` and `key_id`. Each has a secret file `oauth_<key>_client_secret`, or "
+        "`oauth_<key>_private_key` for apple",
+    )
+    oauth_redirect_uris: list[str] = Field(
+        [], description="Addresses (JSON list) of apps that a browser may be sent back to, compared exactly"
+    )
+    oauth_seconds: float = Field(10, gt=0, le=60, description="Longest an issuer may take while a user waits")
+
+    @model_validator(mode="after")
+    def _oauth_is_usable(self) -> Self:
+        keys = [provider.key for provider in self.oauth_providers]
+        if len(keys) != len(set(keys)):
+            raise ValueError("OAUTH_PROVIDERS: two providers have the same key.")
+        for provider in self.oauth_providers:
+            try:
+                self.secrets.read(provider.secret_name)
+            except SecretMissing as missing:
+                raise ValueError(str(missing)) from None
+        for uri in self.oauth_redirect_uris:
+            parts = urlsplit(uri)
+            if not parts.scheme or "#" in uri:
+                raise ValueError(f"OAUTH_REDIRECT_URIS: {uri!r} must be an absolute address without a fragment.")
+        return self
 
     @model_validator(mode="after")
     def _sms_has_its_secret(self) -> Self:

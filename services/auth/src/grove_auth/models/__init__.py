@@ -5,10 +5,12 @@ from grove_auth.models.audit_seal import AuditSeal
 from grove_auth.models.captcha_solution import CaptchaSolution
 from grove_auth.models.deleted_user import DeletedUser
 from grove_auth.models.email_change import EmailChange, EmailUndo
+from grove_auth.models.identity import Identity
 from grove_auth.models.known_places import KnownPlaces
 from grove_auth.models.mfa_challenge import MfaChallenge
 from grove_auth.models.mfa_recovery import MfaRecovery
 from grove_auth.models.not_me_link import NotMeLink
+from grove_auth.models.oauth import OAuthCode, OAuthFlow
 from grove_auth.models.passkey import Passkey, PasskeyChallenge
 from grove_auth.models.password_attempts import PasswordAttempts
 from grove_auth.models.password_reset import PasswordReset
@@ -45,6 +47,9 @@ DOCUMENTS = [
     MfaRecovery,
     TrustedDevice,
     Role,
+    Identity,
+    OAuthFlow,
+    OAuthCode,
 ]
 
 AUDIT_DOCUMENTS = [AuditEvent, AuditSeal]
@@ -59,10 +64,13 @@ __all__ = [
     "DeletedUser",
     "EmailChange",
     "EmailUndo",
+    "Identity",
     "KnownPlaces",
     "MfaChallenge",
     "MfaRecovery",
     "NotMeLink",
+    "OAuthCode",
+    "OAuthFlow",
     "Passkey",
     "PasskeyChallenge",
     "PasswordAttempts",

@@ -48,8 +48,6 @@ Locale = Annotated[
     AfterValidator(_locale),
     Field(examples=["en"]),
 ]
-
-
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=100), CleanLine]
 
 

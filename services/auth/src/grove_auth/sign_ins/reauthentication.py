@@ -9,12 +9,14 @@ from grove_auth.mfa.check import SecondFactorCheck
 from grove_auth.mfa.codes import CodeService, reauthentication
 from grove_auth.mfa.errors import MfaRequired, WrongCode
 from grove_auth.models import User
+from grove_auth.one_time_tokens import token_hash
 from grove_auth.passkeys.check import PasskeyCheck
 from grove_auth.resources import Resources
 from grove_auth.sessions.errors import InvalidCredentials
 from grove_auth.sessions.schemas import AccessToken
 from grove_auth.sessions.service import SessionService
 from grove_auth.sign_ins.schemas import Reauthenticate
+from grove_auth.social.repository import SocialRepository
 from grove_auth.users.repository import UserRepository
 
 
@@ -29,6 +31,7 @@ class ReauthenticationService:
         self._challenges = ChallengeService(resources)
         self._second = SecondFactorCheck(resources)
         self._codes = CodeService(resources)
+        self._social = SocialRepository()
         self._sessions = SessionService(resources)
 
     async def reauthenticate(self, user_id: UUID, session_id: str, data: Reauthenticate) -> AccessToken:
@@ -51,17 +54,22 @@ class ReauthenticationService:
         """How it was proven (RFC 8176)."""
         if data.passkey is not None:
             return await self._passkeys.prove_again(user, data.passkey)
-        if user.password_hash is None and data.password is None and not user.second_factors:
+        first = await self._first(user, session_id, data)
+        if not first and not user.second_factors:
             return await self._by_mail(user, session_id, data)
-        first = await self._first(user, data)
         if not user.second_factors:
             return first
         if data.code is None and data.backup_code is None:
             raise MfaRequired(await self._second.methods(user))
         return [*first, *await self._second.prove(user, data, reauthentication(session_id))]
 
-    async def _first(self, user: User, data: Reauthenticate) -> list[str]:
-        """The first factor; none for who has no password, whose second one then stands alone."""
+    async def _first(self, user: User, session_id: str, data: Reauthenticate) -> list[str]:
+        """The first factor; none for who has no password, whose second one or mailbox then stands alone."""
+        if data.provider_code is not None:
+            if not await self._social.take_proof(token_hash(data.provider_code), user.id, session_id):
+                await self._resources.audit.add("social.failed", user.id, outcome="failure", reason="code")
+                raise InvalidCredentials("The provider's proof was used or has expired.")
+            return ["fed"]
         if data.password is not None:
             await self._passwords.prove(user.email, data.password, user.password_hash, user)
             return ["pwd"]

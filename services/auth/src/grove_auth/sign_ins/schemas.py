@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from grove.core.schema import Incoming
 from grove_auth.captcha.schemas import WithCaptcha
@@ -10,7 +10,7 @@ from grove_auth.mfa.schemas import SecondFactor
 from grove_auth.passkeys.schemas import PasskeyProof
 from grove_auth.passwords.rules import Password
 from grove_auth.registrations.schemas import Email
-from grove_auth.sessions.schemas import SessionOptions
+from grove_auth.sessions.schemas import SessionOptions, Token
 
 
 class Login(SessionOptions, WithCaptcha):
@@ -23,16 +23,17 @@ class Login(SessionOptions, WithCaptcha):
 class Reauthenticate(SecondFactor):
     """What proves that it is you: one first factor, and with MFA on a second one with it.
 
-    Your password, or a passkey, which is two factors in one. Who has no password sends a `code` that
-    `/reauthenticate/challenge` mailed, or one of their second factors.
+    Your password, a passkey, which is two factors in one, or what a linked provider proved. Who has none of them sends
+    a `code` that `/reauthenticate/challenge` mailed, or one of their second factors.
     """
 
     password: Password | None = None
     passkey: PasskeyProof | None = None
+    provider_code: Token | None = Field(None, description="What `/oauth/{provider}/reauthenticate` ended with")
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        first = [self.password, self.passkey]
+        first = [self.password, self.passkey, self.provider_code]
         second = [self.code, self.backup_code]
         if len(first) - first.count(None) > 1:
             raise ValueError("Send one first factor only.")

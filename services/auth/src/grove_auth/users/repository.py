@@ -37,6 +37,11 @@ class UserRepository:
             {"_id": user_id}, {"$set": {**changes, "updated_at": now()}}, session=transaction
         )
 
+    async def held(self, user_id: UUID, transaction: AsyncClientSession) -> User | None:
+        """By id, and nobody else changes it until the transaction ends: whoever tries conflicts with its write."""
+        await self.update(user_id, {}, transaction)
+        return await self.get(user_id, transaction)
+
     async def still(self, user: User, transaction: AsyncClientSession) -> bool:
         """Whether password and token version are those that were read, and the password still counts.
 

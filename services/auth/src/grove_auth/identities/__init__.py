@@ -1,0 +1,1 @@
+"""Linked identities: the accounts elsewhere that open an account here."""

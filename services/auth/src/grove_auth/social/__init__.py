@@ -1,0 +1,1 @@
+"""Sign-in through outside issuers: a browser goes there and comes back with a code for tokens."""

@@ -1,0 +1,1 @@
+"""The outside issuers: how each says who somebody is."""
