@@ -32,6 +32,7 @@ CLEANED = (
     "outbox_leases",
     "inbox",
     "revocations",
+    "api_keys",
 )
 
 

@@ -13,7 +13,9 @@ SESSION_LIMIT = Limit("sessions", 20, 60)
 PASSWORD_LIMIT = Limit("password", 5, 60)
 """Per user, where a signed-in user proves the password again."""
 
-SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT)]
+AccountReader = Annotated[Principal, require("account:read", limit=SESSION_LIMIT)]
+SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT, api_keys=False)]
+"""Somebody signed in; an API key is not enough."""
 SteppedUpUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT, step_up=True)]
 
 

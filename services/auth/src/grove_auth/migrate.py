@@ -18,4 +18,5 @@ async def prepare(settings: AuthSettings) -> None:
     await resources.start(create_indexes=True)
     await resources.keys.ensure_key()
     await resources.revocations.ensure_counter()
+    await resources.token_versions.ensure()
     await resources.aclose()

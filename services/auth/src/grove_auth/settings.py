@@ -32,6 +32,9 @@ class AuthSettings(MongoServiceSettings):
     password_history: int = Field(5, ge=1, le=24, description="A new password is none of the last so many")
     password_min_length: int = Field(12, ge=8, description="Least length of passwords, in characters")
     password_min_score: int = Field(3, ge=0, le=4, description="Least zxcvbn score of passwords")
+    signing_key_lead_seconds: int = Field(
+        330, ge=2, description="A new signing key is published this long before it signs"
+    )
     argon2_memory_kib: int = Field(19456, ge=8192, description="Argon2id memory")
     argon2_iterations: int = Field(2, ge=1, description="Argon2id iterations")
     password_queue: int = Field(64, ge=1, description="Password checks that may wait; more get 503")

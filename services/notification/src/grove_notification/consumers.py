@@ -18,6 +18,7 @@ TOLD: tuple[type[EventData], ...] = (
     auth.SessionReuseDetected,
     auth.UserPasswordChanged,
     auth.LoginLocked,
+    auth.ApiKeyCreated,
     provider_sync.ConnectionLinked,
     provider_sync.ConnectionNeedsReauth,
     provider_sync.RunCompleted,
@@ -41,7 +42,7 @@ def handlers(resources: Resources, sender: MailSender) -> Handlers:
     found.add(auth.UserVerified, users.on_verified)
     found.add(auth.UserUpdated, users.on_updated)
     found.add(auth.UserDeleted, ERASURE.on_deleted)
-    for silent in (auth.UserBlocked, auth.UserUnblocked, provider_sync.ConnectionRemoved):
+    for silent in (auth.UserBlocked, auth.UserUnblocked, auth.ApiKeyDeleted, provider_sync.ConnectionRemoved):
         found.add(silent, notifications.on_nothing_to_tell)
     for fact in TOLD:
         found.add(fact, partial(notifications.on_fact, resources.push))

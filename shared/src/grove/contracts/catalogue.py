@@ -40,6 +40,8 @@ CATALOGUE: tuple[Published, ...] = (
     Published(auth.SessionEnded, _N),
     Published(auth.SessionReuseDetected, _N),
     Published(auth.LoginLocked, _N),
+    Published(auth.ApiKeyCreated, _N),
+    Published(auth.ApiKeyDeleted, _N),
     Published(auth.MailRequested, _N),
     Published(resource.TaskCreated, _N),
     Published(resource.TaskUpdated, _N),

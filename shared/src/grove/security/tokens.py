@@ -23,8 +23,11 @@ ALGORITHMS = ["ES256"]
 TYPE = "at+jwt"
 MAX_TOKEN_CHARS = 4096
 KEYS_FRESH_SECONDS = 300
-UNKNOWN_KEY_COOLDOWN_SECONDS = 5
+UNKNOWN_KEY_COOLDOWN_SECONDS = 1
+"""How often tokens that name unknown keys can have the keys fetched."""
 VERIFIED_TOKENS = 10_000
+
+AWAY = "Tokens can't be checked right now: the auth service is away."
 
 KeysFetcher = Callable[[], Awaitable[Mapping[str, Any]]]
 """Gets the JWKS document from auth. Raises ServiceUnavailable or another GroveError."""
@@ -37,33 +40,49 @@ class KeyCache:
         self._fetch = fetch
         self._keys: KeySet | None = None
         self._ids: frozenset[str] = frozenset()
-        self._fetched = 0.0
+        self._fetched = self._changed = self._asked_for_unknown = float("-inf")
         self._lock = asyncio.Lock()
 
+    def holds(self, key_id: str) -> bool:
+        """Whether the key was published when last fetched."""
+        return key_id in self._ids
+
+    def expect_change(self) -> None:
+        """The keys are other ones: fetch them before the next token is checked."""
+        self._changed = time.monotonic()
+
     async def for_key(self, key_id: str) -> KeySet:
-        """A key set that holds `key_id` if auth publishes it. Raises ServiceUnavailable without any keys."""
-        age = time.monotonic() - self._fetched
-        known = key_id in self._ids
-        if self._keys is not None and (
-            (known and age < KEYS_FRESH_SECONDS) or (not known and age < UNKNOWN_KEY_COOLDOWN_SECONDS)
-        ):
-            return self._keys
-        async with self._lock:
-            if time.monotonic() - self._fetched > min(age, UNKNOWN_KEY_COOLDOWN_SECONDS) or self._keys is None:
-                await self._refresh()
+        """A key set that holds `key_id` if auth publishes it. Raises ServiceUnavailable when that can't be known."""
+        arrived = time.monotonic()
+        if self._due(key_id, arrived):
+            async with self._lock:
+                # Whoever waited for another's fetch that began after it arrived needs none of its own.
+                due = self._fetched <= arrived and self._due(key_id, arrived)
+                if due and not await self._refresh(key_id) and not self.holds(key_id):
+                    raise ServiceUnavailable(AWAY)  # with the token's key at hand, auth's absence is bearable
         if self._keys is None:
-            raise ServiceUnavailable("Tokens can't be checked right now: the auth service is away.")
+            raise ServiceUnavailable(AWAY)
         return self._keys
 
-    async def _refresh(self) -> None:
+    def _due(self, key_id: str, moment: float) -> bool:
+        if self._keys is None or self._fetched <= self._changed or moment - self._fetched >= KEYS_FRESH_SECONDS:
+            return True
+        # Counted from the last fetch for an unknown key, not from any: a key that was published since then is found.
+        return not self.holds(key_id) and moment - self._asked_for_unknown >= UNKNOWN_KEY_COOLDOWN_SECONDS
+
+    async def _refresh(self, key_id: str) -> bool:
+        began = time.monotonic()
         try:
             document = await self._fetch()
-        except Exception as error:  # noqa: BLE001 - with old keys at hand, auth's absence is bearable
+        except Exception as error:  # noqa: BLE001 - whatever it was, the keys could not be had
             log.warning("jwks.unreachable", error=str(error) or type(error).__name__)
-            return
+            return False
+        if not self.holds(key_id):
+            self._asked_for_unknown = began
         self._keys = KeySet.import_key_set({"keys": list(document["keys"])})
         self._ids = frozenset(str(key["kid"]) for key in document["keys"])
-        self._fetched = time.monotonic()
+        self._fetched = began
+        return True
 
 
 class TokenVerifier:
@@ -89,8 +108,10 @@ class TokenVerifier:
             if known.expires_at.timestamp() <= time.time():
                 del self._verified[token]
                 raise InvalidToken
-            self._verified.move_to_end(token)
-            return known
+            if self._keys.holds(known.signing_key_id):
+                self._verified.move_to_end(token)
+                return known
+            del self._verified[token]  # its key was withdrawn
         principal = await self._check(token)
         self._verified[token] = principal
         if len(self._verified) > VERIFIED_TOKENS:
@@ -109,9 +130,9 @@ class TokenVerifier:
             self._registry.validate(decoded.claims)
         except (JoseError, ValueError, KeyError, TypeError):
             raise InvalidToken from None
-        return self._principal(decoded.claims)
+        return self._principal(decoded.claims, str(header["kid"]))
 
-    def _principal(self, claims: Mapping[str, Any]) -> Principal:
+    def _principal(self, claims: Mapping[str, Any], key_id: str) -> Principal:
         audience = claims.get("aud")
         if self._audience not in (audience if isinstance(audience, list) else [audience]):
             raise InvalidToken
@@ -126,6 +147,7 @@ class TokenVerifier:
                 version=int(claims["ver"]),
                 global_version=int(claims["gver"]),
                 token_id=str(claims["jti"]),
+                signing_key_id=key_id,
             )
         except (KeyError, ValueError, TypeError):
             raise InvalidToken from None

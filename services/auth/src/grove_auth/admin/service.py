@@ -48,10 +48,12 @@ class AdminService:
             raise UserNotFound
         return user
 
-    async def block(self, actor: Principal, user_id: UUID, data: Block) -> User:
-        """Block an account: its sessions end, its tokens die. Raises UserNotFound, AboveYou or NotYourself."""
-        user = await self.get(user_id)
-        may_act_on(actor.user_id, actor.roles, user)
+    async def block(self, actor: Principal | None, user_id: UUID, data: Block) -> User:
+        """Block an account: its sessions end, its tokens die. Raises UserNotFound, AboveYou or NotYourself.
+
+        `actor`, here and below: None for the operator, who may act on everybody.
+        """
+        user = await self._target(actor, user_id)
         moment = now()
         fact = UserBlocked(user_id=user_id, until=data.until, reason=data.reason, blocked_at=moment)
 
@@ -64,20 +66,18 @@ class AdminService:
             await self._resources.audit.add("user.blocked", user_id, transaction)
 
         await self._resources.transaction(store)
-        log.warning("account.blocked", user_id=str(user_id), by=str(actor.user_id))
+        log.warning("account.blocked", user_id=str(user_id), by=str(actor.user_id) if actor else "operator")
         return await self.get(user_id)
 
-    async def unblock(self, actor: Principal, user_id: UUID) -> User:
+    async def unblock(self, actor: Principal | None, user_id: UUID) -> User:
         """Take a block back; without one nothing changes. Raises UserNotFound, AboveYou or NotYourself."""
-        user = await self.get(user_id)
-        may_act_on(actor.user_id, actor.roles, user)
+        user = await self._target(actor, user_id)
         await self._unblock(user)
         return await self.get(user_id)
 
-    async def revoke_sessions(self, actor: Principal, user_id: UUID) -> None:
+    async def revoke_sessions(self, actor: Principal | None, user_id: UUID) -> None:
         """End all sessions of an account. Raises UserNotFound, AboveYou or NotYourself."""
-        user = await self.get(user_id)
-        may_act_on(actor.user_id, actor.roles, user)
+        await self._target(actor, user_id)
         await self._sessions.end_all(user_id)
 
     async def run(self) -> None:
@@ -89,6 +89,12 @@ class AdminService:
             except BLOCK_ERRORS as error:
                 log.warning("blocks.waiting", error=str(error) or type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _target(self, actor: Principal | None, user_id: UUID) -> User:
+        user = await self.get(user_id)
+        if actor is not None:
+            may_act_on(actor.user_id, actor.roles, user)
+        return user
 
     async def _unblock(self, user: User) -> None:
         if user.blocked_until is None:

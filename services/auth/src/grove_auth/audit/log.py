@@ -12,6 +12,10 @@ from grove_auth.models import AuditEvent
 class AuditLog:
     """Adds entries. Only ids go in, never addresses, names or secrets."""
 
+    def __init__(self, **always: str) -> None:
+        """`always`: details that each entry of this process bears."""
+        self._always = always
+
     async def add(
         self,
         action: str,
@@ -28,6 +32,6 @@ class AuditLog:
         user.
         """
         subject = str(subject_id) if subject_id is not None else None
-        entry = audit_entry(action, outcome, actor_id=actor_id, subject_id=subject, **detail)
+        entry = audit_entry(action, outcome, actor_id=actor_id, subject_id=subject, **{**self._always, **detail})
         document = AuditEvent(id=entry.id, action=action, subject_id=subject, entry=entry.model_dump(mode="json"))
         await document.insert(session=transaction)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from grove_auth.models import DeletedUser, PasswordAttempts, PasswordReset, Registration, Session, User
+from grove_auth.models import ApiKey, DeletedUser, PasswordAttempts, PasswordReset, Registration, Session, User
 from grove_auth.one_time_tokens import token_hash
 
 
@@ -16,6 +16,7 @@ class DeletionRepository:
         """Delete the account with its sessions and what waits for its address."""
         await User.get_pymongo_collection().delete_one({"_id": user.id}, session=transaction)
         await Session.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
+        await ApiKey.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordReset.get_pymongo_collection().delete_many({"user_id": user.id}, session=transaction)
         await PasswordAttempts.get_pymongo_collection().delete_one({"_id": token_hash(user.email)}, session=transaction)
         await Registration.get_pymongo_collection().delete_many({"email": user.email}, session=transaction)

@@ -1,5 +1,6 @@
 """Collections, one file each."""
 
+from grove_auth.models.api_key import ApiKey
 from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.deleted_user import DeletedUser
 from grove_auth.models.password_attempts import PasswordAttempts
@@ -21,10 +22,12 @@ DOCUMENTS = [
     SpentToken,
     SigningKey,
     RevocationEntry,
+    ApiKey,
 ]
 
 __all__ = [
     "DOCUMENTS",
+    "ApiKey",
     "AuditEvent",
     "DeletedUser",
     "PasswordAttempts",

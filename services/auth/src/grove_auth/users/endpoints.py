@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove_auth.deletions.service import DeletionService
-from grove_auth.deps import ResourcesDep, SessionUser, SteppedUpUser
+from grove_auth.deps import AccountReader, ResourcesDep, SessionUser, SteppedUpUser
 from grove_auth.models import User
 from grove_auth.roles import permissions_of
 from grove_auth.users.schemas import Me, MePatch
@@ -29,7 +29,7 @@ Deletions = Annotated[DeletionService, Depends(_deletions)]
 
 
 @router.get("/me")
-async def read_me(user: SessionUser, users: Users) -> Me:
+async def read_me(user: AccountReader, users: Users) -> Me:
     """Your account."""
     return _me(await users.me(user.user_id))
 
