@@ -223,6 +223,8 @@ class Plan:
         return self.layout.root / "mail"
 
     def _own(self, service: Service) -> dict[str, str]:
+        if service.name == "auth":
+            return {"SIGNING_KEY_LEAD_SECONDS": "2"}  # so that a rotation can be watched
         if service.name == "notification":
             return {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.ports.pick("smtp")), "SMTP_TLS": "none"}
         if service.name == "provider-sync":

@@ -57,7 +57,9 @@ class Resources(ServiceResources):
         self.gate = SessionGate(self.keys, self.token_versions, self.key_bearers)
         self.authenticator = Authenticator(
             verifier=TokenVerifier(
-                KeyCache(self.keys.jwks), issuer=settings.public_auth_url, audience=settings.public_auth_url
+                KeyCache(self.keys.jwks, cooldown_seconds=0),  # they are at hand
+                issuer=settings.public_auth_url,
+                audience=settings.public_auth_url,
             ),
             gate=self.gate,
             limiter=self.limiter,

@@ -23,8 +23,7 @@ ALGORITHMS = ["ES256"]
 TYPE = "at+jwt"
 MAX_TOKEN_CHARS = 4096
 KEYS_FRESH_SECONDS = 300
-UNKNOWN_KEY_COOLDOWN_SECONDS = 1
-"""How often tokens that name unknown keys can have the keys fetched."""
+UNKNOWN_KEY_COOLDOWN_SECONDS = 1.0
 VERIFIED_TOKENS = 10_000
 
 AWAY = "Tokens can't be checked right now: the auth service is away."
@@ -36,8 +35,10 @@ KeysFetcher = Callable[[], Awaitable[Mapping[str, Any]]]
 class KeyCache:
     """auth's public keys, fetched again when old or when a token names an unknown one."""
 
-    def __init__(self, fetch: KeysFetcher) -> None:
+    def __init__(self, fetch: KeysFetcher, *, cooldown_seconds: float = UNKNOWN_KEY_COOLDOWN_SECONDS) -> None:
+        """`cooldown_seconds`: how often tokens that name unknown keys can have the keys fetched."""
         self._fetch = fetch
+        self._cooldown = cooldown_seconds
         self._keys: KeySet | None = None
         self._ids: frozenset[str] = frozenset()
         self._fetched = self._changed = self._asked_for_unknown = float("-inf")
@@ -68,7 +69,7 @@ class KeyCache:
         if self._keys is None or self._fetched <= self._changed or moment - self._fetched >= KEYS_FRESH_SECONDS:
             return True
         # Counted from the last fetch for an unknown key, not from any: a key that was published since then is found.
-        return not self.holds(key_id) and moment - self._asked_for_unknown >= UNKNOWN_KEY_COOLDOWN_SECONDS
+        return not self.holds(key_id) and moment - self._asked_for_unknown >= self._cooldown
 
     async def _refresh(self, key_id: str) -> bool:
         began = time.monotonic()
