@@ -43,6 +43,8 @@ async def test_a_known_token_still_expires():
     "claims",
     [
         {"header": {"typ": "JWT"}},
+        {"header": {"kid": None}},
+        {"header": {"kid": ["x"]}},
         {"iss": "https://evil.test"},
         {"aud": "https://other.test"},
         {"exp": 1},

@@ -126,12 +126,13 @@ class TokenVerifier:
             header = _header(token)
             if str(header.get("typ", "")).lower() not in {TYPE, f"application/{TYPE}"}:
                 raise InvalidToken
-            keys = await self._keys.for_key(str(header.get("kid", "")))
+            key_id = str(header["kid"])
+            keys = await self._keys.for_key(key_id)
             decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
             self._registry.validate(decoded.claims)
         except (JoseError, ValueError, KeyError, TypeError):
             raise InvalidToken from None
-        return self._principal(decoded.claims, str(header["kid"]))
+        return self._principal(decoded.claims, key_id)
 
     def _principal(self, claims: Mapping[str, Any], key_id: str) -> Principal:
         audience = claims.get("aud")
