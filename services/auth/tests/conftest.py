@@ -59,6 +59,7 @@ CLEANED = (
     "identities",
     "oauth_flows",
     "oauth_codes",
+    "api_keys",
 )
 
 

@@ -65,7 +65,7 @@ async def test_the_first_admin(resources, client, stores, monkeypatch):
 
     weak = await asyncio.to_thread(run, "password1234")
     assert weak.exit_code == 1
-    assert "Not created" in weak.output
+    assert "Not done" in weak.output
     made = await asyncio.to_thread(run, "plant trees not walls")
     assert made.exit_code == 0, made.output
     again = await asyncio.to_thread(run, "plant trees not walls")

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from grove.core.clock import now
+from grove.messaging.revocation import TokenQuestion
 from grove.testing.http import client_of
 from grove_auth.main import build
 from grove_auth.sessions import replay
@@ -178,19 +179,16 @@ def test_devices_are_guessed():
 
 async def test_what_services_ask_is_for_services_only(ada, settings, resources):
     app = build(settings, resources)
-    question = {
-        "user_id": (await ada.client.get(f"{AUTH}/me", headers=ada.headers)).json()["id"],
-        "session_id": ada.tokens["session_id"],
-        "version": 1,
-        "global_version": 0,
-    }
+    principal = await resources.authenticator.principal(ada.tokens["access_token"])
+    question = TokenQuestion.about(principal).model_dump(mode="json")
     async with client_of(app, peer="traefik") as edge:
         assert (await edge.post("/internal/v1/introspect", json=question)).status_code == 403
         assert (await edge.get("/internal/v1/revocations")).status_code == 403
     async with client_of(app, peer="resource") as service:
         assert (await service.post("/internal/v1/introspect", json=question)).json() == {"active": True}
-        wrong = question | {"session_id": "other"}
-        assert (await service.post("/internal/v1/introspect", json=wrong)).json() == {"active": False}
+        for part in ({"session_id": "other"}, {"signing_key_id": "other"}, {"global_version": -1}):
+            answer = await service.post("/internal/v1/introspect", json=question | part)
+            assert answer.json() == {"active": False}
         await resources.database["users"].update_many({}, {"$set": {"token_version": 2}})
         assert (await service.post("/internal/v1/introspect", json=question)).json() == {"active": False}
         assert (await service.get("/internal/v1/revocations")).json()["number"] >= 0

@@ -113,6 +113,10 @@ def session(kind: type, **fields):
     return kind(user_id=ME, session_id="s", device_name="Firefox on Linux", **fields)
 
 
+def api_key(kind: type, **fields):
+    return kind(user_id=ME, api_key_id=new_id(), name="backup", hint="grv_0aB1cD", **fields)
+
+
 COUNTS = {"accounts": 2, "added": 1, "changed": 0, "removed": 0}
 
 
@@ -138,6 +142,8 @@ COUNTS = {"accounts": 2, "added": 1, "changed": 0, "removed": 0}
         (auth.MfaEnabled(user_id=ME, method="totp", enabled_at=now()), "MFA_ENABLED"),
         (auth.MfaDisabled(user_id=ME, method="all", reason="recovered", disabled_at=now()), "MFA_DISABLED"),
         (auth.MfaDisabled(user_id=ME, method="sms", reason="removed", disabled_at=now()), "MFA_DISABLED"),
+        (api_key(auth.ApiKeyCreated, scopes=["tasks:read"], expires_at=None, created_at=now()), "API_KEY_CREATED"),
+        (api_key(auth.ApiKeyDeleted, deleted_at=now()), None),
         (connection(provider_sync.ConnectionLinked, linked_at=now()), "PROVIDER_CONNECTED"),
         (connection(provider_sync.ConnectionNeedsReauth, reason="Gone.", since=now()), "PROVIDER_NEEDS_REAUTH"),
         (connection(provider_sync.ConnectionRemoved, removed_at=now()), None),

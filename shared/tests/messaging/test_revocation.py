@@ -44,6 +44,33 @@ def test_a_session_a_version_or_everything_can_be_revoked():
     assert held.number == 4
 
 
+def test_an_api_key_is_ended_by_its_secret_its_user_or_everything():
+    key = principal(session_id="", api_key_id="k1", token_id="s1")
+    held = Revocations()
+    held.add(entry(1, "session", ""))
+    held.add(entry(2, "session", "s1"))
+    held.add(entry(3, "signing_key", ""))
+    held.add(entry(4, "api_key", "k1"))
+    held.add(entry(5, "api_key", "s2"))
+    assert not held.revoked(key)
+    assert not held.revoked(principal(session_id="s9", signing_key_id="k9", token_id="s2")), "tokens are no keys"
+    held.add(entry(6, "api_key", "s1"))
+    assert held.revoked(key)
+    other = principal(session_id="", api_key_id="k2", token_id="s3")
+    assert not held.revoked(other)
+    held.add(entry(7, "user", str(other.user_id), minimum=4))
+    assert held.revoked(other)
+    held.add(entry(8, "global", minimum=2))
+    assert held.revoked(principal(session_id="", api_key_id="k3", token_id="s4"))
+
+
+def test_a_signing_key_can_be_revoked():
+    held = Revocations()
+    held.add(entry(1, "signing_key", "stolen"))
+    assert held.revoked(principal(signing_key_id="stolen"))
+    assert not held.revoked(principal(signing_key_id="other"))
+
+
 def test_entries_are_forgotten_when_no_token_can_match():
     held = Revocations()
     held.add(entry(1, "session", "s1", until=now() - timedelta(seconds=1)))
@@ -82,6 +109,20 @@ async def test_a_lost_feed_asks_auth_and_keeps_the_answer_for_a_moment():
     assert len(asked) == 1
     gate._answers = {key: (at - 1, active) for key, (at, active) in gate._answers.items()}
     assert not await gate.admits(someone)
+
+
+async def test_auth_is_asked_about_api_keys_too_and_about_the_key_that_signed():
+    asked = []
+
+    async def ask(question):
+        asked.append(question)
+        return TokenAnswer(active=True)
+
+    gate = TokenGate(Feed(live=False), ask)
+    await gate.admits(principal(session_id="", api_key_id="k1", token_id="s1"))
+    await gate.admits(principal(signing_key_id="signer"))
+    assert (asked[0].api_key_id, asked[0].token_id) == ("k1", "s1")
+    assert asked[1].signing_key_id == "signer"
 
 
 async def test_without_feed_and_auth_nobody_is_trusted():

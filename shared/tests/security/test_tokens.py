@@ -43,6 +43,7 @@ async def test_a_known_token_still_expires():
     "claims",
     [
         {"header": {"typ": "JWT"}},
+        {"header": {"kid": None}},
         {"iss": "https://evil.test"},
         {"aud": "https://other.test"},
         {"exp": 1},
@@ -85,6 +86,68 @@ async def test_unknown_keys_do_not_flood_auth():
         with pytest.raises(InvalidToken):
             await verifier.verify(stranger.token())
     assert issuer.fetches <= 2
+
+
+async def test_a_key_that_was_published_meanwhile_is_found_at_once():
+    """Whatever was fetched a moment ago: only fetches for unknown keys wait."""
+    old, new = Issuer(), Issuer()
+    published = [old]
+
+    async def fetch():
+        return {"keys": [key for issuer in published for key in (await issuer.jwks())["keys"]]}
+
+    cache = KeyCache(fetch)
+    verifier = TokenVerifier(cache, issuer=ISSUER, audience=AUDIENCE)
+    await verifier.verify(old.token())
+    cache._asked_for_unknown -= 2
+    published.append(new)
+    await verifier.verify(new.token())
+    await verifier.verify(old.token())
+
+
+async def test_a_change_that_was_announced_does_not_wait():
+    old, new = Issuer(), Issuer()
+    published = [old]
+
+    async def fetch():
+        return await published[0].jwks()
+
+    cache = KeyCache(fetch)
+    verifier = TokenVerifier(cache, issuer=ISSUER, audience=AUDIENCE)
+    token = old.token()
+    await verifier.verify(token)
+    with pytest.raises(InvalidToken):
+        await verifier.verify(new.token())
+    published[0] = new
+    with pytest.raises(InvalidToken):
+        await verifier.verify(new.token())
+    cache.expect_change()
+    await verifier.verify(new.token())
+    with pytest.raises(InvalidToken):
+        await verifier.verify(token)  # though it was verified before: its key was withdrawn
+    assert old.fetches + new.fetches == 2
+
+
+async def test_an_unknown_key_while_auth_is_away_is_no_bad_token():
+    issuer, other, away = Issuer(), Issuer(), False
+
+    async def fetch():
+        if away:
+            raise ConnectionError("auth is away")
+        return await issuer.jwks()
+
+    cache = KeyCache(fetch)
+    verifier = TokenVerifier(cache, issuer=ISSUER, audience=AUDIENCE)
+    await verifier.verify(issuer.token())
+    away = True
+    cache._asked_for_unknown -= 2
+    with pytest.raises(ServiceUnavailable):
+        await verifier.verify(other.token())
+
+
+async def test_a_token_names_the_key_that_signed_it():
+    issuer = Issuer()
+    assert (await issuer.verifier().verify(issuer.token())).signing_key_id == issuer.key.kid
 
 
 async def test_without_keys_nothing_can_be_checked_and_old_keys_bridge_an_absence():

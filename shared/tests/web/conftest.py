@@ -60,6 +60,16 @@ async def admin(_: Annotated[Principal, require("users:write")]) -> None:
     return None
 
 
+@router.get("/account")
+async def account(_: Annotated[Principal, require("tasks:read", api_keys=False)]) -> None:
+    return None
+
+
+@router.get("/delicate")
+async def delicate(_: Annotated[Principal, require("tasks:read", step_up=True)]) -> None:
+    return None
+
+
 @router.get("/broken")
 async def broken() -> None:
     raise ZeroDivisionError("password=hunter2")

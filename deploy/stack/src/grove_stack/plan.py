@@ -237,6 +237,7 @@ class Plan:
                 "OAUTH_PROVIDERS": json.dumps([issuer]),
                 "OAUTH_REDIRECT_URIS": json.dumps([f"{self.portal_url}/"]),
                 "SMS_URL": f"{self.sandbox_url}/sms/messages",
+                "SIGNING_KEY_LEAD_SECONDS": "2",  # so that a rotation can be watched
             }
         if service.name == "notification":
             return {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.ports.pick("smtp")), "SMTP_TLS": "none"}

@@ -49,12 +49,7 @@ class OperatorAccess:
         return dict(response.json())
 
     async def _counts(self, principal: Principal) -> bool:
-        question = TokenQuestion(
-            user_id=principal.user_id,
-            session_id=principal.session_id,
-            version=principal.version,
-            global_version=principal.global_version,
-        )
+        question = TokenQuestion.about(principal)
         try:
             response = await self._auth().request(
                 "POST", "/internal/v1/introspect", retry=True, json=question.model_dump(mode="json")

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from grove_auth.admin import endpoints as admin
+from grove_auth.api_keys import endpoints as api_keys
 from grove_auth.audit import endpoints as audit
 from grove_auth.captcha import endpoints as captcha
 from grove_auth.devices import endpoints as devices
@@ -21,6 +22,7 @@ from grove_auth.sessions import endpoints as sessions
 from grove_auth.sign_ins import endpoints as sign_ins
 from grove_auth.social import endpoints as social
 from grove_auth.takeovers import endpoints as takeovers
+from grove_auth.token_versions import endpoints as token_versions
 from grove_auth.users import endpoints as users
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -36,6 +38,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     imports.router,
     roles.router,
     keys.router,
+    api_keys.router,
+    token_versions.router,
     revocations.router,
     audit.router,
     export.router,

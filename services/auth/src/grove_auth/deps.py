@@ -17,11 +17,13 @@ PASSWORD_LIMIT = Limit("password", 5, 60)
 CODE_LIMIT = Limit("mfa-code", 10, 3600)
 """Codes by SMS and mail, per account."""
 
-CurrentUser = Annotated[Principal, require("account:read")]
 RESEND_LIMIT = Limit("resend", 3, 3600)
 """Per address: mails that strangers can have sent to it."""
 
-SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT)]
+AccountReader = Annotated[Principal, require("account:read")]
+CurrentUser = Annotated[Principal, require("account:read", api_keys=False)]
+"""Somebody signed in; an API key is not enough."""
+SessionUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT, api_keys=False)]
 SteppedUpUser = Annotated[Principal, require("account:read", limit=SESSION_LIMIT, step_up=True)]
 
 

@@ -24,4 +24,5 @@ async def prepare(settings: AuthSettings) -> None:
     await resources.roles.seed()
     await resources.revocations.ensure_counter()
     await UserRepository().complete()
+    await resources.token_versions.ensure()
     await resources.aclose()

@@ -14,7 +14,9 @@ from grove.outbox.mongo import MongoInbox, MongoOutbox
 from grove.security.encryption import FieldCipher
 from grove.security.tokens import KeyCache, TokenVerifier
 from grove.service.resources import ServiceResources
+from grove.web.api_keys import ApiKeyVerifier
 from grove.web.auth import Authenticator
+from grove_auth.api_keys.bearers import KeyBearers
 from grove_auth.audit.keys import AuditKeys
 from grove_auth.audit.log import AuditLog
 from grove_auth.audit.repository import AuditRepository
@@ -31,6 +33,7 @@ from grove_auth.roles.lookup import RoleLookup
 from grove_auth.sessions.gate import SessionGate
 from grove_auth.settings import AuthSettings
 from grove_auth.social.providers.registry import Providers
+from grove_auth.token_versions.store import GlobalVersion
 from grove_auth.users.facts import AccountFacts
 
 T = TypeVar("T")
@@ -67,13 +70,19 @@ class Resources(ServiceResources):
         )
         self.providers = Providers(settings)
         self.publisher = RevocationPublisher(self.broker, self.revocations)
+        self.token_versions = GlobalVersion(self.database)
+        self.key_bearers = KeyBearers(self.token_versions)
+        self.gate = SessionGate(self.keys, self.token_versions, self.key_bearers)
         self.authenticator = Authenticator(
             verifier=TokenVerifier(
-                KeyCache(self.keys.jwks), issuer=settings.public_auth_url, audience=settings.public_auth_url
+                KeyCache(self.keys.jwks, cooldown_seconds=0),  # they are at hand
+                issuer=settings.public_auth_url,
+                audience=settings.public_auth_url,
             ),
-            gate=SessionGate(),
+            gate=self.gate,
             limiter=self.limiter,
             on_refused=self.audit.refused,
+            api_keys=ApiKeyVerifier(self.key_bearers.answer, self.limiter),
         )
 
     async def start(self, *, create_indexes: bool = False) -> None:

@@ -58,6 +58,9 @@ class AuthSettings(MongoServiceSettings):
         ["grove"], description="Words (JSON list) that say little in a password here, such as the service's name"
     )
     refuse_disposable_email: bool = Field(False, description="No accounts for addresses at throw-away mail providers")
+    signing_key_lead_seconds: int = Field(
+        330, ge=2, description="A new signing key is published this long before it signs"
+    )
     argon2_memory_kib: int = Field(19456, ge=8192, description="Argon2id memory")
     argon2_iterations: int = Field(2, ge=1, description="Argon2id iterations")
     argon2_parallelism: int = Field(1, ge=1, le=16, description="Argon2id lanes")

@@ -10,6 +10,7 @@ from grove.service.server import configure, run_worker
 from grove_auth.admin.service import AdminService
 from grove_auth.consumers import handlers
 from grove_auth.deletions.service import DeletionService
+from grove_auth.keys.rotation import KeyRotation
 from grove_auth.mfa.recovery import RecoveryService
 from grove_auth.resources import Resources
 from grove_auth.settings import AuthSettings
@@ -42,5 +43,6 @@ def run() -> None:
         "deletions": deletions.run,
         "audit_seals": resources.sealer.run,
         "recoveries": RecoveryService(resources).run,
+        "signing_keys": KeyRotation(resources).run,
     }
     run_worker(settings, jobs, resources.tls, health, start=resources.start)

@@ -21,6 +21,7 @@ TOLD: tuple[type[EventData], ...] = (
     auth.LoginLocked,
     auth.MfaEnabled,
     auth.MfaDisabled,
+    auth.ApiKeyCreated,
     provider_sync.ConnectionLinked,
     provider_sync.ConnectionNeedsReauth,
     provider_sync.RunCompleted,
@@ -45,7 +46,7 @@ def handlers(resources: Resources, sender: MailSender) -> Handlers:
     found.add(auth.UserUpdated, users.on_updated)
     found.add(auth.UserEmailChanged, partial(users.on_email_changed, resources))
     found.add(auth.UserDeleted, ERASURE.on_deleted)
-    for silent in (auth.UserBlocked, auth.UserUnblocked, provider_sync.ConnectionRemoved):
+    for silent in (auth.UserBlocked, auth.UserUnblocked, auth.ApiKeyDeleted, provider_sync.ConnectionRemoved):
         found.add(silent, notifications.on_nothing_to_tell)
     for fact in TOLD:
         found.add(fact, partial(notifications.on_fact, resources.push))

@@ -190,6 +190,28 @@ class MfaDisabled(_User):
     disabled_at: Time
 
 
+class ApiKeyCreated(_User):
+    """An API key was made. `hint`: its first characters."""
+
+    type: ClassVar = "auth.api_key.created.v1"
+    api_key_id: UUID
+    name: str
+    hint: str
+    scopes: list[str]
+    expires_at: Time | None
+    created_at: Time
+
+
+class ApiKeyDeleted(_User):
+    """An API key was deleted: it is dead everywhere."""
+
+    type: ClassVar = "auth.api_key.deleted.v1"
+    api_key_id: UUID
+    name: str
+    hint: str
+    deleted_at: Time
+
+
 class MailRequested(EventData):
     """A command: send this mail. For mails with a secret, or to an address that is not the account's."""
 
@@ -213,7 +235,7 @@ class Revocation(EventData):
     number: int
     kind: Literal["heartbeat", "session", "user", "api_key", "global", "signing_key"]
     key: str = ""
-    """Session, user, API key or signing key id."""
+    """Id of a session, a user, an API key's secret or a signing key."""
     minimum: int = 0
     """Least token version that still counts, for `user` and `global`."""
     until: Time | None = None

@@ -44,6 +44,8 @@ CATALOGUE: tuple[Published, ...] = (
     Published(auth.LoginLocked, _N),
     Published(auth.MfaEnabled, _N),
     Published(auth.MfaDisabled, _N),
+    Published(auth.ApiKeyCreated, _N),
+    Published(auth.ApiKeyDeleted, _N),
     Published(auth.MailRequested, _N),
     Published(resource.TaskCreated, _N),
     Published(resource.TaskUpdated, _N),

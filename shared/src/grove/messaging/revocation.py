@@ -6,7 +6,7 @@ come. Silence or a lost connection ends that trust at once: auth is asked about 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -46,6 +46,22 @@ class TokenQuestion(BaseModel):
     session_id: str
     version: int
     global_version: int
+    token_id: str
+    signing_key_id: str
+    api_key_id: str
+
+    @classmethod
+    def about(cls, principal: Principal) -> "TokenQuestion":
+        """The question whether `principal` still counts."""
+        return cls(
+            user_id=principal.user_id,
+            session_id=principal.session_id,
+            version=principal.version,
+            global_version=principal.global_version,
+            token_id=principal.token_id,
+            signing_key_id=principal.signing_key_id,
+            api_key_id=principal.api_key_id,
+        )
 
 
 class TokenAnswer(BaseModel):
@@ -72,7 +88,7 @@ class Revocations:
 
     def revoked(self, principal: Principal) -> bool:
         """Whether an entry ends this token."""
-        if principal.global_version < self._global_minimum or ("session", principal.session_id) in self._ids:
+        if principal.global_version < self._global_minimum or any(key in self._ids for key in _names(principal)):
             return True
         user = self._ids.get(("user", str(principal.user_id)))
         return user is not None and principal.version < user.minimum
@@ -83,13 +99,31 @@ class Revocations:
         self._ids = {key: entry for key, entry in self._ids.items() if entry.until is None or entry.until > moment}
 
 
+def _names(principal: Principal) -> Iterator[tuple[str, str]]:
+    """What an entry may name to end it."""
+    if principal.api_key_id:
+        yield "api_key", principal.token_id
+    else:
+        yield "session", principal.session_id
+        yield "signing_key", principal.signing_key_id
+
+
 class RevocationFeed:
     """Follows the feed. `live` says whether what it holds can be trusted now."""
 
-    def __init__(self, service: str, broker: Broker, snapshot: Callable[[], Awaitable[Snapshot]]) -> None:
+    def __init__(
+        self,
+        service: str,
+        broker: Broker,
+        snapshot: Callable[[], Awaitable[Snapshot]],
+        *,
+        keys_changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`keys_changed` is called when a signing key was revoked: auth signs with another one now."""
         self._service = service
         self._broker = broker
         self._snapshot = snapshot
+        self._keys_changed = keys_changed
         self._held = Revocations()
         self._connected = False
         self._heard = 0.0
@@ -170,6 +204,8 @@ class RevocationFeed:
         expected = self._held.number if entry.kind == "heartbeat" else self._held.number + 1
         gap = entry.number > expected
         self._held.add(entry)
+        if entry.kind == "signing_key":
+            self._keys_changed()
         if gap:
             # What lies between is unknown: do not trust until the snapshot is in.
             self._lose()
@@ -194,14 +230,7 @@ class TokenGate:
         if cached is not None and asked - cached[0] < INTROSPECTION_SECONDS:
             return cached[1]
         try:
-            answer = await self._ask(
-                TokenQuestion(
-                    user_id=principal.user_id,
-                    session_id=principal.session_id,
-                    version=principal.version,
-                    global_version=principal.global_version,
-                )
-            )
+            answer = await self._ask(TokenQuestion.about(principal))
         except GroveError:
             raise ServiceUnavailable("Your sign-in can't be checked right now. Try again in a moment.") from None
         if len(self._answers) > 10_000:

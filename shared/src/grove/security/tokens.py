@@ -27,8 +27,10 @@ CLOCK_SKEW_SECONDS = 60
 MOST = 2**53
 """Numbers in JSON are exact below."""
 KEYS_FRESH_SECONDS = 300
-UNKNOWN_KEY_COOLDOWN_SECONDS = 5
+UNKNOWN_KEY_COOLDOWN_SECONDS = 1.0
 VERIFIED_TOKENS = 10_000
+
+AWAY = "Tokens can't be checked right now: the auth service is away."
 
 KeysFetcher = Callable[[], Awaitable[Mapping[str, Any]]]
 """Gets the JWKS document from auth. Raises ServiceUnavailable or another GroveError."""
@@ -37,37 +39,55 @@ KeysFetcher = Callable[[], Awaitable[Mapping[str, Any]]]
 class KeyCache:
     """auth's public keys, fetched again when old or when a token names an unknown one."""
 
-    def __init__(self, fetch: KeysFetcher) -> None:
+    def __init__(self, fetch: KeysFetcher, *, cooldown_seconds: float = UNKNOWN_KEY_COOLDOWN_SECONDS) -> None:
+        """`cooldown_seconds`: how often tokens that name unknown keys can have the keys fetched."""
         self._fetch = fetch
+        self._cooldown = cooldown_seconds
         self._keys: KeySet | None = None
         self._ids: frozenset[str] = frozenset()
-        self._fetched = 0.0
+        self._fetched = self._changed = self._asked_for_unknown = float("-inf")
         self._lock = asyncio.Lock()
 
+    def holds(self, key_id: str) -> bool:
+        """Whether the key was published when last fetched."""
+        return key_id in self._ids
+
+    def expect_change(self) -> None:
+        """The keys are other ones: fetch them before the next token is checked."""
+        self._changed = time.monotonic()
+
     async def for_key(self, key_id: str) -> KeySet:
-        """A key set that holds `key_id` if auth publishes it. Raises ServiceUnavailable without any keys."""
-        age = time.monotonic() - self._fetched
-        known = key_id in self._ids
-        if self._keys is not None and (
-            (known and age < KEYS_FRESH_SECONDS) or (not known and age < UNKNOWN_KEY_COOLDOWN_SECONDS)
-        ):
-            return self._keys
-        async with self._lock:
-            if time.monotonic() - self._fetched > min(age, UNKNOWN_KEY_COOLDOWN_SECONDS) or self._keys is None:
-                await self._refresh()
+        """A key set that holds `key_id` if auth publishes it. Raises ServiceUnavailable when that can't be known."""
+        arrived = time.monotonic()
+        if self._due(key_id, arrived):
+            async with self._lock:
+                # Whoever waited for another's fetch that began after it arrived needs none of its own.
+                due = self._fetched <= arrived and self._due(key_id, arrived)
+                if due and not await self._refresh(key_id) and not self.holds(key_id):
+                    raise ServiceUnavailable(AWAY)  # with the token's key at hand, auth's absence is bearable
         if self._keys is None:
-            raise ServiceUnavailable("Tokens can't be checked right now: the auth service is away.")
+            raise ServiceUnavailable(AWAY)
         return self._keys
 
-    async def _refresh(self) -> None:
+    def _due(self, key_id: str, moment: float) -> bool:
+        if self._keys is None or self._fetched <= self._changed or moment - self._fetched >= KEYS_FRESH_SECONDS:
+            return True
+        # Counted from the last fetch for an unknown key, not from any: a key that was published since then is found.
+        return not self.holds(key_id) and moment - self._asked_for_unknown >= self._cooldown
+
+    async def _refresh(self, key_id: str) -> bool:
+        began = time.monotonic()
         try:
             document = await self._fetch()
             keys = KeySet.import_key_set({"keys": list(document["keys"])})
             ids = frozenset(str(key["kid"]) for key in document["keys"])
-        except Exception as error:  # noqa: BLE001 - with old keys at hand, auth's absence is bearable
+        except Exception as error:  # noqa: BLE001 - whatever it was, the keys could not be had
             log.warning("jwks.unreachable", error=str(error) or type(error).__name__)
-            return
-        self._keys, self._ids, self._fetched = keys, ids, time.monotonic()
+            return False
+        if not self.holds(key_id):
+            self._asked_for_unknown = began
+        self._keys, self._ids, self._fetched = keys, ids, began
+        return True
 
 
 class TokenVerifier:
@@ -86,8 +106,10 @@ class TokenVerifier:
             if known.expires_at.timestamp() <= time.time():
                 del self._verified[token]
                 raise InvalidToken
-            self._verified.move_to_end(token)
-            return known
+            if self._keys.holds(known.signing_key_id):
+                self._verified.move_to_end(token)
+                return known
+            del self._verified[token]  # its key was withdrawn
         principal = await self._check(token)
         self._verified[token] = principal
         if len(self._verified) > VERIFIED_TOKENS:
@@ -103,11 +125,12 @@ class TokenVerifier:
             raise InvalidToken from None
         keys = await self._keys.for_key(key_id)
         try:
-            return self._principal(_object(deserialize_compact(token, keys, algorithms=ALGORITHMS).payload))
+            claims = _object(deserialize_compact(token, keys, algorithms=ALGORITHMS).payload)
+            return self._principal(claims, key_id)
         except Exception:  # noqa: BLE001 - as above
             raise InvalidToken from None
 
-    def _principal(self, claims: Mapping[str, Any]) -> Principal:
+    def _principal(self, claims: Mapping[str, Any], key_id: str) -> Principal:
         """Who the claims name (RFC 9068 section 2.2). Raises one of many exceptions for claims that are not as ours."""
         expires, latest = _number(claims, "exp"), time.time() + CLOCK_SKEW_SECONDS
         begins = [_number(claims, name) for name in ("iat", "auth_time")]
@@ -128,6 +151,7 @@ class TokenVerifier:
             version=_number(claims, "ver"),
             global_version=_number(claims, "gver"),
             token_id=_text(claims, "jti"),
+            signing_key_id=key_id,
         )
 
 

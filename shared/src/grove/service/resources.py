@@ -8,6 +8,7 @@ from grove.messaging.revocation import RevocationFeed, Snapshot, TokenAnswer, To
 from grove.security.mtls import TlsMaterial
 from grove.security.tokens import KeyCache, TokenVerifier
 from grove.valkey.client import create_valkey
+from grove.web.api_keys import ApiKeyVerifier, KeyAnswer, KeyQuestion
 from grove.web.auth import Authenticator
 from grove.web.client import HttpClient, internal_client
 from grove.web.rate_limit import DEVELOPMENT_FACTOR, RateLimiter
@@ -34,13 +35,13 @@ class SignIn:
 
     def __init__(self, settings: ServiceSettings, resources: ServiceResources) -> None:
         self._auth: HttpClient = internal_client("auth", settings.auth_internal_url, resources.tls)
-        self.feed = RevocationFeed(settings.service, resources.broker, self._snapshot)
+        keys = KeyCache(self._keys)
+        self.feed = RevocationFeed(settings.service, resources.broker, self._snapshot, keys_changed=keys.expect_change)
         self.authenticator = Authenticator(
-            verifier=TokenVerifier(
-                KeyCache(self._keys), issuer=settings.public_auth_url, audience=settings.public_api_url
-            ),
+            verifier=TokenVerifier(keys, issuer=settings.public_auth_url, audience=settings.public_api_url),
             gate=TokenGate(self.feed, self._introspect),
             limiter=resources.limiter,
+            api_keys=ApiKeyVerifier(self._introspect_key, resources.limiter),
         )
 
     async def aclose(self) -> None:
@@ -64,3 +65,11 @@ class SignIn:
         if response.status_code != 200:
             raise UpstreamError(f"auth refused to introspect: {response.status_code}.")
         return TokenAnswer.model_validate_json(response.content)
+
+    async def _introspect_key(self, question: KeyQuestion) -> KeyAnswer:
+        response = await self._auth.request(
+            "POST", "/internal/v1/introspect-key", retry=True, json=question.model_dump(mode="json")
+        )
+        if response.status_code != 200:
+            raise UpstreamError(f"auth refused to introspect an API key: {response.status_code}.")
+        return KeyAnswer.model_validate_json(response.content)

@@ -34,8 +34,9 @@ class Issuer:
         return TokenVerifier(KeyCache(self.jwks), issuer=ISSUER, audience=AUDIENCE)
 
     def token(self, user_id: UUID | None = None, **claims: Any) -> str:
-        """A token; `claims` replace the usual ones, None removes one. `header` replaces header fields."""
-        header = {"alg": "ES256", "typ": TYPE, "kid": self.key.kid} | claims.pop("header", {})
+        """A token; `claims` replace the usual ones, `header` header fields; None removes one."""
+        fields = {"alg": "ES256", "typ": TYPE, "kid": self.key.kid} | claims.pop("header", {})
+        header = {name: value for name, value in fields.items() if value is not None}
         moment = now()
         usual: dict[str, Any] = {
             "iss": ISSUER,

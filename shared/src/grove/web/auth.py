@@ -11,10 +11,10 @@ from starlette.requests import HTTPConnection
 from grove.core.clock import now
 from grove.core.context import current_context
 from grove.core.errors import Forbidden, InvalidToken, ReauthRequired, Unauthorized
+from grove.security.api_keys import is_api_key
 from grove.security.mtls import identity_of
 from grove.security.network import EDGE, network_of
 from grove.security.principal import Principal
-from grove.security.tokens import TokenVerifier
 from grove.web.rate_limit import Limit, RateLimiter
 
 USER_LIMIT = Limit("user", 100, 60)
@@ -31,21 +31,31 @@ class Gate(Protocol):
         ...
 
 
+class Verifier(Protocol):
+    """Knows the bearer of a credential."""
+
+    async def verify(self, token: str) -> Principal:
+        """Its bearer. Raises InvalidToken, or ServiceUnavailable when that can't be known."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Everything needed to turn a bearer token into a principal.
+    """Everything needed to turn a bearer token into a principal. Without `api_keys` only access tokens are taken.
 
     `on_refused` is told, with the reason, when somebody who is signed in may not do what they ask for.
     """
 
-    verifier: TokenVerifier
+    verifier: Verifier
     gate: Gate
     limiter: RateLimiter
+    api_keys: Verifier | None = None
     on_refused: Callable[[Principal, str], Awaitable[None]] | None = None
 
     async def principal(self, token: str) -> Principal:
-        """The token's bearer. Raises InvalidToken or ServiceUnavailable."""
-        principal = await self.verifier.verify(token)
+        """The bearer of an access token or API key. Raises InvalidToken, RateLimited or ServiceUnavailable."""
+        verifier = self.api_keys if self.api_keys is not None and is_api_key(token) else self.verifier
+        principal = await verifier.verify(token)
         if not await self.gate.admits(principal):
             raise InvalidToken
         return principal
@@ -63,7 +73,7 @@ class Authenticator:
             raise
         if context is not None:
             context.user_id = principal.user_id
-            context.session_id = principal.session_id
+            context.session_id = principal.session_id or None
         return principal
 
     async def refused(self, principal: Principal, reason: str) -> None:
@@ -72,10 +82,11 @@ class Authenticator:
             await self.on_refused(principal, reason)
 
 
-def require(*scopes: str, limit: Limit | None = USER_LIMIT, step_up: bool = False) -> Any:
+def require(*scopes: str, limit: Limit | None = USER_LIMIT, step_up: bool = False, api_keys: bool = True) -> Any:
     """A dependency: signed in, with these scopes, within the limit. None: the route has a limit of its own.
 
-    `step_up`: not longer than STEP_UP_SECONDS ago.
+    `step_up`: not longer than STEP_UP_SECONDS ago. `api_keys`: whether keys are taken beside access tokens; where
+    step-up is asked for they never are.
     """
 
     async def signed_in(request: Request) -> Principal:
@@ -92,6 +103,9 @@ def require(*scopes: str, limit: Limit | None = USER_LIMIT, step_up: bool = Fals
                     "WWW-Authenticate": f'Bearer realm="grove", error="insufficient_scope", scope="{" ".join(scopes)}"'
                 },
             )
+        if principal.api_key_id and (step_up or not api_keys):
+            await authenticator.refused(principal, "api-key")
+            raise Forbidden("API keys may not do this. Sign in and use an access token.")
         if step_up and (now() - principal.auth_time).total_seconds() > STEP_UP_SECONDS:
             await authenticator.refused(principal, "step-up")
             raise ReauthRequired(STEP_UP_SECONDS)

@@ -61,12 +61,15 @@ class AdminService:
             raise UserNotFound
         return user
 
-    async def to_act_on(self, actor: Principal, user_id: UUID, action: str) -> User:
+    async def to_act_on(self, actor: Principal | None, user_id: UUID, action: str) -> User:
         """The account that the actor wants to do something to, which is audited as `action` when they may not.
 
-        Raises UserNotFound, AboveYou or NotYourself.
+        `actor`, here and below: None for the operator, who may act on everybody. Raises UserNotFound, AboveYou or
+        NotYourself.
         """
         user = await self.get(user_id)
+        if actor is None:
+            return user
         try:
             may_act_on(actor.user_id, actor.roles, user, await self._resources.roles.ranks())
         except (AboveYou, NotYourself):
@@ -74,7 +77,7 @@ class AdminService:
             raise
         return user
 
-    async def block(self, actor: Principal, user_id: UUID, data: Block) -> User:
+    async def block(self, actor: Principal | None, user_id: UUID, data: Block) -> User:
         """Block an account: its sessions end, its tokens die. Raises UserNotFound, AboveYou or NotYourself."""
         user = await self.to_act_on(actor, user_id, "user.blocked")
         moment = now()
@@ -91,15 +94,15 @@ class AdminService:
             await self._resources.audit.add("user.blocked", user_id, transaction)
 
         await self._resources.transaction(store)
-        log.warning("account.blocked", user_id=str(user_id), by=str(actor.user_id))
+        log.warning("account.blocked", user_id=str(user_id), by=str(actor.user_id) if actor else "operator")
         return await self.get(user_id)
 
-    async def unblock(self, actor: Principal, user_id: UUID) -> User:
+    async def unblock(self, actor: Principal | None, user_id: UUID) -> User:
         """Take a block back; without one nothing changes. Raises UserNotFound, AboveYou or NotYourself."""
         await self._unblock(await self.to_act_on(actor, user_id, "user.unblocked"))
         return await self.get(user_id)
 
-    async def revoke_sessions(self, actor: Principal, user_id: UUID) -> None:
+    async def revoke_sessions(self, actor: Principal | None, user_id: UUID) -> None:
         """End all sessions of an account, and trust none of its devices.
 
         Raises UserNotFound, AboveYou or NotYourself.

@@ -13,6 +13,10 @@ from grove_auth.models import AuditEvent
 class AuditLog:
     """Adds entries. Only ids go in, never addresses, names or secrets."""
 
+    def __init__(self, **always: str) -> None:
+        """`always`: details that each entry of this process bears."""
+        self._always = always
+
     async def add(
         self,
         action: str,
@@ -29,7 +33,7 @@ class AuditLog:
         user.
         """
         subject = str(subject_id) if subject_id is not None else None
-        entry = audit_entry(action, outcome, actor_id=actor_id, subject_id=subject, **detail)
+        entry = audit_entry(action, outcome, actor_id=actor_id, subject_id=subject, **{**self._always, **detail})
         await AuditEvent.of(entry.model_dump(mode="json")).insert(session=transaction)
 
     async def refused(self, principal: Principal, reason: str, subject_id: UUID | None = None) -> None:

@@ -9,6 +9,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.core.clock import now
 from grove_auth.models import (
+    ApiKey,
     DeletedUser,
     EmailChange,
     EmailUndo,
@@ -33,6 +34,7 @@ from grove_auth.models import (
 from grove_auth.one_time_tokens import token_hash
 
 OF_USER: tuple[type[Document], ...] = (
+    ApiKey,
     EmailChange,
     EmailUndo,
     Identity,

@@ -1,6 +1,5 @@
 """`grove auth users import`: accounts from a file, one JSON object a line."""
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -13,11 +12,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from grove.core.settings import load
+from grove_auth.cli.running import operate
 from grove_auth.imports.schemas import MAX_ROWS
 from grove_auth.imports.service import ImportService
 from grove_auth.resources import Resources
-from grove_auth.settings import AuthSettings
 
 
 def import_users(
@@ -28,32 +26,27 @@ def import_users(
     Each line has what a row of POST /admin/users/import has: email, name, password_hash, locale, timezone, roles,
     email_verified, created_at. Refused lines are listed; the others are imported though.
     """
-    counts = asyncio.run(_import(load(AuthSettings), file, file.stat().st_size))
+    counts = operate(lambda resources: _import(resources, file, file.stat().st_size))
     show(f"[green]{counts['created']} created[/green], {counts['exists']} were there, {counts['refused']} refused.")
     if counts["refused"]:
         raise typer.Exit(1)
 
 
-async def _import(settings: AuthSettings, file: Path, size: int) -> Counter[str]:
-    resources = Resources(settings)
-    await resources.start()
+async def _import(resources: Resources, file: Path, size: int) -> Counter[str]:
     counts: Counter[str] = Counter()
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    try:
-        with Progress(*columns, console=console) as progress:
-            task = progress.add_task("importing", total=size)
-            imports, first = ImportService(resources), 1
-            for rows, done in _portions(file):
-                for result in await imports.run(rows, None):
-                    counts[result.status] += 1
-                    if result.reason is not None:
-                        where = f"line {first + result.row} ({result.email or 'no address'})"
-                        console.print(f"[red]refused[/red] {escape(where)}: {escape(result.reason)}")
-                first += len(rows)
-                progress.advance(task, done)
-    finally:
-        await resources.aclose()
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("importing", total=size)
+        imports, first = ImportService(resources), 1
+        for rows, done in _portions(file):
+            for result in await imports.run(rows, None):
+                counts[result.status] += 1
+                if result.reason is not None:
+                    where = f"line {first + result.row} ({result.email or 'no address'})"
+                    console.print(f"[red]refused[/red] {escape(where)}: {escape(result.reason)}")
+            first += len(rows)
+            progress.advance(task, done)
     return counts
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from joserfc import jwt
@@ -12,50 +12,57 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.security.encryption import FieldCipher
 from grove.security.tokens import TYPE
+from grove_auth.keys.repository import SigningKeyRepository
 from grove_auth.mfa.rules import must_enrol
 from grove_auth.models import Session, SigningKey, User
 from grove_auth.roles.lookup import RoleLookup
 from grove_auth.roles.permissions import UNENROLLED, scopes_of
 from grove_auth.settings import AuthSettings
 
-CACHE_SECONDS = 30
+CACHE_SECONDS = 0.5
+"""How long another process may go on with keys that were revoked here."""
 CLIENT_ID = "grove"
 
 
 class KeyService:
-    """Signs access tokens with the newest key."""
+    """Signs access tokens with the newest key that may sign yet."""
 
     def __init__(self, settings: AuthSettings, cipher: FieldCipher, roles: RoleLookup) -> None:
         self._settings = settings
         self._cipher = cipher
         self._roles = roles
         self._cached: list[SigningKey] = []
-        self._cached_at = 0.0
+        self._cached_at = float("-inf")
+        self._stored = SigningKeyRepository()
         self._private: dict[str, ECKey] = {}
 
     async def jwks(self) -> dict[str, list[dict[str, str]]]:
         """The public keys."""
-        return {"keys": [key.public for key in await self._keys()]}
+        return {"keys": [key.public for key in await self.published()]}
 
     async def ensure_key(self) -> None:
         """Make the first key if there is none."""
-        if await SigningKey.find({}).limit(1).to_list():
-            return
+        if not await self._stored.all():
+            await self._stored.insert(self.new_key(now()))
+
+    def new_key(self, signs_from: datetime) -> SigningKey:
+        """A key that is not stored yet."""
         key_id = str(new_id())
         key = ECKey.generate_key("P-256", {"kid": key_id, "use": "sig", "alg": "ES256"})
-        await SigningKey(
+        return SigningKey(
             id=key_id,
             public={name: str(value) for name, value in key.as_dict(private=False).items()},
             sealed_private=self._cipher.seal(json.dumps(key.as_dict(private=True)), purpose=f"signing-key:{key_id}"),
             created_at=now(),
-        ).insert()
+            signs_from=signs_from,
+        )
 
     async def access_token(self, user: User, session: Session) -> str:
         """An access token of the session (RFC 9068)."""
         granted = scopes_of(user.roles) | await self._roles.permissions_of(user.roles)
         if must_enrol(user, self._settings.mfa_required_roles) and "mfa" not in session.amr:
             granted = UNENROLLED
-        newest = (await self._keys())[0]
+        signing = await self.signing()
         moment = now()
         claims: dict[str, Any] = {
             "iss": self._settings.public_auth_url,
@@ -71,19 +78,35 @@ class KeyService:
             "roles": user.roles,
             "scope": " ".join(sorted(granted)),
             "ver": user.token_version,
-            "gver": 0,
+            "gver": session.global_version,
         }
         return jwt.encode(
-            {"alg": "ES256", "typ": TYPE, "kid": newest.id}, claims, self._key(newest), algorithms=["ES256"]
+            {"alg": "ES256", "typ": TYPE, "kid": signing.id}, claims, self._key(signing), algorithms=["ES256"]
         )
 
-    async def _keys(self) -> list[SigningKey]:
-        if not self._cached or time.monotonic() - self._cached_at > CACHE_SECONDS:
-            self._cached = await SigningKey.find({}).sort("-created_at").to_list()
-            self._cached_at = time.monotonic()
-            if not self._cached:
+    async def signing(self) -> SigningKey:
+        """The key that signs now."""
+        moment, keys = now(), await self.published()
+        return next((key for key in keys if key.signs_from <= moment), keys[-1])
+
+    async def is_published(self, key_id: str) -> bool:
+        """Whether tokens of that key count: it was neither revoked nor removed."""
+        return any(key.id == key_id for key in await self.published())
+
+    async def published(self) -> list[SigningKey]:
+        """All keys, the one that signs last first; at most CACHE_SECONDS old."""
+        if time.monotonic() - self._cached_at > CACHE_SECONDS:
+            looked_at = time.monotonic()
+            found = await self._stored.all()
+            if not found:
                 raise RuntimeError("There is no signing key. Run `grove-auth migrate` first.")
+            self._cached, self._cached_at = found, looked_at
+            self._private = {key.id: self._private[key.id] for key in found if key.id in self._private}
         return self._cached
+
+    def forget(self) -> None:
+        """Look at the store before the next use."""
+        self._cached_at = float("-inf")
 
     def _key(self, stored: SigningKey) -> ECKey:
         key = self._private.get(stored.id)

@@ -1,5 +1,6 @@
 """Collections, one file each."""
 
+from grove_auth.models.api_key import ApiKey
 from grove_auth.models.audit_event import AuditEvent
 from grove_auth.models.audit_seal import AuditSeal
 from grove_auth.models.captcha_solution import CaptchaSolution
@@ -50,6 +51,7 @@ DOCUMENTS = [
     Identity,
     OAuthFlow,
     OAuthCode,
+    ApiKey,
 ]
 
 AUDIT_DOCUMENTS = [AuditEvent, AuditSeal]
@@ -58,6 +60,7 @@ AUDIT_DOCUMENTS = [AuditEvent, AuditSeal]
 __all__ = [
     "AUDIT_DOCUMENTS",
     "DOCUMENTS",
+    "ApiKey",
     "AuditEvent",
     "AuditSeal",
     "CaptchaSolution",

@@ -25,6 +25,8 @@ class Session(Document):
     """Cookie mode: the hash of the token that must come with the cookie."""
     amr: list[str] = ["pwd"]
     """How its user proved who they are (RFC 8176)."""
+    global_version: int = 0
+    """The global token version when it started: below the present one it is dead."""
     device_name: str
     device_type: Literal["browser", "mobile", "api_client"]
     browser: str

@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Request
 
 from grove.messaging.revocation import Snapshot, TokenAnswer, TokenQuestion
+from grove.web.api_keys import KeyAnswer, KeyQuestion
 from grove.web.auth import callers
 from grove.web.body import GroveRoute
-from grove_auth.sessions.gate import is_active
+from grove_auth.deps import ResourcesDep
 
 router = APIRouter(
     prefix="/internal/v1",
@@ -23,6 +24,12 @@ async def revocations(request: Request) -> Snapshot:
 
 
 @router.post("/introspect")
-async def introspect(question: TokenQuestion) -> TokenAnswer:
-    """Whether a token whose signature the caller verified is still good."""
-    return TokenAnswer(active=await is_active(question.user_id, question.session_id, question.version))
+async def introspect(question: TokenQuestion, resources: ResourcesDep) -> TokenAnswer:
+    """Whether a token whose signature the caller verified, or an API key it asked about before, is still good."""
+    return TokenAnswer(active=await resources.gate.is_active(question))
+
+
+@router.post("/introspect-key")
+async def introspect_key(question: KeyQuestion, resources: ResourcesDep) -> KeyAnswer:
+    """Who bears an API key."""
+    return await resources.key_bearers.answer(question)

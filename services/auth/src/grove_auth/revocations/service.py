@@ -14,13 +14,19 @@ from grove.messaging.revocation import Snapshot
 from grove_auth.models.revocation import Kind
 
 _COUNTER = "revocations"
+_KEPT_LONGER: dict[Kind, timedelta] = {
+    "api_key": timedelta(days=1),
+    "global": timedelta(days=30),
+    "signing_key": timedelta(days=30),
+}
+"""Keys live longer than tokens; and who stole a signing key writes what lifetime they like."""
 
 
 class RevocationService:
     """The feed's entries."""
 
     def __init__(self, database: AsyncDatabase[dict[str, object]], *, tokens_live: timedelta) -> None:
-        """`tokens_live`: lifetime of access tokens; an entry is kept that long."""
+        """`tokens_live`: lifetime of access tokens; an entry is kept that long at least."""
         self._tokens_live = tokens_live
         self._entries = database["revocations"]
         self._counters = database["counters"]
@@ -39,9 +45,9 @@ class RevocationService:
         """Revoke, in the caller's transaction. The counter's lock makes numbers commit in order."""
         await self._counters.update_one({"_id": _COUNTER}, {"$inc": {"value": 1}}, session=session)
         counter: Any = await self._counters.find_one({"_id": _COUNTER}, session=session)
+        until = now() + _KEPT_LONGER.get(kind, self._tokens_live)
         await self._entries.insert_one(
-            {"_id": counter["value"], "kind": kind, "key": key, "minimum": minimum, "until": now() + self._tokens_live},
-            session=session,
+            {"_id": counter["value"], "kind": kind, "key": key, "minimum": minimum, "until": until}, session=session
         )
 
     async def number(self) -> int:

@@ -57,6 +57,7 @@ class SessionService:
         session = self._session(user, options, token_hash(token), amr)
         session.csrf_hash = token_hash(csrf_token) if csrf_token else None
         session.auth_time = auth_time or session.auth_time
+        session.global_version = await self._resources.token_versions.current()
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._sessions.insert(session, transaction)
@@ -90,6 +91,7 @@ class SessionService:
         await self._resources.limiter.enforce(REFRESH_LIMIT, session.id)
         _check_csrf(session, csrf_token)
         moment = now()
+        await self._check_version(session)
         user = await self._users.get(session.user_id)
         if user is None or session.expires_at <= moment or _blocked(user):
             raise InvalidRefreshToken
@@ -111,8 +113,9 @@ class SessionService:
 
     async def of_user(self, user_id: UUID) -> list[Session]:
         """The user's sessions, newest first."""
-        moment = now()
-        return [session for session in await self._sessions.of_user(user_id) if session.expires_at > moment]
+        moment, minimum = now(), await self._resources.token_versions.current()
+        found = await self._sessions.of_user(user_id)
+        return [session for session in found if session.expires_at > moment and session.global_version >= minimum]
 
     async def end(self, user_id: UUID, session_id: str, reason: EndReason) -> None:
         """End one session of the user. Raises SessionNotFound."""
@@ -203,6 +206,7 @@ class SessionService:
             in_window = now() - session.rotated_at <= timedelta(seconds=self._settings.refresh_grace_seconds)
             if in_window:
                 _check_csrf(session, csrf_token)
+                await self._check_version(session)
             if in_window and session.replay is None:
                 raise InvalidRefreshToken  # its password was changed a moment ago; whoever did that has the new tokens
             limit = self._settings.refresh_grace_uses
@@ -220,6 +224,11 @@ class SessionService:
         else:
             context = current_context()
             await self._resources.limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))
+
+    async def _check_version(self, session: Session) -> None:
+        """Raises InvalidRefreshToken for a session from before the global token version was raised."""
+        if session.global_version < await self._resources.token_versions.current():
+            raise InvalidRefreshToken
 
     async def _end_family(self, hashed: bytes) -> None:
         spent = await self._sessions.spent(hashed)

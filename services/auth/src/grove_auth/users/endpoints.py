@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove_auth.deletions.service import DeletionService
-from grove_auth.deps import CurrentUser, ResourcesDep, SteppedUpUser, limit_strangers
+from grove_auth.deps import AccountReader, CurrentUser, ResourcesDep, SteppedUpUser, limit_strangers
 from grove_auth.mfa.rules import must_enrol
 from grove_auth.models import User
 from grove_auth.resources import Resources
@@ -30,7 +30,7 @@ Deletions = Annotated[DeletionService, Depends(_deletions)]
 
 
 @router.get("/me")
-async def read_me(user: CurrentUser, users: Users, resources: ResourcesDep) -> Me:
+async def read_me(user: AccountReader, users: Users, resources: ResourcesDep) -> Me:
     """Your account."""
     return await _me(await users.me(user.user_id), resources)
 

@@ -62,4 +62,6 @@ def _principal(stored: dict[str, Any]) -> Principal:
         version=stored["version"],
         global_version=stored["global_version"],
         token_id=stored["token_id"],
+        signing_key_id=stored["signing_key_id"],
+        api_key_id=stored["api_key_id"],
     )

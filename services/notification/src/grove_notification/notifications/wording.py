@@ -141,6 +141,15 @@ def _mfa_disabled(fact: auth.MfaDisabled) -> Wording:
     )
 
 
+def _api_key_created(fact: auth.ApiKeyCreated) -> Wording:
+    return Wording(
+        "API_KEY_CREATED",
+        "A new API key",
+        f"The key “{fact.name}” ({fact.hint}…) was made. If that was not you, delete it and change your password.",
+        "/api/v1/auth/api-keys",
+    )
+
+
 def _registered(fact: auth.UserRegistered) -> Wording:
     return Wording("SIGNUP", "Welcome to Grove", f"Hello {fact.name}, your account is ready.")
 
@@ -196,6 +205,7 @@ _WORDS: dict[type[EventData], Callable[[Any], Wording | None]] = {
     auth.LoginLocked: _locked,
     auth.MfaEnabled: _mfa_enabled,
     auth.MfaDisabled: _mfa_disabled,
+    auth.ApiKeyCreated: _api_key_created,
     resource.TaskCreated: _task("TASK_CREATED", "Task created", "“{title}” was created."),
     resource.TaskUpdated: _task("TASK_UPDATED", "Task changed", "“{title}” was changed."),
     resource.TaskCompleted: _task("TASK_COMPLETED", "Task completed", "“{title}” is done."),

@@ -128,6 +128,7 @@ async def _bearer(request: Request, authenticator: Authenticator) -> UUID | None
     if "authorization" not in request.headers:
         return None
     try:
-        return (await authenticator.of_request(request)).user_id
+        bearer = await authenticator.of_request(request)
     except Unauthorized:
         return None
+    return bearer.user_id if bearer.has("connections:write") else None

@@ -1,0 +1,1 @@
+"""The global token version: below it no token, session or API key counts."""
