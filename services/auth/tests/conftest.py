@@ -32,6 +32,9 @@ from grove_stack.testing.plugin import Stores
 
 PASSWORD = "plant trees not walls"
 AUTH = "/api/v1/auth"
+ADDRESS = "203.0.113.7"
+"""Of clients in tests."""
+BY_NETWORK = ("register", "password-reset", "anonymous")
 CLEANED = (
     "captcha_solutions",
     "users",
@@ -153,6 +156,8 @@ async def clean(request: pytest.FixtureRequest) -> None:
             await request.getfixturevalue("audit_as_root")[name].delete_many({})
         await database["roles"].delete_many({"built_in": False})
         request.getfixturevalue("resources").roles.forget()
+        for name in BY_NETWORK:  # hundreds of tests make accounts from one address
+            await request.getfixturevalue("resources").valkey.delete(f"auth:limit:{name}:{ADDRESS}")
 
 
 @pytest.fixture
@@ -175,10 +180,7 @@ class Replicas:
 
     async def __call__(self, **changes) -> httpx2.AsyncClient:
         settings = self._resources.settings.model_copy(update=changes)
-        made = Resources(settings)
-        await made.client.close()
-        for name in ("client", "database", "outbox", "facts", "revocations"):  # document classes know one client only
-            setattr(made, name, getattr(self._resources, name))
+        made = Resources(settings, self._resources.client)
         self.opened.append(made)
         return client_of(build(settings, made), base_url="https://auth.test")
 

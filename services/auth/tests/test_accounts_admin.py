@@ -31,7 +31,7 @@ async def invitation(outside) -> str:
 
 
 async def entries(resources, action: str) -> list[dict]:
-    found = await resources.database["audit_events"].find({"action": action}).sort("_id", 1).to_list()
+    found = await resources.audit_database["audit_events"].find({"action": action}).sort("_id", 1).to_list()
     return [document["entry"] for document in found]
 
 
@@ -172,5 +172,5 @@ async def test_looking_at_accounts_is_audited_without_addresses(admin, person, r
     [read], [listed] = await entries(resources, "user.read"), await entries(resources, "users.listed")
     assert (read["subject_id"], read["actor_id"], listed["actor_id"]) == (user.id, admin.id, admin.id)
     assert listed["detail"] == {"filters": "blocked q"}
-    log = str(await resources.database["audit_events"].find({}).to_list())
+    log = str(await resources.audit_database["audit_events"].find({}).to_list())
     assert user.email not in log

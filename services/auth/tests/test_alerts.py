@@ -151,7 +151,7 @@ async def test_it_was_not_me_ends_everything_and_asks_for_another_password(ada, 
     body = {"token": mail["variables"]["token"], "new_password": fresh}
     assert (await ada.client.post(f"{AUTH}/reset-password", json=body)).status_code == 204
     assert (await ada.login(password=fresh)).status_code == 200
-    actions = [entry["action"] for entry in await resources.database["audit_events"].find({}).to_list()]
+    actions = [entry["action"] for entry in await resources.audit_database["audit_events"].find({}).to_list()]
     assert {"account.given_back", "login.refused"} <= set(actions)
 
 

@@ -62,7 +62,7 @@ async def test_a_key_is_shown_once_listed_and_works(ada, resources, outside):
     [told] = [event for event in await outside.events() if event.type == "auth.api_key.created.v1"]
     assert (told.data["name"], told.data["hint"]) == ("backup", key["hint"])
     assert key["secret"] not in str(told)
-    audited = await resources.database["audit_events"].find({"action": "api_key.created"}).to_list()
+    audited = await resources.audit_database["audit_events"].find({"action": "api_key.created"}).to_list()
     assert len(audited) == 1
     assert "backup" not in str(audited)
 

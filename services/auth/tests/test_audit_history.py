@@ -86,6 +86,7 @@ async def test_every_act_of_an_account_is_written_failures_too(ada, stranger, ou
         ("session.started", "success"),
         ("password.wrong", "failure"),
         ("registration.refused", "failure"),
+        ("registration.resent", "success"),
         ("registration.requested", "success"),
         ("password.wrong", "failure"),
         ("password.wrong", "failure"),
@@ -165,13 +166,14 @@ async def test_everybody_has_their_own_history_in_words(ada, admin, stranger):
     told = [(event["description"], event["by"], event["outcome"]) for event in events]
     assert told == [
         ("An administrator looked at the account", "administrator", "success"),
+        ("A sign-in came from a new device or place", "you", "success"),
         ("You signed in", "you", "success"),
         ("A wrong password was entered", None, "failure"),
         ("You signed in", "you", "success"),
         ("The address was confirmed and the account made", "you", "success"),
     ]
-    assert events[1]["device"] == "Firefox on Linux"
-    assert (events[0]["network"], events[1]["network"]) == (None, truncated("203.0.113.7")), "not where others sit"
+    assert events[2]["device"] == "Firefox on Linux"
+    assert (events[0]["network"], events[2]["network"]) == (None, truncated("203.0.113.7")), "not where others sit"
     assert set(events[0]) == {"id", "type", "description", "outcome", "by", "at", "network", "device"}
     assert await id_of(admin) not in json.dumps(events)
     assert (await ada.client.get(f"{HISTORY}?page=2", headers=ada.headers)).status_code == 422

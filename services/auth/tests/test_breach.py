@@ -99,7 +99,7 @@ async def test_raising_the_version_ends_tokens_sessions_and_keys_of_everybody(ad
     assert await me(user, await secret_of(user)) == 200
     listed = await user.client.get(f"{AUTH}/sessions", headers=user.headers)
     assert [session["current"] for session in listed.json()["items"]] == [True]
-    [audited] = await resources.database["audit_events"].find({"action": "token_version.raised"}).to_list()
+    [audited] = await resources.audit_database["audit_events"].find({"action": "token_version.raised"}).to_list()
     assert audited["entry"]["actor_id"] is not None
 
 
@@ -211,7 +211,7 @@ async def test_the_old_key_goes_when_the_last_token_it_signed_is_dead(admin, cli
     assert await resources.database["signing_keys"].count_documents({}) == 2
     await asyncio.gather(*(rotation.remove_old(last_token_dies + MARGIN) for _ in range(2)))
     assert [key["_id"] for key in await resources.database["signing_keys"].find({}).to_list()] == [new["id"]]
-    audited = await resources.database["audit_events"].find({"action": "signing_key.removed"}).to_list()
+    audited = await resources.audit_database["audit_events"].find({"action": "signing_key.removed"}).to_list()
     assert [entry["subject_id"] for entry in audited] == [old["id"]]
 
 

@@ -71,7 +71,7 @@ async def test_an_address_is_another_one_once_the_new_one_says_so(ada, outside, 
     numbers = [event.sequence for event in await outside.events() if event.type != "auth.mail.requested.v1"]
     assert sorted(numbers) == list(range(1, len(numbers) + 1))
     assert [m["template"] for m in await outside.mails() if m["to"] == old][-1] == "email_changed"
-    audited = await resources.database["audit_events"].find({}).to_list()
+    audited = await resources.audit_database["audit_events"].find({}).to_list()
     assert {"email.change_requested", "email.changed"} <= {entry["action"] for entry in audited}
     assert new not in str(audited)
 

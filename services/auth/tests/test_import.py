@@ -170,7 +170,7 @@ async def test_rows_stand_for_themselves_and_doing_it_again_changes_nothing(admi
     assert (registered[lin]["greet"], registered[lin]["roles"]) == (False, ["user", "moderator"])
     assert registered[mei]["registered_at"].startswith("2019-05-04T03:02:01")
     assert not [mail for mail in await outside.mails() if mail["to"] != admin.email], "nobody is mailed"
-    entries = await resources.database["audit_events"].find({"action": "user.imported"}).to_list()
+    entries = await resources.audit_database["audit_events"].find({"action": "user.imported"}).to_list()
     assert {entry["subject_id"] for entry in entries} == {lin, mei}
 
 

@@ -31,7 +31,7 @@ async def audited(resources):
     """Details of the audit log's entries of an action: await audited("user.blocked")."""
 
     async def audited(action: str) -> list[dict]:
-        found = await resources.database["audit_events"].find({"action": action}).to_list()
+        found = await resources.audit_database["audit_events"].find({"action": action}).to_list()
         return [document["entry"] for document in found]
 
     return audited

@@ -371,9 +371,9 @@ async def test_a_passkey_that_is_added_while_its_account_goes_does_not_stay(ada,
 async def test_a_password_reset_meanwhile_ends_a_sign_in_that_was_under_way(ada, device, resources, monkeypatch):
     proceed = SignInService.proceed
 
-    async def late(self, user, data, amr):
+    async def late(self, user, data, amr, device=None):
         await resources.database["users"].update_many({}, {"$inc": {"token_version": 1}})
-        return await proceed(self, user, data, amr)
+        return await proceed(self, user, data, amr, device)
 
     monkeypatch.setattr(SignInService, "proceed", late)
     assert refused(await sign_in(ada, device))

@@ -84,7 +84,7 @@ async def test_a_new_device_or_place_is_told_once(bob, outside, resources):
         ("Firefox on Linux", "", "198.51.100.0"),
         ("curl", "", "192.0.2.0"),
     ]
-    audited = await resources.database["audit_events"].find({"action": "login.suspicious"}).to_list()
+    audited = await resources.audit_database["audit_events"].find({"action": "login.suspicious"}).to_list()
     assert len(audited) == 3
     [known] = await resources.database["known_places"].find({}).to_list()
     assert "203.0.113" not in str(known), "networks are hashed"

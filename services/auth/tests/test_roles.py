@@ -52,7 +52,7 @@ async def me(person) -> int:
 
 
 async def audited(resources, action: str, outcome: str = "success") -> list[dict]:
-    found = await resources.database["audit_events"].find({"action": action}).sort("_id", 1).to_list()
+    found = await resources.audit_database["audit_events"].find({"action": action}).sort("_id", 1).to_list()
     return [document["entry"] for document in found if document["entry"]["outcome"] == outcome]
 
 

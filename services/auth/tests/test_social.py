@@ -121,7 +121,7 @@ async def linked(client, tokens: dict) -> list[str]:
 
 
 async def audited(resources, action: str) -> list[dict]:
-    found = await resources.database["audit_events"].find({"action": action}).sort("_id", 1).to_list()
+    found = await resources.audit_database["audit_events"].find({"action": action}).sort("_id", 1).to_list()
     return [document["entry"] for document in found]
 
 

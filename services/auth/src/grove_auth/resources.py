@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import TypeVar
 
 from beanie import init_beanie
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from grove.mongo.client import create_client, in_transaction
+from grove.mongo.client import Document, create_client, in_transaction
 from grove.observability.health import Health
 from grove.observability.metrics import OUTBOX_AGE
 from grove.outbox.mongo import MongoInbox, MongoOutbox
@@ -44,10 +45,11 @@ OUTBOX_ALARM_SECONDS = 30
 class Resources(ServiceResources):
     """Everything of both processes."""
 
-    def __init__(self, settings: AuthSettings) -> None:
+    def __init__(self, settings: AuthSettings, client: "AsyncMongoClient[Document] | None" = None) -> None:
+        """`client`: one that is open already; document classes know one only."""
         super().__init__(settings)
         self.settings = settings
-        self.client = create_client(settings)
+        self.client = client or create_client(settings)
         self.database = self.client[settings.mongo_database or settings.service]
         self.audit_database = self.client[f"{self.database.name}_audit"]
         self.outbox = MongoOutbox(self.client, self.database.name, settings.service)

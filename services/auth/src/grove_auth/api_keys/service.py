@@ -10,6 +10,7 @@ from grove.core.errors import Conflict, InvalidToken
 from grove.core.ids import new_id
 from grove.security.api_keys import hint_of, new_secret, secret_hash
 from grove.security.principal import Principal
+from grove_auth.alerts.service import AlertService
 from grove_auth.api_keys import events, rules
 from grove_auth.api_keys.errors import ApiKeyNotFound, TooManyApiKeys, not_grantable
 from grove_auth.api_keys.repository import ApiKeyRepository
@@ -26,6 +27,7 @@ class ApiKeyService:
         self._resources = resources
         self._users = UserRepository()
         self._keys = ApiKeyRepository()
+        self._alerts = AlertService(resources)
 
     async def create(self, principal: Principal, data: ApiKeyCreate) -> tuple[ApiKey, str]:
         """A new key and its secret. Raises TooManyApiKeys, or Invalid for scopes that it can't have.
@@ -55,6 +57,7 @@ class ApiKeyService:
             if len(await self._of(user, transaction)) >= rules.MOST:
                 raise TooManyApiKeys
             await self._keys.insert(key, transaction)
+            await self._alerts.add(transaction, user, "api_key_created", key_name=key.name)
             await self._resources.audit.add(
                 "api_key.created", user.id, transaction, api_key=str(key.id), scopes=" ".join(key.scopes)
             )

@@ -21,6 +21,7 @@ from grove_auth.one_time_tokens import new_token, token_hash
 from grove_auth.passwords.repository import PasswordRepository
 from grove_auth.registrations.mails import mail_requested
 from grove_auth.registrations.repository import RegistrationRepository
+from grove_auth.registrations.rules import check_address
 from grove_auth.resources import Resources
 from grove_auth.users.repository import UserRepository
 
@@ -43,6 +44,7 @@ class EmailChangeService:
         user = await self._users.get(user_id)
         if user is None:
             raise InvalidToken
+        check_address(email, self._settings, field="new_email")
         owner = await self._users.by_email(email)
         token = new_token()
         change = EmailChange(

@@ -26,6 +26,10 @@ class IdentityRepository:
         """A new one. Raises DuplicateKeyError when it is linked, or its user has another of the provider."""
         await identity.insert(session=transaction)
 
+    async def delete_all(self, user_id: UUID, transaction: AsyncClientSession) -> None:
+        """Remove all of the user's."""
+        await Identity.get_pymongo_collection().delete_many({"user_id": user_id}, session=transaction)
+
     async def delete(self, user_id: UUID, provider: str, transaction: AsyncClientSession) -> bool:
         """Remove one; False when there is none."""
         gone = await Identity.get_pymongo_collection().delete_one(

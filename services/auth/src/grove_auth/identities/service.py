@@ -9,13 +9,12 @@ from pymongo.errors import DuplicateKeyError
 from grove.contracts.auth import UserVerified
 from grove.core.clock import now
 from grove.core.errors import InvalidToken
-from grove_auth.identities.errors import LastWayIn
 from grove_auth.identities.repository import IdentityRepository
 from grove_auth.models import Identity, OAuthFlow, User
 from grove_auth.registrations.repository import RegistrationRepository
 from grove_auth.resources import Resources
 from grove_auth.sessions.repository import SessionRepository
-from grove_auth.sign_ins.ways_in import count_ways_in
+from grove_auth.sign_ins.ways_in import keep_one_way_in
 from grove_auth.social import rules
 from grove_auth.social.errors import SocialFailed
 from grove_auth.social.providers.interface import Claims
@@ -49,8 +48,7 @@ class IdentityService:
                 raise InvalidToken
             if not await self._identities.delete(user_id, provider, transaction):
                 return
-            if await count_ways_in(user, transaction) == 0:
-                raise LastWayIn
+            await keep_one_way_in(user, transaction)
             await SocialRepository().forget_codes(user_id, provider, transaction)
             await self._resources.audit.add("identity.unlinked", user_id, transaction, provider=provider)
 

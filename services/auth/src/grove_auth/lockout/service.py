@@ -1,8 +1,8 @@
 """The rules of trying passwords: each try is counted before it is checked, so that parallel guesses gain nothing.
 
 Ten wrong ones in a row lock the address for an hour, the next ten for two, and so on; at a hundred only a reset helps.
-Unknown, locked and wrong get the same answer after the same work. Tries with a device that the user trusts are counted
-apart, so that strangers can't lock its user out.
+Unknown, locked and wrong get the same answer after the same work. Tries with a device that the user trusts, or within a
+session, are counted apart, so that strangers can't lock its user out.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ class PasswordCheck:
 
         Raises ServiceUnavailable too, when there are more tries at once than are left, or than can wait.
         `stored`: the hash that belongs to the address, None for an unknown one. `user` is told of a lock.
-        `device_id`: the trusted device of `user` that the request came with.
+        `device_id`: the trusted device or the session of `user` that the request came with, counted apart.
         """
         device_of = user.id if user and device_id else None
         key = token_hash(f"{device_of}:{device_id}" if device_of else email)

@@ -12,6 +12,7 @@ from grove.core.clock import now
 from grove.core.errors import InvalidToken, ReauthRequired
 from grove.security.principal import Principal
 from grove.web.auth import STEP_UP_SECONDS
+from grove_auth.alerts.service import AlertService
 from grove_auth.mfa import backup_codes, rules, totp
 from grove_auth.mfa.codes import CodeService, phone_enrolment
 from grove_auth.mfa.errors import FactorsChanged, LastFactor, MethodNotOffered, NothingPending, WrongCode
@@ -25,6 +26,8 @@ from grove_auth.users.repository import UserRepository
 log = structlog.get_logger()
 
 PENDING_LIVES = timedelta(minutes=10)
+NAMES = {"totp": "TOTP", "sms": "SMS", "email": "e-mail", "all": "TOTP, SMS, e-mail"}
+"""Of methods, in mails of every language."""
 Work = Callable[[AsyncClientSession], Awaitable[None]]
 
 
@@ -36,6 +39,7 @@ class FactorService:
         self._users = UserRepository()
         self._factors = FactorRepository()
         self._codes = CodeService(resources)
+        self._alerts = AlertService(resources)
 
     async def begin_totp(self, principal: Principal) -> TotpSetup:
         """A new secret for an authenticator app; one that counts goes on counting until this is confirmed."""
@@ -134,6 +138,7 @@ class FactorService:
             await self._change(user, left, transaction)
             fact = MfaDisabled(user_id=user.id, method=method, reason="removed", disabled_at=now())
             await self._resources.facts.add(transaction, user.id, fact)
+            await self._alert(transaction, user, "disabled", method)
             await self._resources.audit.add("mfa.disabled", user.id, transaction, method=method, reason="removed")
 
         await self._resources.transaction(store)
@@ -150,6 +155,8 @@ class FactorService:
             await self._change(user, [], transaction)
             fact = MfaDisabled(user_id=user.id, method="all", reason=reason, disabled_at=now())
             await self._resources.facts.add(transaction, user.id, fact)
+            if reason != "recovered":  # which has a mail of its own
+                await self._alert(transaction, user, "disabled", "all")
             await self._resources.audit.add("mfa.disabled", user.id, transaction, method="all", reason=reason)
 
         await self._resources.transaction(store)
@@ -163,9 +170,15 @@ class FactorService:
             await self._change(user, methods, transaction)
             fact = MfaEnabled(user_id=user.id, method=method, enabled_at=now())
             await self._resources.facts.add(transaction, user.id, fact)
+            await self._alert(transaction, user, "enabled", method)
             await self._resources.audit.add("mfa.enabled", user.id, transaction, method=method)
 
         await self._resources.transaction(store)
+
+    async def _alert(
+        self, transaction: AsyncClientSession, user: User, change: Literal["enabled", "disabled"], method: str
+    ) -> None:
+        await self._alerts.add(transaction, user, "mfa_changed", change=change, method=NAMES.get(method, method))
 
     async def _change(self, user: User, methods: list[Method], transaction: AsyncClientSession) -> None:
         if not await self._factors.change_user(user, methods, transaction):

@@ -33,6 +33,14 @@ class PasskeyRepository:
         )
         return used.matched_count == 1
 
+    async def get(self, user_id: UUID, passkey_id: UUID, transaction: AsyncClientSession) -> Passkey | None:
+        """One of the user's."""
+        return await Passkey.find_one({"_id": passkey_id, "user_id": user_id}, session=transaction)
+
+    async def delete_all(self, user_id: UUID, transaction: AsyncClientSession) -> None:
+        """Remove all of the user's."""
+        await Passkey.get_pymongo_collection().delete_many({"user_id": user_id}, session=transaction)
+
     async def exists(self, passkey_id: UUID) -> bool:
         """Whether it was not removed."""
         return await Passkey.get(passkey_id) is not None

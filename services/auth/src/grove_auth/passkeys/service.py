@@ -11,6 +11,7 @@ from webauthn.registration.verify_registration_response import VerifiedRegistrat
 from grove.core.clock import now
 from grove.core.context import current_context
 from grove.core.errors import InvalidToken
+from grove_auth.alerts.service import AlertService
 from grove_auth.models import Passkey, User
 from grove_auth.passkeys.challenges import LIFETIME, Challenges
 from grove_auth.passkeys.errors import ChallengeGone, InvalidPasskey, PasskeyNotFound, PasskeyTaken, TooManyPasskeys
@@ -19,6 +20,7 @@ from grove_auth.passkeys.repository import PasskeyRepository
 from grove_auth.passkeys.schemas import AddPasskey, PasskeyOptions
 from grove_auth.resources import Resources
 from grove_auth.sessions.device import describe
+from grove_auth.sign_ins.ways_in import keep_one_way_in
 from grove_auth.users.repository import UserRepository
 
 log = structlog.get_logger()
@@ -35,6 +37,7 @@ class PasskeyService:
         self._users = UserRepository()
         self._passkeys = PasskeyRepository()
         self._challenges = Challenges()
+        self._alerts = AlertService(resources)
         self._party = RelyingParty(resources.settings)
 
     async def options_to_register(self, user_id: UUID) -> PasskeyOptions:
@@ -78,6 +81,7 @@ class PasskeyService:
             if len(await self._passkeys.of_user(user_id, transaction)) >= MOST:
                 raise TooManyPasskeys
             await self._passkeys.insert(passkey, transaction)
+            await self._alerts.add(transaction, user, "passkey_changed", change="added", passkey_name=passkey.name)
             await self._resources.audit.add("passkey.added", user_id, transaction, passkey=str(passkey.id))
 
         try:
@@ -91,11 +95,17 @@ class PasskeyService:
         return await self._passkeys.of_user(user_id)
 
     async def remove(self, user_id: UUID, passkey_id: UUID) -> None:
-        """It signs nobody in any more. Raises PasskeyNotFound."""
+        """It signs nobody in any more. Raises PasskeyNotFound or LastWayIn."""
 
         async def store(transaction: AsyncClientSession) -> None:
-            if not await self._passkeys.delete(user_id, passkey_id, transaction):
+            user = await self._users.held(user_id, transaction)
+            if user is None:
+                raise InvalidToken
+            passkey = await self._passkeys.get(user_id, passkey_id, transaction)
+            if passkey is None or not await self._passkeys.delete(user_id, passkey_id, transaction):
                 raise PasskeyNotFound
+            await keep_one_way_in(user, transaction)
+            await self._alerts.add(transaction, user, "passkey_changed", change="removed", passkey_name=passkey.name)
             await self._resources.audit.add("passkey.removed", user_id, transaction, passkey=str(passkey_id))
 
         await self._resources.transaction(store)

@@ -44,8 +44,8 @@ async def request_password_reset(
 ) -> Response:
     """Mail a link that sets a new password. The answer is the same for an address without an account."""
     context = current_context()
-    await limiter.enforce(RESET_LIMIT, network_of(context.client_ip if context else None))
     await limiter.enforce(RESEND_LIMIT, f"reset:{token_hash(data.email).hex()[:32]}")
+    await limiter.enforce(RESET_LIMIT, network_of(context.client_ip if context else None))
     await captcha.guard(data.email, data.captcha)
     await passwords.request_reset(data.email)
     return Response(status_code=202)

@@ -46,7 +46,7 @@ class PasswordService:
         user = await self._users.get(user_id)
         if user is None:
             raise InvalidToken
-        await self._check.prove(user.email, data.current_password, user.password_hash, user)
+        await self._check.prove(user.email, data.current_password, user.password_hash, user, UUID(session_id))
         hashed = await self._acceptable(user, data.new_password)
         refresh_token = new_token()
 

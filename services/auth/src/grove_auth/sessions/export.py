@@ -7,7 +7,7 @@ from grove_auth.resources import Resources
 from grove_auth.sessions.repository import SessionRepository
 from grove_auth.sessions.schemas import SessionRead
 
-_SHOWN = set(SessionRead.model_fields) - {"current", "city", "country"}
+_SHOWN = set(SessionRead.model_fields) - {"current"}
 
 
 async def exported(_: Resources, user_id: UUID) -> list[dict[str, Any]]:

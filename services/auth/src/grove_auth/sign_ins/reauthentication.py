@@ -71,7 +71,7 @@ class ReauthenticationService:
                 raise InvalidCredentials("The provider's proof was used or has expired.")
             return ["fed"]
         if data.password is not None:
-            await self._passwords.prove(user.email, data.password, user.password_hash, user)
+            await self._passwords.prove(user.email, data.password, user.password_hash, user, UUID(session_id))
             return ["pwd"]
         if user.password_hash is not None:
             raise InvalidCredentials("Send your password too.")

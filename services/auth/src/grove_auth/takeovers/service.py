@@ -16,8 +16,10 @@ from grove.core.clock import now
 from grove.core.errors import Conflict, Gone
 from grove_auth.alerts.repository import NotMeRepository
 from grove_auth.email_changes.repository import EmailChangeRepository, EmailUndoRepository
+from grove_auth.identities.repository import IdentityRepository
 from grove_auth.models import EmailUndo, User
 from grove_auth.one_time_tokens import token_hash
+from grove_auth.passkeys.repository import PasskeyRepository
 from grove_auth.passwords.service import PasswordService
 from grove_auth.registrations.mails import mail_requested
 from grove_auth.resources import Resources
@@ -38,8 +40,17 @@ async def _other_alerts(_: Resources, transaction: AsyncClientSession, user_id: 
     await NotMeRepository().forget(user_id, transaction)
 
 
-WAYS_IN: tuple[Revoke, ...] = (_pending_addresses, _other_alerts)
-"""What ends beside sessions and password. What else lets somebody in, or skip a factor, belongs here."""
+async def _passkeys(_: Resources, transaction: AsyncClientSession, user_id: UUID) -> None:
+    """Whoever was here may have added one; their owner adds theirs again."""
+    await PasskeyRepository().delete_all(user_id, transaction)
+
+
+async def _identities(_: Resources, transaction: AsyncClientSession, user_id: UUID) -> None:
+    await IdentityRepository().delete_all(user_id, transaction)
+
+
+WAYS_IN: tuple[Revoke, ...] = (_pending_addresses, _other_alerts, _passkeys, _identities)
+"""What ends beside sessions and password. API keys and trusted devices end with the token version."""
 
 
 class TakeoverService:
