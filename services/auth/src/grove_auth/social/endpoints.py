@@ -15,6 +15,7 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.query import parameters_of, query_as
 from grove_auth.deps import LimiterDep, ResourcesDep, SessionUser, SteppedUpUser
+from grove_auth.devices import cookies as device_cookies
 from grove_auth.sessions import cookies
 from grove_auth.sessions.schemas import TokenPair
 from grove_auth.social import browser
@@ -123,9 +124,9 @@ async def posted_callback(provider: Key, request: Request, social: Social) -> Re
 
 
 @router.post("/exchange", dependencies=[Limited])
-async def exchange(data: Exchange, response: Response, social: Social) -> TokenPair:
+async def exchange(data: Exchange, request: Request, response: Response, social: Social) -> TokenPair:
     """Swap the code that came with the browser for tokens, as at `/login`. It works once, for a minute."""
-    return cookies.answer(response, await social.exchange(data))
+    return cookies.answer(response, await social.exchange(data, device_cookies.token_of(request)))
 
 
 async def _form(request: Request, model: type[M]) -> M:

@@ -130,8 +130,11 @@ class SocialService:
         except SocialFailed as failed:
             return await self._failed(flow, failed)
 
-    async def exchange(self, data: Exchange) -> SessionTokens:
-        """Tokens for a code, or what a second factor needs. Raises CodeGone or AccountBlocked."""
+    async def exchange(self, data: Exchange, device: str | None = None) -> SessionTokens:
+        """Tokens for a code. `device`: the token of the browser's device cookie.
+
+        Raises CodeGone, and what `SignInService.proceed` raises.
+        """
         code = await self._flows.code(token_hash(data.code))
         challenge = browser.challenge(data.code_verifier) if data.code_verifier else None
         taken = code is not None and await self._flows.take_code(code, challenge)
@@ -140,7 +143,7 @@ class SocialService:
             subject = code.user_id if code else None
             await self._resources.audit.add("social.failed", subject, outcome="failure", reason="code")
             raise CodeGone
-        return await self._sign_ins.proceed(user, SessionOptions(**code.options), AMR)
+        return await self._sign_ins.proceed(user, SessionOptions(**code.options), AMR, device)
 
     async def _begin(self, provider: Provider, flow: OAuthFlow, browser_key: str) -> str:
         state = new_token()
