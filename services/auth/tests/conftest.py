@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 
 import httpx2
@@ -66,6 +67,10 @@ CLEANED = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+
+
 @pytest.fixture(scope="session")
 async def sandbox(stores: Stores) -> AsyncIterator[str]:
     """The outside issuer, over HTTP."""
@@ -101,13 +106,16 @@ def settings(stores: Stores, sandbox: str) -> AuthSettings:
 
 
 class Statements(pymongo.monitoring.CommandListener):
-    """What the database is asked, by name."""
+    """What the database is asked, by name; and which collections were written to since they were cleaned."""
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self.written: set[str] = set(CLEANED)
 
     def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
         self.seen.append(event.command_name)
+        if event.command_name in {"insert", "update", "findAndModify"}:
+            self.written.add(event.command[event.command_name])
 
     def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
         """Nothing to do."""
@@ -147,17 +155,23 @@ async def resources(
 
 
 @pytest.fixture(autouse=True)
-async def clean(request: pytest.FixtureRequest) -> None:
-    if "resources" in request.fixturenames:
-        database = request.getfixturevalue("resources").database
-        for name in CLEANED:
-            await database[name].delete_many({})
-        for name in ("audit_events", "audit_seals"):
-            await request.getfixturevalue("audit_as_root")[name].delete_many({})
-        await database["roles"].delete_many({"built_in": False})
-        request.getfixturevalue("resources").roles.forget()
-        for name in BY_NETWORK:  # hundreds of tests make accounts from one address
-            await request.getfixturevalue("resources").valkey.delete(f"auth:limit:{name}:{ADDRESS}")
+async def clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    if "resources" not in request.fixturenames:
+        yield
+        return
+    resources, statements = request.getfixturevalue("resources"), request.getfixturevalue("statements")
+    for name in statements.written.intersection(CLEANED):
+        await resources.database[name].delete_many({})
+    statements.written.clear()
+    for name in ("audit_events", "audit_seals"):
+        await request.getfixturevalue("audit_as_root")[name].delete_many({})
+    await resources.database["roles"].delete_many({"built_in": False})
+    resources.roles.forget()
+    for name in BY_NETWORK:  # hundreds of tests make accounts from one address
+        await resources.valkey.delete(f"auth:limit:{name}:{ADDRESS}")
+    yield
+    if request.node.get_closest_marker("by_processes"):
+        statements.written.update(CLEANED)
 
 
 @pytest.fixture
@@ -188,6 +202,18 @@ class Replicas:
         for made in self.opened:
             await made.valkey.aclose()
             made.passwords.close()
+
+
+@pytest.fixture
+def slow_hashes(resources, monkeypatch) -> None:
+    """Checking a password takes so long that the queue fills, however slowly requests come in."""
+    check = resources.passwords._check
+
+    def slowly(password: str, stored: str) -> tuple[bool, str | None]:
+        time.sleep(0.2)  # in a thread
+        return check(password, stored)
+
+    monkeypatch.setattr(resources.passwords, "_check", slowly)
 
 
 @pytest.fixture

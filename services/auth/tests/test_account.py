@@ -16,7 +16,7 @@ from grove_auth.cli import commands
 from grove_auth.passwords.hasher import PasswordHasher
 from grove_auth.users.service import UserService
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.by_processes]
 AUTH = "/api/v1/auth"
 
 

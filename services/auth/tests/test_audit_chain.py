@@ -18,7 +18,7 @@ from grove_auth.audit.verification import Verification
 from grove_auth.cli import commands
 from grove_auth.models import AuditEvent
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.by_processes]
 AUTH = "/api/v1/auth"
 
 

@@ -14,7 +14,7 @@ from grove_auth.imports.repository import ImportRepository
 from grove_auth.models import User
 from grove_auth.passwords import foreign
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.by_processes]
 AUTH = "/api/v1/auth"
 IMPORT = f"{AUTH}/admin/users/import"
 PASSWORD = "plant trees not walls"

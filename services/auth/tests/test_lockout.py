@@ -92,7 +92,7 @@ async def test_a_lock_that_was_never_written_is_made_up_for(ada, resources):
     assert (await ada.login()).status_code == 200
 
 
-async def test_many_sign_ins_of_one_user_at_once_lock_nothing(ada, resources, monkeypatch):
+async def test_many_sign_ins_of_one_user_at_once_lock_nothing(ada, resources, slow_hashes, monkeypatch):
     """Some are told to wait; none is refused."""
     monkeypatch.setattr(resources.passwords, "_most", 4)
     answers = await asyncio.gather(*(ada.login() for _ in range(30)))

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from grove_auth.cli import commands
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.by_processes]
 AUTH = "/api/v1/auth"
 
 

@@ -113,7 +113,7 @@ def test_addresses_have_one_spelling():
         Register(email="a b@example.com", password="x", name="Ada")
 
 
-async def test_too_many_password_checks_at_once_are_told_to_wait(ada, resources, monkeypatch):
+async def test_too_many_password_checks_at_once_are_told_to_wait(ada, resources, slow_hashes, monkeypatch):
     monkeypatch.setattr(resources.passwords, "_most", 3)
     answers = await asyncio.gather(*(ada.login() for _ in range(30)))
     assert {answer.status_code for answer in answers} == {200, 503}

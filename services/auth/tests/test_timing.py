@@ -48,6 +48,7 @@ async def lock(emails: list[str]) -> None:
     )
 
 
+@pytest.mark.early
 async def test_wrong_unknown_and_locked_take_the_same_time(replica):
     """Interleaved, so that what else the machine does hits all three alike."""
     async with await replica(**REAL) as client:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from grove.core.clock import now
 from grove.core.context import current_context
-from grove.core.ids import new_id
+from grove.core.ids import made_at, new_id
 from grove.security.network import truncated
 
 START = "0" * 64
@@ -61,6 +61,7 @@ def audit_entry(
     context = current_context()
     span = trace.get_current_span().get_span_context()
     entry = AuditEntry(action=action, outcome=outcome, actor_id=actor_id, subject_id=subject_id, detail=detail)
+    entry.at = made_at(entry.id)  # the log is searched by it
     if context is not None:
         entry.actor_id = actor_id or context.user_id
         entry.request_id = context.request_id

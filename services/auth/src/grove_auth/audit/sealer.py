@@ -6,6 +6,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from grove.core.clock import now
+from grove.core.ids import made_at
 from grove.observability.metrics import AUDIT_UNSEALED_AGE
 from grove_auth.audit import seals
 from grove_auth.audit.keys import AuditKeys
@@ -49,7 +50,7 @@ class Sealer:
         """A health check: entries that wait too long."""
         last = await self.audit.last_seal()
         oldest = await self.audit.unsealed(last["complete_below"] if last else seals.FIRST, 1)
-        age = (now() - seals.made_at(oldest[0])).total_seconds() if oldest else 0.0
+        age = (now() - made_at(oldest[0])).total_seconds() if oldest else 0.0
         AUDIT_UNSEALED_AGE.set(age)
         if age < ALARM_SECONDS:
             return None

@@ -6,11 +6,12 @@ and says below which id nothing more can come (`complete_below`): that is where 
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from grove.core.clock import rfc3339
+from grove.core.ids import made_at
 from grove.security.audit import START, digest
 from grove_auth.audit.keys import AuditKeys
 
@@ -19,7 +20,6 @@ MOST = 1000
 LATE = timedelta(seconds=15)
 """How late an entry may be seen: a transaction's 5 s, and clocks that differ."""
 FIRST = UUID(int=0)
-_LAST_SECOND = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 _SIGNED = ("_id", "total", "previous", "head", "newest", "complete_below", "sealed_at", "key")
 
 Seal = dict[str, Any]
@@ -29,11 +29,6 @@ Seal = dict[str, Any]
 def first_id(moment: datetime) -> UUID:
     """The smallest UUIDv7 of that millisecond."""
     return UUID(int=int(moment.timestamp() * 1000) << 80)
-
-
-def made_at(entry_id: UUID) -> datetime:
-    """When a UUIDv7 was made; for what is none, some moment."""
-    return datetime.fromtimestamp(min((entry_id.int >> 80) / 1000, _LAST_SECOND), UTC)
 
 
 def chained(previous: str, document: dict[str, Any]) -> str:

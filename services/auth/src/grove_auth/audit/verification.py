@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from grove.core.clock import now
+from grove.core.ids import made_at
 from grove.security.audit import START
 from grove_auth.audit import seals
 from grove_auth.audit.keys import signed_by
@@ -120,7 +121,7 @@ class Verification:
         async for entry_id in self._ids.below(UUID(int=2**128 - 1)):
             if entry_id in self._listed:
                 continue
-            if (now() - seals.made_at(entry_id)).total_seconds() < ALARM_SECONDS:
+            if (now() - made_at(entry_id)).total_seconds() < ALARM_SECONDS:
                 self._report.waiting += 1
             else:
                 self._report.add(f"Entry {entry_id} has no seal: it was inserted, or the sealer does not run.")
