@@ -254,8 +254,8 @@ def _page(rows: list[Row]) -> str:
         "",
         "Beside it: a FastAPI route that returns one statement's JSON from bare asyncpg, with mTLS like the",
         "service, without sign-in, limits, logs, metrics, events or errors. Creating writes an event in the",
-        "same transaction; the bare route does not. Auth's figures hold for its local store, a stand-in for MongoDB that",
-        "works on the same cores as the hashes, and say little about a real one.",
+        "same transaction; the bare route does not. Auth's figures hold for its local store, a stand-in for MongoDB",
+        "that works on the same cores as the hashes, and say little about a real one.",
     ]
     return "\n".join(lines) + "\n"
 
