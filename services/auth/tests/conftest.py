@@ -70,7 +70,10 @@ CLEANED = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("early") is None)
+    def place(item: pytest.Item) -> int:
+        return 0 if item.get_closest_marker("early") else 2 if item.get_closest_marker("last") else 1
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")

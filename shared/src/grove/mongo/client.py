@@ -41,6 +41,7 @@ class MongoSettings(BaseSettings):
     mongo_port: int = Field(27017, description="Port")
     mongo_database: str = Field("", description="Database; empty: the service's name")
     mongo_user: str = Field("", description="User; empty: the service's name")
+    mongo_pool_size: int = Field(50, ge=1, description="Connections per process")
     mongo_replica_set: str = Field("rs0", description="Name of the replica set; empty: connect to this host only")
 
 
@@ -73,7 +74,7 @@ def create_client(settings: MongoServiceSettings) -> "AsyncMongoClient[Document]
         serverSelectionTimeoutMS=3000,
         connectTimeoutMS=3000,
         maxIdleTimeMS=240_000,
-        maxPoolSize=50,
+        maxPoolSize=settings.mongo_pool_size,
         tz_aware=True,
         uuidRepresentation="standard",
         appname=settings.instance or settings.service,
