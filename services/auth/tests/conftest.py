@@ -70,10 +70,7 @@ CLEANED = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def place(item: pytest.Item) -> int:
-        return 0 if item.get_closest_marker("early") else 2 if item.get_closest_marker("last") else 1
-
-    items.sort(key=place)
+    items.sort(key=lambda item: item.get_closest_marker("early") is None)
 
 
 @pytest.fixture(scope="session")

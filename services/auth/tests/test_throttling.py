@@ -218,7 +218,7 @@ async def test_limits_of_who_is_signed_in_are_those_of_the_contract(replica, ada
         assert answer.headers["ratelimit-policy"].startswith(policy)
 
 
-@pytest.mark.last
+@pytest.mark.early
 async def test_two_hundred_sign_ins_at_once_are_answered_and_memory_stays_bounded(stores, ada):
     environment = {
         "PATH": os.environ["PATH"],
