@@ -19,7 +19,7 @@ async def landing(resources: ResourcesDep) -> Response:
 @router.get("/verify-email")
 async def verify_email(resources: ResourcesDep) -> Response:
     """What the verification mail links to. The token stays in the fragment until a person clicks."""
-    return page("verify_email.html", resources.settings)
+    return page("mailed_link.html", resources.settings, link=mailed_links.VERIFY_EMAIL)
 
 
 @router.get("/reset-password")
@@ -31,13 +31,13 @@ async def reset_password(resources: ResourcesDep) -> Response:
 @router.get("/keep-account")
 async def keep_account(resources: ResourcesDep) -> Response:
     """What the mail of a closed account links to."""
-    return page("keep_account.html", resources.settings)
+    return page("mailed_link.html", resources.settings, link=mailed_links.KEEP_ACCOUNT)
 
 
 @router.get("/cancel-recovery")
 async def cancel_recovery(resources: ResourcesDep) -> Response:
     """What the mail about a lost second factor links to."""
-    return page("cancel_recovery.html", resources.settings)
+    return page("mailed_link.html", resources.settings, link=mailed_links.CANCEL_RECOVERY)
 
 
 @router.get("/change-email")

@@ -15,6 +15,30 @@ class MailedLink:
     gone: str
 
 
+VERIFY_EMAIL = MailedLink(
+    route="verify-email",
+    title="Confirm your address",
+    message="One click finishes your registration.",
+    button="Confirm address",
+    done="Your address is confirmed. You can sign in now.",
+    gone="This link was used or has expired. Ask for a new one where you registered.",
+)
+KEEP_ACCOUNT = MailedLink(
+    route="me/restore",
+    title="Keep your account",
+    message="It is closed and will be deleted. One click opens it again.",
+    button="Keep the account",
+    done="Your account is open again. You can sign in now.",
+    gone="This link was used, or a newer one was mailed, or the account is deleted.",
+)
+CANCEL_RECOVERY = MailedLink(
+    route="mfa/recovery/cancel",
+    title="Keep your second factor",
+    message="One click, and signing in needs your second factor as before.",
+    button="Keep it",
+    done="Your second factor stays. If you did not report it lost, change your password now.",
+    gone="There is nothing to stop any more. If you can't sign in as before, reset your password.",
+)
 CHANGE_EMAIL = MailedLink(
     route="change-email/confirm",
     title="Confirm your new address",
