@@ -3,84 +3,23 @@
 Most are signed with the right key: what is refused here is refused for itself, not for a broken signature.
 """
 
-import contextlib
 import hmac
 import json
 import time
-from base64 import urlsafe_b64encode
-from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given
-from hypothesis import strategies as st
 
 from grove.core.errors import InvalidToken, ServiceUnavailable
 from grove.core.ids import new_id
 from grove.security.tokens import MAX_TOKEN_CHARS, KeyCache, TokenVerifier
+from grove.testing.forged_tokens import HEADER, ISSUED, VERIFIER, claims, der, encoded, raw, signed_text, token, written
 from grove.testing.tokens import AUDIENCE, ISSUER, Issuer
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-ISSUED = Issuer()
-VERIFIER = ISSUED.verifier()
-HEADER = {"alg": "ES256", "typ": "at+jwt", "kid": ISSUED.key.kid}
 YEAR = 365 * 24 * 3600
-
-
-def encoded(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def written(part: Any) -> str:
-    """Bytes as they are, everything else as JSON."""
-    return encoded(part if isinstance(part, bytes) else json.dumps(part).encode())
-
-
-def claims(**changes: Any) -> dict[str, Any]:
-    """Good ones, with changes; None leaves one out."""
-    moment = int(time.time())
-    usual = {
-        "iss": ISSUER,
-        "aud": [ISSUER, AUDIENCE],
-        "sub": str(new_id()),
-        "iat": moment,
-        "exp": moment + 900,
-        "jti": str(new_id()),
-        "client_id": "test",
-        "sid": str(new_id()),
-        "auth_time": moment,
-        "amr": ["pwd"],
-        "roles": ["user"],
-        "scope": "tasks:read",
-        "ver": 1,
-        "gver": 0,
-    }
-    return {name: value for name, value in (usual | changes).items() if value is not None}
-
-
-def der(signed: str, key: Any = None) -> bytes:
-    """An ECDSA signature as ASN.1."""
-    private = key or ISSUED.key.get_op_key("sign")
-    return private.sign(signed.encode(), ec.ECDSA(SHA256()))
-
-
-def raw(signed: str, key: Any = None) -> bytes:
-    """An ECDSA signature as JWS has it: r and s, 32 bytes each."""
-    r, s = utils.decode_dss_signature(der(signed, key))
-    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-
-def signed_text(header: Any = None, payload: Any = None) -> str:
-    return f"{written(HEADER if header is None else header)}.{written(claims() if payload is None else payload)}"
-
-
-def token(header: Any = None, payload: Any = None, key: Any = None) -> str:
-    """Signed, by default with the right key."""
-    text = signed_text(header, payload)
-    return f"{text}.{encoded(raw(text, key))}"
 
 
 async def refused(hostile: str) -> None:
@@ -368,42 +307,3 @@ async def test_auth_publishing_nonsense_is_an_outage_not_a_crash():
 
         with pytest.raises(ServiceUnavailable):
             await TokenVerifier(KeyCache(fetch), issuer=ISSUER, audience=AUDIENCE).verify(token())
-
-
-SCALARS = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(list(claims()))
-)
-JSON = st.recursive(
-    SCALARS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-async def judged(hostile: str) -> None:
-    """Raises whatever is neither an answer nor a refusal."""
-    with contextlib.suppress(InvalidToken, ServiceUnavailable):
-        await VERIFIER.verify(hostile)
-
-
-@given(st.text() | st.text(alphabet=LETTERS + ".=") | st.lists(st.binary().map(encoded), max_size=4).map(".".join))
-async def test_any_text(hostile):
-    await judged(hostile)
-
-
-@given(
-    st.dictionaries(st.sampled_from([*HEADER, "crit", "b64", "jwk"]), JSON, max_size=3),
-    st.dictionaries(st.sampled_from([*claims(), "nbf"]), JSON, max_size=3),
-)
-async def test_any_header_and_claims_with_a_right_signature(header, changed):
-    await judged(token(HEADER | header, claims() | changed))
-
-
-@given(st.data())
-async def test_any_change_of_a_good_token(data):
-    good = token()
-    at = data.draw(st.integers(0, len(good)))
-    new = data.draw(st.text(alphabet=LETTERS + ".=\n ", max_size=3))
-    changed = good[:at] + new + good[at + data.draw(st.integers(0, 3)) :]
-    if changed != good:
-        await refused(changed)
