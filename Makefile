@@ -87,7 +87,7 @@ test-e2e: setup ## The journeys
 	@$(BIN)/python -m grove_stack.testing.run --journeys
 
 soak: setup ## The fault journeys with more rounds
-	@GROVE_ROUNDS=5 $(BIN)/python -m grove_stack.testing.run --journeys
+	@GROVE_ROUNDS=5 PYTEST_TIMEOUT=1800 $(BIN)/python -m grove_stack.testing.run --journeys
 
 bench: setup ## Measure, and write docs/benchmarks.md
 	@$(BIN)/python -m grove_stack.bench

@@ -2,9 +2,12 @@
 
 import asyncio
 import shutil
+import time
 from typing import ClassVar
 
+import pymongo
 import pytest
+from pymongo.errors import PyMongoError
 from sqlalchemy import text
 
 from grove.messaging.broker import Broker
@@ -14,6 +17,7 @@ from grove.security.mtls import TlsMaterial
 from grove.service.postgres import PostgresServiceSettings
 from grove.valkey.client import create_valkey
 from grove_stack.layout import read_json
+from grove_stack.servers import secantus
 from grove_stack.testing.plugin import Stores
 from grove_stack.testing.servers import PORTS, container_engine, given_ports, servers, variable
 
@@ -117,3 +121,42 @@ async def test_a_client_that_connects_and_says_nothing_keeps_nobody_out_of_mongo
     await client.close()
     silent.close()
     await silent.wait_closed()
+
+
+@pytest.mark.integration
+async def test_a_write_that_waits_for_a_transaction_gives_up_when_its_time_is_over(stores):
+    client = create_client(stores.settings(Auth))
+    waiting = client["auth"]["waiting"]
+    await waiting.insert_one({"_id": 1})
+    async with client.start_session() as session, await session.start_transaction():
+        await waiting.update_one({"_id": 1}, {"$set": {"held": True}}, session=session)
+        with pymongo.timeout(1.5), pytest.raises(PyMongoError):
+            await waiting.delete_many({})
+        async with asyncio.timeout(3):  # nothing of it is left in the way
+            await waiting.update_one({"_id": 1}, {"$set": {"again": True}}, session=session)
+    assert await waiting.find_one({}) == {"_id": 1, "held": True, "again": True}
+    await waiting.delete_many({})
+    await client.close()
+
+
+def test_abandoned_transactions_are_ended_and_forgotten(monkeypatch):
+    monkeypatch.setattr(secantus, "LOOK_SECONDS", 0.01)
+    moment, ended = [1000.0], []
+    transactions = secantus.Transactions(time_func=lambda: moment[0], rollback_func=ended.append)
+    abandoned, _ = transactions.for_statement(b"abandoned", None, 1, start=True)
+    working, _ = transactions.for_statement(b"working", None, 1, start=True)
+    with working.mutex:
+        moment[0] += secantus.TRANSACTION_SECONDS + 1
+        wait_until(lambda: ended == [abandoned])
+    wait_until(lambda: ended == [abandoned, working])
+    assert transactions.commit(b"abandoned", 1)["codeName"] == "NoSuchTransaction"
+    moment[0] += secantus.FINISHED_SECONDS
+    wait_until(lambda: not transactions._txns)
+
+
+def wait_until(reached) -> None:
+    """Fails after five seconds."""
+    end = time.monotonic() + 5
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.01)

@@ -226,7 +226,7 @@ async def test_two_hundred_sign_ins_at_once_are_answered_and_memory_stays_bounde
         **stores.environment("auth"),
         "LOG_LEVEL": "ERROR",
     }
-    environment |= {"CAPTCHA_FAILURE_RATE": "0", "CAPTCHA_AFTER_FAILURES": "0", "MONGO_POOL_SIZE": "8"}
+    environment |= {"CAPTCHA_FAILURE_RATE": "0", "CAPTCHA_AFTER_FAILURES": "0"}
     script = Path(__file__).with_name("login_storm.py")
     done = await asyncio.to_thread(
         subprocess.run,
