@@ -11,6 +11,7 @@ from grove.contracts.auth import Revocation
 from grove.contracts.event import Envelope
 from grove.core.errors import Conflict
 from grove.core.ids import new_id
+from grove.core.tasks import end
 from grove.messaging.revocation import RevocationFeed
 from grove_auth.cli import commands
 from grove_auth.passwords.hasher import PasswordHasher
@@ -123,9 +124,7 @@ async def test_the_feed_reaches_an_instance_and_a_gap_is_noticed(ada, resources,
             await asyncio.sleep(0.01)
     await feed._take(SimpleNamespace(body=b"unreadable", message_id="x"))
     assert await resources.publisher.check() is None
-    for task in (following, publisher):
-        task.cancel()
-    await asyncio.gather(following, publisher, return_exceptions=True)
+    await end(following, publisher)
     assert not feed.live
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from grove.core.clock import now, rfc3339
+from grove.core.tasks import end
 from grove_auth.admin.service import AdminService
 
 pytestmark = pytest.mark.integration
@@ -104,8 +105,7 @@ async def test_a_block_ends_by_itself(person, outside, resources):
     async with asyncio.timeout(5):
         while "auth.user.unblocked.v1" not in await outside.facts():
             await asyncio.sleep(0.02)
-    ending.cancel()
-    await asyncio.gather(ending, return_exceptions=True)
+    await end(ending)
     stored = await resources.database["users"].find_one({"email": user.email})
     assert (stored["blocked_until"], stored["block_reason"]) == (None, None)
 

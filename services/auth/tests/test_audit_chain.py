@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove.core.tasks import end
 from grove.mongo.client import in_transaction
 from grove.security.audit import audit_entry
 from grove_auth.audit import seals, verification
@@ -129,8 +130,7 @@ async def test_the_worker_seals_by_itself(resources):
     async with asyncio.timeout(10):
         while not await resources.sealer.audit.last_seal():
             await asyncio.sleep(0.02)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await end(running)
 
 
 async def test_health_tells_of_entries_that_nobody_seals(resources, audit_as_root):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from grove.core.clock import now
+from grove.core.tasks import end
 from grove.messaging.revocation import Revocations
 from grove_auth.deletions.service import DeletionService
 
@@ -112,8 +113,7 @@ async def test_it_is_deleted_when_its_time_is_over_and_not_before(ada, resources
     async with asyncio.timeout(10):
         while await resources.database["users"].count_documents({}):
             await asyncio.sleep(0.02)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    await end(running)
     assert (await outside.facts())[-1] == "auth.user.deleted.v1"
     assert (await outside.mails())[-1]["template"] == "account_deleted"
     assert await resources.database["deleted_users"].count_documents({}) == 1

@@ -10,6 +10,7 @@ from grove.contracts.auth import UserUpdated
 from grove.contracts.resource import UserErased
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove.core.tasks import end
 from grove.messaging.handlers import StoreUnavailable, Work
 from grove.mongo.client import MONGO_ERRORS, in_transaction
 from grove.outbox.event import outbox_event
@@ -69,8 +70,7 @@ async def test_mongos_outbox_is_relayed_in_order_by_one_relay_at_a_time(resource
     async with asyncio.timeout(10):
         while await outside.events():
             await asyncio.sleep(0.02)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await end(task)
 
 
 async def test_a_change_that_rolls_back_is_never_published(resources, outside):

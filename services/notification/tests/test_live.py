@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove.core.tasks import end
 from grove.service.server import _Server
 from grove_stack.ports import free_port
 
@@ -31,8 +32,8 @@ async def url(app, resources):
         await asyncio.sleep(0.01)
     yield f"ws://127.0.0.1:{port}/api/v1/notifications/stream"
     server.should_exit = True
-    hub.cancel()
-    await asyncio.gather(serving, hub, return_exceptions=True)
+    await end(hub)
+    await serving
 
 
 class Stream:

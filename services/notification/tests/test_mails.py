@@ -12,6 +12,7 @@ from grove.contracts.auth import MailRequested, UserEmailChanged, UserRegistered
 from grove.contracts.mails import MAILS
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove.core.tasks import end
 from grove.testing.postgres import outbox_types
 from grove_notification.mails.rendering import SUBJECTS, render
 from grove_notification.mails.sender import MailSender
@@ -177,8 +178,7 @@ async def test_the_sender_wakes_when_a_mail_is_queued(resources, sender, happen,
     async with asyncio.timeout(5):
         while not inbox():
             await asyncio.sleep(0.02)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await end(task)
 
 
 def test_every_language_has_every_mail():

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from grove.core.ids import new_id
+from grove.core.tasks import end
 from grove.testing.postgres import outbox_types
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.jobs import JobConsumer, Scheduler
@@ -193,9 +194,7 @@ async def test_due_connections_are_scheduled_queued_and_run_by_the_worker(user, 
     listed = (await user.call("GET", f"/connections/{connection['id']}/sync-runs?size=1&cursor=")).json()
     assert listed["items"][0]["trigger"] == "scheduled"
     assert listed["next_cursor"]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end(*tasks)
 
 
 @pytest.mark.parametrize(

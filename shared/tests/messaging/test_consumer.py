@@ -13,6 +13,7 @@ from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.contracts.event import Envelope
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove.core.tasks import end
 from grove.messaging.broker import BROKER_ERRORS, EventPublisher
 from grove.messaging.consumer import Consumer
 from grove.messaging.dead_letters import DeadLetters
@@ -81,9 +82,7 @@ async def running(*works: Consumer | Relay) -> AsyncIterator[None]:
             await asyncio.sleep(0.01)
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
 
 
 @asynccontextmanager

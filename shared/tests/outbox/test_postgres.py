@@ -10,6 +10,7 @@ from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.context import RequestContext, use_context
 from grove.core.ids import new_id
+from grove.core.tasks import end
 from grove.messaging.handlers import Received, StoreUnavailable, Work
 from grove.outbox.event import OutboxEvent, outbox_event
 from grove.outbox.postgres import InboxRow, Outbox, OutboxRow, PostgresInbox, PostgresOutboxStore
@@ -129,7 +130,7 @@ async def test_a_commit_wakes_the_relay(sessions, engine):
     await asyncio.sleep(0.3)
     await write(sessions, (created(), 1))
     await asyncio.wait_for(woken.wait(), 2)
-    listener.cancel()
+    await end(listener)
 
 
 def work(handler) -> Work:

@@ -12,6 +12,7 @@ import structlog
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage, HeadersType
 
 from grove.core.clock import now, rfc3339
+from grove.core.tasks import end, finish
 from grove.messaging.broker import BROKER_ERRORS, Broker, closed, message
 from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable, Work
 from grove.messaging.topology import RETRY_DELAYS, dead_queue_name, internal_exchange, retry_queue_name
@@ -102,13 +103,10 @@ class Consumer:
                     await queue.cancel(tag)
                 raise
             finally:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(waiting.join(), FINISH_SECONDS)
-                losing.cancel()
-                working.cancel()
-                [end] = await asyncio.gather(working, return_exceptions=True)
-            if isinstance(end, Exception):
-                raise end
+                await finish(waiting.join(), FINISH_SECONDS)
+                await end(losing, working)
+            if not working.cancelled():
+                working.result()
 
     async def _work(self, waiting: Waiting, internal: AbstractExchange) -> None:
         while True:

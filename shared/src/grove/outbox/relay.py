@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 from aio_pika.exceptions import DeliveryError
 
+from grove.core.tasks import side_by_side
 from grove.messaging.broker import BROKER_ERRORS, Broker, EventPublisher
 from grove.observability.metrics import EVENTS_PUBLISHED
 from grove.outbox.event import Claim, OutboxEvent
@@ -52,9 +53,7 @@ class Relay:
 
     async def run(self) -> None:
         """Relay until cancelled; a lost broker or store is looked for each second."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
-            tasks.create_task(self._again_and_again("broker", self._publish, BROKER_ERRORS))
+        await side_by_side(self._listen(), self._again_and_again("broker", self._publish, BROKER_ERRORS))
 
     async def _publish(self) -> None:
         async with self._broker.connection() as connection:

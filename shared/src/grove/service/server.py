@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from grove.core.settings import AppSettings
+from grove.core.tasks import end
 from grove.observability.health import Health, ops_app
 from grove.observability.logging import configure_logging
 from grove.observability.tracing import configure_tracing
@@ -147,9 +148,7 @@ async def background(jobs: Mapping[str, Callable[[], Awaitable[None]]]) -> Async
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)
 
 
 async def _keep_running(name: str, job: Callable[[], Awaitable[None]]) -> None:

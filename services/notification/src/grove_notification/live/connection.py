@@ -11,6 +11,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 from grove.core.clock import now
 from grove.core.errors import GroveError
 from grove.core.ids import new_id
+from grove.core.tasks import end
 from grove.security.principal import Principal
 from grove_notification.notifications.repository import NotificationQueries
 from grove_notification.resources import Resources
@@ -84,9 +85,7 @@ class LiveConnection:
             pass  # the other side was first
         finally:
             leave()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
 
     async def _send_frames(self) -> None:
         await self._send_unread_count()

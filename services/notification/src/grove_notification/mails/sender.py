@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from grove.contracts.notification import EmailFailed, EmailSent
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove.core.tasks import side_by_side
 from grove.outbox.postgres import Outbox
 from grove.postgres.engine import STORE_ERRORS
 from grove.security.encryption import DecryptionFailed
@@ -75,9 +76,7 @@ class MailSender:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        async with asyncio.TaskGroup() as senders:
-            for _ in range(SENDERS):
-                senders.create_task(self._send_all())
+        await side_by_side(*(self._send_all() for _ in range(SENDERS)))
 
     async def check(self) -> str | None:
         """A health check."""
