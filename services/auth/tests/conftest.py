@@ -188,8 +188,9 @@ async def clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
         statements.written.update(CLEANED)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def app(settings, resources) -> FastAPI:
+    """Made once: FastAPI prepares each route when it is first asked for."""
     return build(settings, resources)
 
 

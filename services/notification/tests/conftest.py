@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from grove.outbox.event import outbox_event
 from grove.testing.http import client_of
@@ -60,12 +61,17 @@ def sender(resources) -> MailSender:
     return MailSender(resources)
 
 
+@pytest.fixture(scope="session")
+def built(settings, resources) -> FastAPI:
+    """Made once: FastAPI prepares each route when it is first asked for."""
+    return build(settings, resources)
+
+
 @pytest.fixture
-def app(settings, resources, issuer, gate):
-    app = build(settings, resources)
-    app.state.authenticator = Authenticator(issuer.verifier(), gate, resources.limiter)
-    resources.sign_in.authenticator = app.state.authenticator
-    return app
+def app(built, resources, issuer, gate) -> FastAPI:
+    built.state.authenticator = Authenticator(issuer.verifier(), gate, resources.limiter)
+    resources.sign_in.authenticator = built.state.authenticator
+    return built
 
 
 @pytest.fixture

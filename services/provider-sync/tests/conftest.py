@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlparse
 import httpx2
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from grove.core.ids import new_id
@@ -76,9 +77,14 @@ def issuer() -> Issuer:
     return Issuer()
 
 
+@pytest.fixture(scope="session")
+def app(settings, resources) -> FastAPI:
+    """Made once: FastAPI prepares each route when it is first asked for."""
+    return build(settings, resources)
+
+
 @pytest.fixture
-async def client(settings, resources, issuer) -> AsyncIterator[httpx2.AsyncClient]:
-    app = build(settings, resources)
+async def client(app, resources, issuer) -> AsyncIterator[httpx2.AsyncClient]:
     app.state.authenticator = Authenticator(issuer.verifier(), OpenGate(), resources.limiter)
     resources.sign_in.authenticator = app.state.authenticator
     async with client_of(app) as client:

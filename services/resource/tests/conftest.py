@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from grove.testing.http import client_of
 from grove.testing.postgres import empty, migrate_both_ways
@@ -46,9 +47,14 @@ def gate() -> OpenGate:
     return OpenGate()
 
 
+@pytest.fixture(scope="session")
+def app(settings, resources) -> FastAPI:
+    """Made once: FastAPI prepares each route when it is first asked for."""
+    return build(settings, resources)
+
+
 @pytest.fixture
-async def client(settings, resources, issuer, gate) -> AsyncIterator[httpx2.AsyncClient]:
-    app = build(settings, resources)
+async def client(app, resources, issuer, gate) -> AsyncIterator[httpx2.AsyncClient]:
     app.state.authenticator = Authenticator(issuer.verifier(), gate, resources.limiter)
     async with client_of(app) as client:
         yield client
