@@ -1,15 +1,12 @@
 """Sign-in through an outside issuer, as a browser takes it: through the edge, to the issuer, and back to the app."""
 
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
 from grove.core.ids import new_id
-
-
-def query(url: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+from grove.testing.social import query
 
 
 class Browser:

@@ -188,6 +188,17 @@ async def clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
         statements.written.update(CLEANED)
 
 
+@pytest.fixture
+def audited(resources):
+    """The audit log's entries of an action, oldest first: await audited("user.blocked")."""
+
+    async def audited(action: str) -> list[dict]:
+        found = await resources.audit_database["audit_events"].find({"action": action}).sort("_id", 1).to_list()
+        return [document["entry"] for document in found]
+
+    return audited
+
+
 @pytest.fixture(scope="session")
 def app(settings, resources) -> FastAPI:
     """Made once: FastAPI prepares each route when it is first asked for."""

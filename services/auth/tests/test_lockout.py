@@ -94,7 +94,7 @@ async def test_a_lock_that_was_never_written_is_made_up_for(ada, resources):
 
 async def test_many_sign_ins_of_one_user_at_once_lock_nothing(ada, resources, slow_hashes, monkeypatch):
     """Some are told to wait; none is refused."""
-    monkeypatch.setattr(resources.passwords, "_most", 4)
+    monkeypatch.setattr(resources.passwords.turns, "most", 3)
     answers = await asyncio.gather(*(ada.login() for _ in range(30)))
     assert {answer.status_code for answer in answers} == {200, 503}
     monkeypatch.undo()
@@ -103,7 +103,7 @@ async def test_many_sign_ins_of_one_user_at_once_lock_nothing(ada, resources, sl
 
 
 async def test_a_try_that_was_told_to_wait_is_not_counted(ada, resources, monkeypatch):
-    monkeypatch.setattr(resources.passwords, "_most", 0)
+    monkeypatch.setattr(resources.passwords.turns, "most", 0)
     assert [(await ada.login()).status_code for _ in range(12)] == [503] * 12
     monkeypatch.undo()
     assert (await ada.login()).status_code == 200

@@ -26,17 +26,6 @@ def grove(resources, stores, monkeypatch):
     return run
 
 
-@pytest.fixture
-async def audited(resources):
-    """Details of the audit log's entries of an action: await audited("user.blocked")."""
-
-    async def audited(action: str) -> list[dict]:
-        found = await resources.audit_database["audit_events"].find({"action": action}).to_list()
-        return [document["entry"] for document in found]
-
-    return audited
-
-
 async def me(person) -> int:
     return (await person.client.get(f"{AUTH}/me", headers=person.headers)).status_code
 

@@ -221,13 +221,15 @@ async def test_a_challenge_is_for_its_purpose_its_user_and_five_minutes(ada, bob
     assert refused(await post(ada, "/passkeys/login", late, signed_in=False))
 
 
-async def test_a_counter_that_goes_back_is_a_copy_and_refused(ada, device, resources):
+async def test_a_counter_that_goes_back_is_a_copy_and_refused(ada, device, resources, outside):
     assert (await sign_in(ada, device)).status_code == 200
     used = device.counter
     for counter in (used - 1, used - 2, -1):  # the same, an older one, and none at all
         device.counter = counter
         assert refused(await sign_in(ada, device))
     assert (await audited(resources))[-3:] == [("passkey.cloned", "failure")] * 3
+    told = [mail for mail in await outside.mails() if mail["template"] == "passkey_copied"]
+    assert len(told) == 1, "once an hour"
     device.counter = used - 1
     assert refused(await again(ada, device))
     device.counter = used

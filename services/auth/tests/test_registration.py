@@ -111,10 +111,3 @@ def test_addresses_have_one_spelling():
     assert Register(email="a@example.com", password="x", name="Ada", locale="fr").locale == "en"
     with pytest.raises(ValidationError):
         Register(email="a b@example.com", password="x", name="Ada")
-
-
-async def test_too_many_password_checks_at_once_are_told_to_wait(ada, resources, slow_hashes, monkeypatch):
-    monkeypatch.setattr(resources.passwords, "_most", 3)
-    answers = await asyncio.gather(*(ada.login() for _ in range(30)))
-    assert {answer.status_code for answer in answers} == {200, 503}
-    assert all(a.headers["retry-after"] for a in answers if a.status_code == 503)

@@ -12,6 +12,7 @@ import pytest
 
 from grove_auth.devices.service import DeviceService
 from grove_auth.models import User
+from grove_auth.passwords.hasher import CORES
 from grove_auth.sessions.errors import InvalidCredentials
 from grove_auth.sign_ins.schemas import Login
 from grove_auth.sign_ins.service import SignInService
@@ -82,9 +83,9 @@ async def test_a_try_that_was_not_looked_at_is_not_counted(replica, ada):
     place = network()
     async with await replica(network_wrong_passwords=3) as client:
         [made] = replica.opened
-        made.passwords._most = 0
+        made.passwords.turns.most = 0
         assert [(await login(client, place)).status_code for _ in range(6)] == [503] * 6
-        made.passwords._most = 10
+        made.passwords.turns.most = 10
         assert (await login(client, place, ada.email, PASSWORD)).status_code == 200
 
 
@@ -216,6 +217,33 @@ async def test_limits_of_who_is_signed_in_are_those_of_the_contract(replica, ada
         method = "POST" if route == "logout" else "GET"
         answer = await client.request(method, f"{AUTH}/{route}", headers=ada.headers)
         assert answer.headers["ratelimit-policy"].startswith(policy)
+
+
+async def test_few_sign_ins_are_at_work_at_once_and_the_others_wait(ada, resources, monkeypatch):
+    verify, at_work = resources.passwords.verify, [0]
+
+    async def counted(password: str, stored: str | None) -> tuple[bool, str | None]:
+        at_work.append(at_work[-1] + 1)
+        try:
+            return await verify(password, stored)
+        finally:
+            at_work.append(at_work[-1] - 1)
+
+    monkeypatch.setattr(resources.passwords, "verify", counted)
+    answers = await asyncio.gather(*(ada.login() for _ in range(30)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert 1 < max(at_work) <= 2 * CORES
+
+
+async def test_sign_ins_beyond_the_queue_are_told_when_to_come_back_before_the_database_is_asked(
+    ada, resources, statements, monkeypatch
+):
+    monkeypatch.setattr(resources.sign_in_turns, "most", 0)
+    statements.seen.clear()
+    answer = await ada.login()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert int(answer.headers["retry-after"]) > 0
+    assert statements.seen == []
 
 
 @pytest.mark.early

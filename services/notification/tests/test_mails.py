@@ -209,6 +209,9 @@ def _variables(template: str) -> dict[str, str]:
         ("mfa_changed", {"change": "disabled"}, "switched off for"),
         ("passkey_changed", {"change": "added"}, "was added to your"),
         ("passkey_changed", {"change": "removed"}, "was removed from your"),
+        ("passkey_copied", {}, "in a way that only a copy of it would"),
+        ("identity_changed", {"change": "linked"}, "<provider> was linked to your account on <at>"),
+        ("identity_changed", {"change": "unlinked"}, "<provider> was removed from the ways into"),
     ],
 )
 def test_alerts_say_what_happened(template, variables, words):

@@ -26,7 +26,8 @@ from grove_auth.keys.service import KeyService
 from grove_auth.lockout.guesses import Guesses
 from grove_auth.mfa.sms import HttpSms, SmsSender
 from grove_auth.models import AUDIT_DOCUMENTS, DOCUMENTS
-from grove_auth.passwords.hasher import PasswordHasher
+from grove_auth.passwords.hasher import CORES, PasswordHasher
+from grove_auth.passwords.turns import Turns
 from grove_auth.places.geo import GeoDatabase
 from grove_auth.revocations.publisher import RevocationPublisher
 from grove_auth.revocations.service import RevocationService
@@ -40,6 +41,9 @@ from grove_auth.users.facts import AccountFacts
 T = TypeVar("T")
 
 OUTBOX_ALARM_SECONDS = 30
+SIGN_INS_PER_CORE = 2
+"""By password, at work at once: one hashes while another is at the database. The rest wait before they ask it anything,
+so that a storm of them is felt by nobody else."""
 
 
 class Resources(ServiceResources):
@@ -60,6 +64,7 @@ class Resources(ServiceResources):
         )
         self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
+        self.sign_in_turns = Turns(SIGN_INS_PER_CORE * CORES, settings.password_queue)
         self.guesses = Guesses(self.valkey, settings, self.audit)
         self.geo = GeoDatabase(settings.geoip_database)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))

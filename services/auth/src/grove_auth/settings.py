@@ -69,7 +69,7 @@ class AuthSettings(MongoServiceSettings):
     foreign_argon2_iterations: int = Field(10, ge=1, description="… most iterations")
     foreign_argon2_lanes: int = Field(8, ge=1, description="… most lanes (parallelism)")
     foreign_bcrypt_cost: int = Field(14, ge=4, le=31, description="Highest cost of a bcrypt hash that is imported")
-    password_queue: int = Field(64, ge=1, description="Password checks that may wait; more get 503")
+    password_queue: int = Field(64, ge=1, description="Sign-ins and password checks that may wait; more get 503")
     passkey_rp_id: str = Field(
         "", description="Domain that passkeys belong to, `example.com`; empty: PUBLIC_URL's. Another one ends them all"
     )

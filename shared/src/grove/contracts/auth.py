@@ -26,6 +26,8 @@ MailTemplate = Literal[
     "mfa_changed",
     "api_key_created",
     "passkey_changed",
+    "passkey_copied",
+    "identity_changed",
 ]
 """Mails with a secret, or to an address that is not the account's. The variables of each: contracts/mails.py."""
 

@@ -11,6 +11,8 @@ ALERTS: dict[str, frozenset[str]] = {
     "mfa_changed": frozenset({"change", "method"}),  # change: enabled | disabled; method: TOTP, SMS, e-mail …
     "api_key_created": frozenset({"key_name"}),
     "passkey_changed": frozenset({"change", "passkey_name"}),  # change: added | removed
+    "passkey_copied": frozenset({"passkey_name"}),
+    "identity_changed": frozenset({"change", "provider"}),  # change: linked | unlinked; provider: its key
 }
 """Alerts, each with what it adds to the variables of all."""
 

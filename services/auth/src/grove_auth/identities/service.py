@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from grove.contracts.auth import UserVerified
 from grove.core.clock import now
 from grove.core.errors import InvalidToken
+from grove_auth.alerts.service import AlertService
 from grove_auth.identities.repository import IdentityRepository
 from grove_auth.models import Identity, OAuthFlow, User
 from grove_auth.registrations.repository import RegistrationRepository
@@ -34,6 +35,7 @@ class IdentityService:
         self._users = UserRepository()
         self._registrations = RegistrationRepository()
         self._sessions = SessionRepository()
+        self._alerts = AlertService(resources)
 
     async def of_user(self, user_id: UUID) -> list[Identity]:
         """The user's identities, oldest first."""
@@ -51,6 +53,7 @@ class IdentityService:
             await keep_one_way_in(user, transaction)
             await SocialRepository().forget_codes(user_id, provider, transaction)
             await self._resources.audit.add("identity.unlinked", user_id, transaction, provider=provider)
+            await self._alerts.add(transaction, user, "identity_changed", change="unlinked", provider=provider)
 
         await self._resources.transaction(remove)
 
@@ -134,6 +137,7 @@ class IdentityService:
             await self._resources.audit.add(
                 "identity.linked", user.id, transaction, actor_id=user.id, provider=identity.provider
             )
+            await self._alerts.add(transaction, user, "identity_changed", change="linked", provider=identity.provider)
 
         await self._resources.transaction(store)
 

@@ -3,8 +3,10 @@
 from uuid import UUID
 
 import structlog
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.core.clock import now
+from grove_auth.alerts.service import AlertService
 from grove_auth.models import Passkey, User
 from grove_auth.models.passkey import Purpose
 from grove_auth.passkeys.challenges import Challenges
@@ -27,6 +29,7 @@ class PasskeyCheck:
         self._passkeys = PasskeyRepository()
         self._challenges = Challenges()
         self._party = RelyingParty(resources.settings)
+        self._alerts = AlertService(resources)
 
     async def prove(self, challenge_id: str, credential: Assertion) -> tuple[User, list[str]]:
         """Who answered, and how it was proven (RFC 8176). Raises PasskeyRefused.
@@ -86,6 +89,13 @@ class PasskeyCheck:
         """A counter that goes back: there is a copy of the key, and nobody can say which of the two is ours."""
         log.error("passkey.cloned", passkey_id=str(passkey.id), user_id=str(passkey.user_id), sign_count=sign_count)
         await self._resources.audit.add("passkey.cloned", passkey.user_id, outcome="failure", passkey=str(passkey.id))
+
+        async def tell(transaction: AsyncClientSession) -> None:
+            user = await self._users.held(passkey.user_id, transaction)
+            if user is not None:
+                await self._alerts.add(transaction, user, "passkey_copied", passkey_name=passkey.name)
+
+        await self._resources.transaction(tell)
         return PasskeyRefused()
 
 

@@ -13,12 +13,13 @@ from pwdlib.exceptions import PwdlibError
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
-from grove.core.errors import ServiceUnavailable
 from grove_auth.passwords.rules import normalised
+from grove_auth.passwords.turns import Turns
 from grove_auth.settings import AuthSettings
 
 T = TypeVar("T")
 
+CORES = os.cpu_count() or 1
 BCRYPT_BYTES = 72
 """bcrypt looks at no more. Who hashed longer passwords cut them there, and the library refuses to."""
 
@@ -39,11 +40,8 @@ class PasswordHasher:
             parallelism=settings.argon2_parallelism,
         )
         self._hash = PasswordHash((self._argon2, BcryptHasher()))
-        self._threads = ThreadPoolExecutor(
-            max_workers=os.cpu_count() or 1, thread_name_prefix="password", initializer=_give_way
-        )
-        self._most = settings.password_queue
-        self._waiting = 0
+        self._threads = ThreadPoolExecutor(max_workers=CORES, thread_name_prefix="password", initializer=_give_way)
+        self.turns = Turns(CORES, settings.password_queue)
         self._nobody = self._hash.hash("no account has this password")
 
     async def hash(self, password: str) -> str:
@@ -84,10 +82,5 @@ class PasswordHasher:
         return not self._argon2.identify(stored) or self._argon2.check_needs_rehash(stored)
 
     async def _run(self, work: Callable[[], T]) -> T:
-        if self._waiting >= self._most:
-            raise ServiceUnavailable("Too many sign-ins at once. Try again in a moment.", retry_after=2)
-        self._waiting += 1
-        try:
+        async with self.turns.take():
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._waiting -= 1

@@ -50,6 +50,10 @@ class SignInService:
         before it looks at the password. All that is asked and written on the way is the same for addresses with an
         account and without.
         """
+        async with self._resources.sign_in_turns.take():
+            return await self._login(data, device)
+
+    async def _login(self, data: Login, device: str | None) -> SessionTokens:
         user = await self._users.by_email(data.email)
         pending = await self._registrations.newest(data.email)
         stored = user.password_hash if user else pending.password_hash if pending else None

@@ -41,6 +41,8 @@ SUBJECTS = {
         "mfa_changed": "Your second factor was changed",
         "api_key_created": "A new API key for your account",  # pragma: allowlist secret
         "passkey_changed": "Your passkeys were changed",
+        "passkey_copied": "One of your passkeys may have been copied",
+        "identity_changed": "The ways into your account were changed",
     },
     "de": {
         "verify_email": "Bestätigen Sie Ihre Adresse",
@@ -64,6 +66,8 @@ SUBJECTS = {
         "mfa_changed": "Ihr zweiter Faktor wurde geändert",
         "api_key_created": "Ein neuer API-Schlüssel für Ihr Konto",  # pragma: allowlist secret
         "passkey_changed": "Ihre Passkeys wurden geändert",
+        "passkey_copied": "Einer Ihrer Passkeys ist vielleicht kopiert worden",
+        "identity_changed": "Die Wege in Ihr Konto wurden geändert",
     },
 }
 
