@@ -1,12 +1,14 @@
 """Trusted devices: they skip the second factor of their own user, for a time, until something changes."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pyotp
 import pytest
 
 from grove.core.clock import now
 from grove_auth.devices.service import DeviceService
+from grove_auth.models import User
 
 pytestmark = pytest.mark.integration
 AUTH = "/api/v1/auth"
@@ -147,3 +149,17 @@ async def test_an_administrator_who_ends_sessions_ends_the_trust(browser, strang
     ended = await client.post(f"{AUTH}/admin/users/{me}/revoke-sessions", headers=stranger.headers)
     assert ended.status_code == 204
     assert not await skips(browser)
+
+
+async def test_what_the_audit_log_does_not_take_does_not_happen(browser, resources, monkeypatch):
+    async def fail(*_, **__) -> None:
+        raise ConnectionError("the audit log is away")
+
+    [device] = await devices(browser)
+    user = await User.find_one({"email": browser.person.email})
+    monkeypatch.setattr(resources.audit, "add", fail)
+    service = DeviceService(resources)
+    for act in (service.trust(user, None), service.revoke(user.id, UUID(device["id"])), service.revoke_all(user.id)):
+        with pytest.raises(ConnectionError):
+            await act
+    assert await devices(browser) == [device]

@@ -41,9 +41,9 @@ from grove_auth.users.facts import AccountFacts
 T = TypeVar("T")
 
 OUTBOX_ALARM_SECONDS = 30
-SIGN_INS_PER_CORE = 2
-"""By password, at work at once: one hashes while another is at the database. The rest wait before they ask it anything,
-so that a storm of them is felt by nobody else."""
+SIGN_INS_AT_ONCE = CORES + 1
+"""By password: one is at the database while the others hash. The rest wait before they ask it anything, so that a storm
+of them is felt by nobody else."""
 
 
 class Resources(ServiceResources):
@@ -64,7 +64,7 @@ class Resources(ServiceResources):
         )
         self.facts = AccountFacts(self.outbox)
         self.passwords = PasswordHasher(settings)
-        self.sign_in_turns = Turns(SIGN_INS_PER_CORE * CORES, settings.password_queue)
+        self.sign_in_turns = Turns(SIGN_INS_AT_ONCE, settings.password_queue)
         self.guesses = Guesses(self.valkey, settings, self.audit)
         self.geo = GeoDatabase(settings.geoip_database)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))

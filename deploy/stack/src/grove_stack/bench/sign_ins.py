@@ -49,11 +49,12 @@ async def measure(wanted: SignIns) -> Counted:
 
 @asynccontextmanager
 async def storm(wanted: SignIns) -> AsyncIterator[None]:
-    """Have it done beside what the block does."""
+    """Have it done beside what the block does, and end it with the block."""
     async with _process(wanted) as process:
         await asyncio.sleep(1.5)  # until its connections are up
         yield
-        await process.communicate()
+        if process.returncode is not None:
+            raise RuntimeError(f"The storm of {wanted.kind}s was over before the block; see above.")
 
 
 async def me_times(target: Target, email: str, times: int, pause: float) -> list[float]:

@@ -7,6 +7,8 @@ the second factors void it in the same step, with nothing to clean up in time.
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from pymongo.asynchronous.client_session import AsyncClientSession
+
 from grove.core.clock import now
 from grove.core.context import current_context
 from grove.core.errors import InvalidToken
@@ -60,8 +62,14 @@ class DeviceService:
             last_used_at=moment,
             expires_at=moment + lives,
         )
-        await device.insert()
-        await self._resources.audit.add("device.trusted", user.id, actor_id=user.id, device=str(device.id))
+
+        async def store(transaction: AsyncClientSession) -> None:
+            await self._devices.insert(device, transaction)
+            await self._resources.audit.add(
+                "device.trusted", user.id, transaction, actor_id=user.id, device=str(device.id)
+            )
+
+        await self._resources.transaction(store)
         return DeviceToken(token, int(lives.total_seconds()))
 
     async def of_user(self, user_id: UUID) -> list[TrustedDevice]:
@@ -73,11 +81,19 @@ class DeviceService:
 
     async def revoke(self, user_id: UUID, device_id: UUID) -> None:
         """Trust it no more. Raises DeviceNotFound."""
-        if not await self._devices.delete(user_id, device_id):
-            raise DeviceNotFound
-        await self._resources.audit.add("device.revoked", user_id, device=str(device_id))
+
+        async def store(transaction: AsyncClientSession) -> None:
+            if not await self._devices.delete(user_id, device_id, transaction):
+                raise DeviceNotFound
+            await self._resources.audit.add("device.revoked", user_id, transaction, device=str(device_id))
+
+        await self._resources.transaction(store)
 
     async def revoke_all(self, user_id: UUID) -> None:
         """Trust none of the user's."""
-        if await self._devices.delete_all(user_id):
-            await self._resources.audit.add("device.revoked", user_id, device="all")
+
+        async def store(transaction: AsyncClientSession) -> None:
+            if await self._devices.delete_all(user_id, transaction):
+                await self._resources.audit.add("device.revoked", user_id, transaction, device="all")
+
+        await self._resources.transaction(store)

@@ -1,5 +1,7 @@
 """Checks a second factor, whichever it is."""
 
+from pymongo.asynchronous.client_session import AsyncClientSession
+
 from grove.core.clock import now
 from grove_auth.mfa import backup_codes, totp
 from grove_auth.mfa.attempts import FactorAttempts
@@ -42,22 +44,31 @@ class SecondFactorCheck:
             await self._attempts.wrong(user, tried)
             raise WrongCode
         await self._attempts.right(user.id)
-        if proof == "backup_code":
-            left = len(factors.backup_hashes) - 1
-            await self._resources.audit.add("mfa.backup_code_used", user.id, actor_id=user.id, left=str(left))
         return [AMR[proof], "mfa"]
 
     async def _proof(
         self, user: User, factors: SecondFactors, code: str | None, backup: bytes | None, purpose: Purpose
     ) -> Proof | None:
         if backup is not None:
-            return "backup_code" if await self._factors.take_backup_code(user.id, backup) else None
+            return "backup_code" if await self._is_backup_code(factors, backup) else None
         if code is None:
             return None
         if len(code) == totp.DIGITS:
             return "totp" if await self._is_totp(factors, code) else None
         sent = await self._codes.take(purpose, code)
         return sent.method if sent and sent.user_id == user.id and sent.method in user.second_factors else None
+
+    async def _is_backup_code(self, factors: SecondFactors, hashed: bytes) -> bool:
+        async def store(transaction: AsyncClientSession) -> bool:
+            if not await self._factors.take_backup_code(factors.id, hashed, transaction):
+                return False
+            left = len(factors.backup_hashes) - 1
+            await self._resources.audit.add(
+                "mfa.backup_code_used", factors.id, transaction, actor_id=factors.id, left=str(left)
+            )
+            return True
+
+        return await self._resources.transaction(store)
 
     async def _is_totp(self, factors: SecondFactors, code: str) -> bool:
         if factors.totp_secret is None:

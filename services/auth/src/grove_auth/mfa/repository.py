@@ -78,10 +78,10 @@ class FactorRepository:
         )
         return used.modified_count == 1
 
-    async def take_backup_code(self, user_id: UUID, hashed: bytes) -> bool:
+    async def take_backup_code(self, user_id: UUID, hashed: bytes, transaction: AsyncClientSession) -> bool:
         """Use up a backup code; False when it is none, or was used before."""
         used = await self._collection.update_one(
-            {"_id": user_id, "backup_hashes": hashed}, {"$pull": {"backup_hashes": hashed}}
+            {"_id": user_id, "backup_hashes": hashed}, {"$pull": {"backup_hashes": hashed}}, session=transaction
         )
         return used.modified_count == 1
 

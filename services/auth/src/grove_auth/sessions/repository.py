@@ -24,12 +24,14 @@ class SessionRepository:
         """The user's sessions, newest first."""
         return await Session.find({"user_id": user_id}, session=transaction).sort("-created_at").to_list()
 
-    async def authenticated(self, session_id: str, moment: datetime, amr: Sequence[str]) -> Session | None:
+    async def authenticated(
+        self, session_id: str, moment: datetime, amr: Sequence[str], transaction: AsyncClientSession
+    ) -> Session | None:
         """Its user proved again who they are; None when it has ended."""
         await Session.get_pymongo_collection().update_one(
-            {"_id": session_id}, {"$set": {"auth_time": moment, "amr": list(amr)}}
+            {"_id": session_id}, {"$set": {"auth_time": moment, "amr": list(amr)}}, session=transaction
         )
-        return await Session.get(session_id)
+        return await Session.get(session_id, session=transaction)
 
     async def by_refresh_hash(self, refresh_hash: bytes) -> Session | None:
         """The session whose newest refresh token this is."""

@@ -144,10 +144,15 @@ class SessionService:
 
         Raises InvalidToken when the session has ended.
         """
-        session = await self._sessions.authenticated(session_id, now(), amr)
-        if session is None:
-            raise InvalidToken
-        await self._resources.audit.add("session.reauthenticated", user.id, amr=" ".join(amr))
+
+        async def store(transaction: AsyncClientSession) -> Session:
+            found = await self._sessions.authenticated(session_id, now(), amr, transaction)
+            if found is None:
+                raise InvalidToken
+            await self._resources.audit.add("session.reauthenticated", user.id, transaction, amr=" ".join(amr))
+            return found
+
+        session = await self._resources.transaction(store)
         return AccessToken(
             access_token=await self._resources.keys.access_token(user, session),
             expires_in=self._settings.access_token_minutes * 60,
