@@ -1,5 +1,6 @@
 """The portal: pages, the merged reference, status, and the answer for paths that nobody owns."""
 
+import html
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -26,8 +27,15 @@ DOCUMENT = {
                 "description": "Create a <thing> with `title`.\n\nMore.",
                 "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
                 "parameters": [{"name": "X-Key", "in": "header", "schema": {"type": "string"}}],
-                "responses": {"201": {"description": "Made"}},
-            }
+                "responses": {
+                    "201": {
+                        "description": "Made",
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}},
+                    }
+                },
+                "security": [{"bearer": []}],
+            },
+            "get": {"operationId": "list", "tags": ["things"], "responses": {"204": {"description": "None"}}},
         }
     },
     "components": {"schemas": {"Thing": {"properties": {"title": {"type": "string"}}, "required": ["title"]}}},
@@ -194,3 +202,17 @@ async def test_the_reference_page_tells_what_is_taken(client, resources):
     assert '<span class="kind">text</span>' in page
     assert '<a href="#resource:-things">resource: things</a>' in page
     assert "Create a &lt;thing&gt; with <code>title</code>" in page
+
+
+async def test_the_reference_page_has_examples(client, settings):
+    page = html.unescape((await client.get("/reference")).text)
+    things = f"{settings.public_api_url}/api/v1/things"
+    assert f"<pre>curl -X POST {things} \\\n  -H 'Authorization: Bearer" in page
+    assert """-d '{"title": "<title>"}'</pre>""" in page
+    assert '<pre>{\n  "title": "<title>"\n}</pre>' in page
+    assert f"<pre>curl {things}</pre>" in page, "no token, no body"
+
+
+async def test_the_document_says_which_operations_take_a_token(client):
+    thing = (await client.get("/openapi.json")).json()["paths"]["/api/v1/things"]
+    assert (thing["post"]["security"], thing["get"]["security"]) == ([{"bearer": []}], [])

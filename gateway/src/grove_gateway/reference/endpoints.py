@@ -1,5 +1,7 @@
 """Routes of the reference."""
 
+import json
+import shlex
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +13,7 @@ from grove.contracts.catalogue import CATALOGUE
 from grove.core.errors import NotFound
 from grove_gateway.deps import ResourcesDep
 from grove_gateway.pages.rendering import page
+from grove_gateway.reference.examples import Examples
 from grove_gateway.reference.kinds import kind
 from grove_gateway.reference.service import ReferenceService
 
@@ -54,6 +57,8 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
             "summary": operation.get("description") or operation.get("summary", ""),
             "parameters": [_parameter(document, parameter) for parameter in operation.get("parameters", [])],
             "body": _body_fields(document, operation),
+            "request": _request(document, method, path, item["servers"][0]["url"], operation),
+            "answer": _answer(document, operation),
             "statuses": [(code, answer.get("description", "")) for code, answer in operation["responses"].items()],
         }
         for path, item in document["paths"].items()
@@ -81,6 +86,33 @@ def _body_fields(document: dict[str, Any], operation: dict[str, Any]) -> list[di
         {"name": name, "kind": kind(field, document["components"]["schemas"]), "required": name in required}
         for name, field in schema.get("properties", {}).items()
     ]
+
+
+def _request(document: dict[str, Any], method: str, path: str, server: str, operation: dict[str, Any]) -> str:
+    """The operation as a command line."""
+    words = [f"curl{'' if method == 'get' else f' -X {method.upper()}'} {server}{path}"]
+    if operation["security"]:
+        words.append("-H 'Authorization: Bearer <access token>'")
+    schema = _content(operation.get("requestBody", {}))
+    if schema is not None:
+        body = json.dumps(Examples(document["components"]["schemas"], sent=True).of(schema), ensure_ascii=False)
+        words += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(body)}"]
+    return " \\\n  ".join(words)
+
+
+def _answer(document: dict[str, Any], operation: dict[str, Any]) -> str:
+    """The body of the first good answer; empty when it has none."""
+    good: dict[str, Any] = next((answer for code, answer in operation["responses"].items() if code.startswith("2")), {})
+    schema = _content(good)
+    if not schema:
+        return ""
+    return json.dumps(Examples(document["components"]["schemas"], sent=False).of(schema), indent=2, ensure_ascii=False)
+
+
+def _content(part: dict[str, Any]) -> dict[str, Any] | None:
+    """The schema of its JSON."""
+    found: dict[str, Any] | None = part.get("content", {}).get("application/json", {}).get("schema")
+    return found
 
 
 def _check_public(resources: ResourcesDep) -> None:

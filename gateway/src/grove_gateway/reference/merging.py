@@ -17,7 +17,7 @@ def merged(documents: Mapping[str, dict[str, Any]], *, auth_url: str, api_url: s
             for operation in operations.values():
                 operation["tags"] = [f"{service}: {tag}" for tag in operation.get("tags", [service])]
                 operation["operationId"] = f"{service}_{operation['operationId']}"
-                operation.setdefault("security", [{"bearer": []}])
+                operation.setdefault("security", [])
             paths[path] = {**operations, "servers": server}
     return {
         "openapi": "3.1.0",

@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.requests import HTTPConnection
 
@@ -82,6 +84,19 @@ class Authenticator:
             await self.on_refused(principal, reason)
 
 
+class _Bearer(SecurityBase):
+    """Says in the OpenAPI document that a route takes a token; `of_request` checks it."""
+
+    model = HTTPBearerModel(bearerFormat="JWT")
+    scheme_name = "bearer"
+
+    async def __call__(self) -> None:
+        """Nothing: the document is all."""
+
+
+BEARER = _Bearer()
+
+
 def require(*scopes: str, limit: Limit | None = USER_LIMIT, step_up: bool = False, api_keys: bool = True) -> Any:
     """A dependency: signed in, with these scopes, within the limit. None: the route has a limit of its own.
 
@@ -89,7 +104,7 @@ def require(*scopes: str, limit: Limit | None = USER_LIMIT, step_up: bool = Fals
     step-up is asked for they never are.
     """
 
-    async def signed_in(request: Request) -> Principal:
+    async def signed_in(request: Request, _: Annotated[None, Depends(BEARER)]) -> Principal:
         authenticator: Authenticator = request.app.state.authenticator
         principal = await authenticator.of_request(request)
         if limit is not None:

@@ -48,7 +48,12 @@ Locale = Annotated[
     AfterValidator(_locale),
     Field(examples=["en"]),
 ]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=2, max_length=100), CleanLine]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=2, max_length=100),
+    CleanLine,
+    Field(examples=["Ada Lovelace"]),
+]
 
 
 class Register(WithCaptcha):
