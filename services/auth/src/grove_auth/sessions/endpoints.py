@@ -9,6 +9,7 @@ from grove.web.errors import error_responses
 from grove_auth.deps import ResourcesDep, SessionUser
 from grove_auth.sessions import cookies
 from grove_auth.sessions.errors import InvalidRefreshToken
+from grove_auth.sessions.refreshes import RefreshService
 from grove_auth.sessions.schemas import Refresh, SessionList, SessionRead, TokenPair
 from grove_auth.sessions.service import SessionService
 
@@ -19,7 +20,12 @@ async def _service(resources: ResourcesDep) -> SessionService:
     return SessionService(resources)
 
 
+async def _refreshes(resources: ResourcesDep) -> RefreshService:
+    return RefreshService(resources)
+
+
 Sessions = Annotated[SessionService, Depends(_service)]
+Refreshes = Annotated[RefreshService, Depends(_refreshes)]
 
 
 @router.post("/refresh")
@@ -27,7 +33,7 @@ async def refresh(
     request: Request,
     response: Response,
     resources: ResourcesDep,
-    sessions: Sessions,
+    refreshes: Refreshes,
     data: Refresh | None = None,
 ) -> TokenPair:
     """Swap the refresh token for a new pair; each refresh token works once.
@@ -39,7 +45,7 @@ async def refresh(
         token, csrf_token = cookies.refresh_token(request, resources.settings) or (None, None)
     if token is None:
         raise InvalidRefreshToken("Send the refresh token in the body, or its cookie.")
-    return cookies.answer(response, await sessions.refresh(token, csrf_token))
+    return cookies.answer(response, await refreshes.refresh(token, csrf_token))
 
 
 @router.post("/logout", status_code=204)
