@@ -2,30 +2,19 @@
 
 import asyncio
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from grove_stack.plan import Plan
-from grove_stack.services import SERVICES
-from grove_stack.settings import StackSettings
+from grove_stack.testing.stacks import command
 
 
 @pytest.fixture
 def audit(suite):
     """`grove auth audit …` as an operator of this suite."""
-    plan = Plan(StackSettings(state_dir=suite.folder, https_port=0, http_port=0))
-    environment = plan.environment(SERVICES[0], "auth-migrate")
-    program = str(Path(sys.executable).parent / "grove")
 
     async def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [program, "auth", "audit", *words]
-        return await asyncio.to_thread(
-            subprocess.run, command, env=os.environ | environment, capture_output=True, text=True, check=False
-        )
+        return await asyncio.to_thread(command, suite.folder, "stack", "auth", "audit", *words)
 
     return run
 

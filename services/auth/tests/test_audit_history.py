@@ -258,3 +258,10 @@ def test_every_act_has_words():
 
 def test_an_act_without_words_of_its_own_is_told_by_its_name():
     assert described({"action": "mfa.backup_codes", "outcome": "failure"}) == "Mfa backup codes: refused"
+
+
+async def test_every_moment_can_be_asked_for(admin):
+    assert await read(admin, LOG, **{"from": "0001-01-01T00:00:00Z"})
+    assert await read(admin, LOG, to="9999-12-31T23:59:59Z")
+    assert await read(admin, LOG, to="0001-01-01T00:00:00Z") == []
+    assert await read(admin, LOG, **{"from": "9999-12-31T23:59:59Z"}) == []

@@ -36,3 +36,18 @@ def test_another_key_of_the_same_name_and_a_short_key_are_refused():
         FieldCipher(lambda: new_key("v1")).open(sealed, purpose="p")
     with pytest.raises(ValueError, match="32 bytes"):
         FieldCipher(lambda: "v1:AAAA").seal("x", purpose="p")
+
+
+def test_a_mac_is_of_its_text_and_purpose_and_outlives_a_rotation():
+    old = new_key("v1")
+    ring = old
+    cipher = FieldCipher(lambda: ring)
+    mac = cipher.mac("12345678", purpose="code:1")
+    assert cipher.is_mac(mac, "12345678", purpose="code:1")
+    assert not cipher.is_mac(mac, "12345679", purpose="code:1")
+    assert not cipher.is_mac(mac, "12345678", purpose="code:2")
+    ring = f"{new_key('v2')}\n{old}"
+    assert cipher.is_mac(mac, "12345678", purpose="code:1")
+    assert cipher.mac("12345678", purpose="code:1") != mac
+    ring = new_key("v1")
+    assert not cipher.is_mac(mac, "12345678", purpose="code:1"), "another key of the same name"

@@ -18,7 +18,7 @@ from rich.table import Table
 from grove_stack import daemon
 from grove_stack.compose import write_files
 from grove_stack.demo import Demo, DemoFailed
-from grove_stack.development import run_migration, watch
+from grove_stack.development import run_auth, run_migration, watch
 from grove_stack.layout import Layout, read_json, write_json
 from grove_stack.preflight import install_broker, problems
 from grove_stack.process import last_lines
@@ -116,6 +116,12 @@ def down() -> None:
         console.print("Nothing was running.")
 
 
+def _check_up(layout: Layout) -> None:
+    if daemon.supervisor_pid(layout) is None:
+        console.print("The stack is down. Start it with `make up`.")
+        raise typer.Exit(1)
+
+
 @commands.command("status")
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print suite.json")] = False) -> None:
     """Show what runs."""
@@ -123,9 +129,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print suite.jso
     if as_json:
         print(json.dumps(read_json(layout.suite_file), indent=2))  # noqa: T201 - for programs
         return
-    if daemon.supervisor_pid(layout) is None:
-        console.print("The stack is down. Start it with `make up`.")
-        raise typer.Exit(1)
+    _check_up(layout)
     console.print(_table(daemon.status(layout), layout))
 
 
@@ -167,6 +171,15 @@ def files(folder: Annotated[Path, typer.Argument(help="Folder that containers mo
     console.print(f"[green]✓[/green] Written to {folder}. Next: docker compose up --build --wait")
 
 
+@commands.command(
+    "auth", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
+)
+def auth(context: typer.Context) -> None:
+    """Run `grove auth …` on this stack's accounts: `grove stack auth users list`."""
+    _check_up(Layout(StackSettings().state_dir.resolve()))
+    raise typer.Exit(run_auth(StackSettings(), context.args))
+
+
 @commands.command("migration")
 def migration(
     service: Annotated[str, typer.Argument(help="Service, such as resource")],
@@ -174,6 +187,7 @@ def migration(
     message: Annotated[str, typer.Argument(help="For create: what changes")] = "",
 ) -> None:
     """Work on a service's migrations, against the running stack's database."""
+    _check_up(Layout(StackSettings().state_dir.resolve()))
     raise typer.Exit(run_migration(StackSettings(), service, action, message))
 
 

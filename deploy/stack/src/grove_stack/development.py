@@ -1,4 +1,4 @@
-"""What developers do all day: migrations against the running stack, and restarts when code changes."""
+"""What developers do all day: commands and migrations against the running stack, restarts when code changes."""
 
 import os
 import signal
@@ -17,6 +17,16 @@ from grove_stack.settings import StackSettings
 
 ROOT = Path(__file__).parents[4]
 _ALEMBIC = {"up": ["upgrade", "head"], "down": ["downgrade", "-1"], "history": ["history"], "current": ["current"]}
+
+
+def run_auth(settings: StackSettings, words: list[str]) -> int:
+    """Run `grove auth …` with the settings of the stack's auth service; its exit code."""
+    plan = Plan(settings)
+    auth = next(service for service in SERVICES if service.name == "auth")
+    plan.layout.ensure_identity(auth.name, "auth-migrate")
+    environment = {**os.environ, **plan.environment(auth, "auth-migrate")}
+    program = str(Path(sys.executable).parent / "grove")
+    return subprocess.run([program, "auth", *words], env=environment, check=False).returncode
 
 
 def run_migration(settings: StackSettings, name: str, action: str, message: str) -> int:

@@ -1,10 +1,11 @@
-"""Field encryption: AES-256-GCM with key versions and associated data.
+"""Field encryption: AES-256-GCM with key versions and associated data; and keyed hashes of what is too short to hide.
 
 A key ring is text, one key a line: `<version>:<base64 of 32 bytes>`, the newest first. New values are sealed
 with the first key; values sealed with any key of the ring can be opened, so keys rotate without downtime.
 """
 
 import base64
+import hmac
 import os
 from collections.abc import Callable
 
@@ -41,6 +42,16 @@ class FieldCipher:
         except (InvalidTag, ValueError):
             raise DecryptionFailed("the value does not open with its key and purpose") from None
 
+    def mac(self, text: str, *, purpose: str) -> bytes:
+        """HMAC-SHA-256 under the newest key: who has the result but not the key can't try out short texts."""
+        version, key = next(iter(self._keys().items()))
+        return _mac(key, _associated(version, purpose), text)
+
+    def is_mac(self, mac: bytes, text: str, *, purpose: str) -> bool:
+        """Whether it was made from the text, for that purpose, under a key of the ring."""
+        made = [_mac(key, _associated(version, purpose), text) for version, key in self._keys().items()]
+        return any(hmac.compare_digest(mac, one) for one in made)
+
     def is_current(self, sealed: str) -> bool:
         """Whether the value is sealed with the newest key."""
         return sealed.partition(".")[0] == next(iter(self._keys()))
@@ -54,6 +65,11 @@ class FieldCipher:
                 raise ValueError(f"Encryption key {version!r} is not 32 bytes. Make one with `grove config key`.")
             keys[version] = key
         return keys
+
+
+def _mac(key: bytes, associated: bytes, text: str) -> bytes:
+    own = hmac.digest(key, b"mac|" + associated, "sha256")  # a key is for one thing: the ring's own encrypts
+    return hmac.digest(own, text.encode(), "sha256")
 
 
 def new_key(version: str) -> str:

@@ -28,7 +28,7 @@ Seal = dict[str, Any]
 
 def first_id(moment: datetime) -> UUID:
     """The smallest UUIDv7 of that millisecond."""
-    return UUID(int=int(moment.timestamp() * 1000) << 80)
+    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)  # nothing is older than 1970
 
 
 def chained(previous: str, document: dict[str, Any]) -> str:

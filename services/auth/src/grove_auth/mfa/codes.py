@@ -1,7 +1,5 @@
-"""Codes by SMS and mail: eight random digits, kept as a hash under a key that the store does not hold."""
+"""Codes by SMS and mail: eight random digits, kept as a hash under a key that the database does not hold."""
 
-import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass
 from uuid import UUID
@@ -32,10 +30,6 @@ class Purpose:
     def id(self) -> bytes:
         """The code's id."""
         return token_hash(self.key)
-
-    def hashed(self, code: str) -> bytes:
-        """What is stored. For a sign-in the key is its mfa_token, of which the store has only the hash."""
-        return hmac.digest(self.key.encode(), code.encode(), hashlib.sha256)
 
 
 def reauthentication(session_id: str) -> Purpose:
@@ -83,7 +77,7 @@ class CodeService:
     async def take(self, purpose: Purpose, code: str) -> SentCode | None:
         """The code that was sent, used up by this; None for a wrong one. Each try is counted before it is checked."""
         sent = await self._codes.take_try(purpose.id)
-        if sent is None or not hmac.compare_digest(sent.code_hash, purpose.hashed(code)):
+        if sent is None or not self._resources.mfa_cipher.is_mac(sent.code_hash, code, purpose=f"code:{purpose.key}"):
             return None
         return sent if await self._codes.use(sent) else None
 
@@ -93,7 +87,7 @@ class CodeService:
             id=purpose.id,
             user_id=user.id,
             method="sms" if phone else "email",
-            code_hash=purpose.hashed(code),
+            code_hash=self._resources.mfa_cipher.mac(code, purpose=f"code:{purpose.key}"),
             phone=phone,
             left=rules.TRIES,
             expires_at=now() + rules.CODE_LIVES,
