@@ -22,6 +22,8 @@ TOLD: tuple[type[EventData], ...] = (
     auth.MfaEnabled,
     auth.MfaDisabled,
     auth.ApiKeyCreated,
+    resource.TaskReminderDue,
+    resource.ProfileUpdated,
     provider_sync.ConnectionLinked,
     provider_sync.ConnectionNeedsReauth,
     provider_sync.RunCompleted,
@@ -37,6 +39,20 @@ TASK_FACTS: tuple[type[EventData], ...] = (
 )
 
 
+SILENT: tuple[type[EventData], ...] = (
+    auth.UserBlocked,
+    auth.UserUnblocked,
+    auth.ApiKeyDeleted,
+    resource.ActivityCreated,
+    resource.ActivityUpdated,
+    resource.ActivityDeleted,
+    resource.MomentLogged,
+    resource.MomentUpdated,
+    resource.MomentDeleted,
+    provider_sync.ConnectionRemoved,
+)
+
+
 def handlers(resources: Resources, sender: MailSender) -> Handlers:
     """Event → handler."""
     found = Handlers()
@@ -46,10 +62,12 @@ def handlers(resources: Resources, sender: MailSender) -> Handlers:
     found.add(auth.UserUpdated, users.on_updated)
     found.add(auth.UserEmailChanged, partial(users.on_email_changed, resources))
     found.add(auth.UserDeleted, ERASURE.on_deleted)
-    for silent in (auth.UserBlocked, auth.UserUnblocked, auth.ApiKeyDeleted, provider_sync.ConnectionRemoved):
-        found.add(silent, notifications.on_nothing_to_tell)
+    for fact in SILENT:
+        found.add(fact, notifications.on_nothing_to_tell)
     for fact in TOLD:
         found.add(fact, partial(notifications.on_fact, resources.push))
     for fact in TASK_FACTS:
         found.add(fact, partial(notifications.on_task_fact, resources.push))
+    found.add(resource.TaskShared, partial(notifications.on_shared, resources.push))
+    found.add(resource.TaskUnshared, partial(notifications.on_unshared, resources.push))
     return found

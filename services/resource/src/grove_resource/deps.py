@@ -14,6 +14,9 @@ from grove_resource.settings import ResourceSettings
 
 TaskReader = Annotated[Principal, require("tasks:read")]
 TaskWriter = Annotated[Principal, require("tasks:write")]
+ProfileReader = Annotated[Principal, require("profile:read")]
+MomentReader = Annotated[Principal, require("moments:read")]
+MomentWriter = Annotated[Principal, require("moments:write")]
 
 
 async def _outbox(session: WriteSession) -> Outbox:
@@ -23,11 +26,32 @@ async def _outbox(session: WriteSession) -> Outbox:
 EventOutbox = Annotated[Outbox, Depends(_outbox)]
 
 
-async def _once(request: Request, user: TaskWriter, session: WriteSession, key: idempotency.KeyHeader = None) -> None:
+async def _task_once(
+    request: Request, user: TaskWriter, session: WriteSession, key: idempotency.KeyHeader = None
+) -> None:
     await idempotency.begin(request, PostgresIdempotency(session), user.user_id, key)
 
 
-Once = Depends(_once)
-"""For routes that create something: takes `Idempotency-Key`."""
+async def _moment_once(
+    request: Request, user: MomentWriter, session: WriteSession, key: idempotency.KeyHeader = None
+) -> None:
+    await idempotency.begin(request, PostgresIdempotency(session), user.user_id, key)
 
-__all__ = ["EventOutbox", "Once", "ReadsDep", "TaskReader", "TaskWriter", "WriteSession"]
+
+TaskOnce = Depends(_task_once)
+"""For routes that create something about tasks: takes `Idempotency-Key`."""
+MomentOnce = Depends(_moment_once)
+"""The same about activities and moments."""
+
+__all__ = [
+    "EventOutbox",
+    "MomentOnce",
+    "MomentReader",
+    "MomentWriter",
+    "ProfileReader",
+    "ReadsDep",
+    "TaskOnce",
+    "TaskReader",
+    "TaskWriter",
+    "WriteSession",
+]

@@ -124,6 +124,14 @@ class PayloadTooLarge(GroveError):
     message = "The request body is too large."
 
 
+class UnsupportedMedia(GroveError):
+    """415."""
+
+    status = 415
+    code = "UNSUPPORTED_MEDIA_TYPE"
+    message = "This kind of content is not taken here."
+
+
 class Invalid(GroveError):
     """422: the request is well-formed, a value in it is not acceptable."""
 

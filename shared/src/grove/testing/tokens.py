@@ -14,7 +14,8 @@ from grove.security.tokens import TYPE, KeyCache, TokenVerifier
 
 ISSUER = "https://auth.test"
 AUDIENCE = "https://api.test"
-SCOPES = "tasks:read tasks:write notifications:read notifications:write connections:read connections:write account:read"
+AREAS = ("tasks", "profile", "moments", "notifications", "connections")
+SCOPES = " ".join([f"{area}:{what}" for area in AREAS for what in ("read", "write")] + ["account:read"])
 
 
 class Issuer:

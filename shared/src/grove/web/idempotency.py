@@ -1,7 +1,7 @@
 """Idempotency-Key: the same request sent twice has one effect and one answer.
 
-The key is kept in the same transaction as the effect, per user, for 24 hours. A route opts in with the
-`idempotent` dependency; the route class stores the response before the commit.
+The key is kept in the same transaction as the effect, per user, for 24 hours. A route opts in with a dependency that
+calls `begin`; the route class stores the response before the commit.
 """
 
 import hashlib
@@ -78,12 +78,17 @@ class _Pending:
     fingerprint: bytes
 
 
-async def begin(request: Request, store: IdempotencyStore, user_id: UUID, key: str | None) -> None:
-    """Start an idempotent request: replays, refuses, or lets it run. Without a key it just runs."""
+async def begin(
+    request: Request, store: IdempotencyStore, user_id: UUID, key: str | None, *, content: bytes | None = None
+) -> None:
+    """Start an idempotent request: replays, refuses, or lets it run. Without a key it just runs.
+
+    `content` stands for the body where that was streamed: its digest.
+    """
     if key is None:
         return
     line = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
-    fingerprint = hashlib.sha256(line + await request.body()).digest()
+    fingerprint = hashlib.sha256(line + (await request.body() if content is None else content)).digest()
     stored = await store.begin(user_id, key)
     if stored is None:
         request.state.idempotency = _Pending(store, user_id, key, fingerprint)

@@ -21,6 +21,8 @@ from grove.web.errors import render
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 1024 * 1024
+BODY_LIMIT = "grove.body_limit"
+"""Key of a scope in which a route that takes files says how much more it takes (web/uploads.py)."""
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")
 _STANDARD_HEADERS = [
     (name.lower().encode(), value.encode())
@@ -62,9 +64,11 @@ class RequestContextMiddleware:
             if scope["type"] == "websocket":
                 await self.app(scope, receive, send)
             else:
-                await self._http(scope, receive, send, context)
+                await self._http(scope, receive, send, context, headers)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send, context: RequestContext) -> None:
+    async def _http(
+        self, scope: Scope, receive: Receive, send: Send, context: RequestContext, headers: Headers
+    ) -> None:
         started = time.perf_counter()
         status = 500
         answered = False
@@ -80,7 +84,7 @@ class RequestContextMiddleware:
         try:
             if "\x00" in unquote(scope["path"]) or b"%00" in scope["query_string"]:
                 raise Invalid("NUL characters are not allowed.")
-            await self.app(scope, _limited(receive, Headers(scope=scope)), send_with_headers)
+            await self.app(scope, _limited(scope, receive, headers), send_with_headers)
         except Exception as error:
             if answered:
                 raise
@@ -113,18 +117,22 @@ def _completed(headers: Iterable[tuple[bytes, bytes]], context: RequestContext) 
     return complete
 
 
-def _limited(receive: Receive, headers: Headers) -> Receive:
+def _limited(scope: Scope, receive: Receive, headers: Headers) -> Receive:
     """`receive`, which raises PayloadTooLarge beyond the limit, whether the length was told or not."""
     told = headers.get("content-length", "")
-    if told.isdigit() and int(told) > MAX_BODY_BYTES:
+    length = int(told) if told.isdigit() else 0
+    if length > MAX_BODY_BYTES and not headers.get("content-type", "").startswith("multipart/form-data"):
         raise PayloadTooLarge
     taken = 0
 
     async def receive_limited() -> Message:
         nonlocal taken
+        limit = scope.get(BODY_LIMIT, MAX_BODY_BYTES)
+        if length > limit:
+            raise PayloadTooLarge
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > MAX_BODY_BYTES:
+        if taken > limit:
             raise PayloadTooLarge
         return message
 

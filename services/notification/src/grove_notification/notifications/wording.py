@@ -154,6 +154,26 @@ def _registered(fact: auth.UserRegistered) -> Wording:
     return Wording("SIGNUP", "Welcome to Grove", f"Hello {fact.name}, your account is ready.")
 
 
+def _shared(fact: resource.TaskShared) -> Wording:
+    may = {"viewer": "see", "editor": "see and change"}[fact.role]
+    return Wording(
+        "TASK_SHARED",
+        "A task is shared with you",
+        f"You may {may} “{fact.title}”.",
+        f"/api/v1/tasks/{fact.task_id}",
+        fact.task_id,
+    )
+
+
+def _reminder(fact: resource.TaskReminderDue) -> Wording:
+    due = f" It is due at {fact.due_at:%H:%M} UTC on {fact.due_at:%Y-%m-%d}." if fact.due_at else ""
+    return Wording("TASK_REMINDER", "Reminder", f"“{fact.title}”.{due}", f"/api/v1/tasks/{fact.task_id}", fact.task_id)
+
+
+def _profile_updated(fact: resource.ProfileUpdated) -> Wording:
+    return Wording("PROFILE_UPDATED", "Your profile changed", f"Changed: {', '.join(fact.changed)}.", "/api/v1/profile")
+
+
 def _linked(fact: provider_sync.ConnectionLinked) -> Wording:
     return Wording(
         "PROVIDER_CONNECTED",
@@ -212,6 +232,9 @@ _WORDS: dict[type[EventData], Callable[[Any], Wording | None]] = {
     resource.TaskReopened: _task("TASK_PENDING", "Task reopened", "“{title}” is pending again."),
     resource.TaskDeleted: _task("TASK_DELETED", "Task deleted", "“{title}” was deleted."),
     resource.TaskRestored: _task("TASK_RESTORED", "Task restored", "“{title}” is back."),
+    resource.TaskShared: _shared,
+    resource.TaskReminderDue: _reminder,
+    resource.ProfileUpdated: _profile_updated,
     provider_sync.ConnectionLinked: _linked,
     provider_sync.ConnectionNeedsReauth: _needs_reauth,
     provider_sync.RunCompleted: _run_completed,

@@ -22,7 +22,11 @@ from grove.postgres.base import Base
 
 
 class Task(Base):
-    """One task. `version` rises with each change: it is the ETag, and the sequence of the task's events."""
+    """One task. `version` rises with each change: it is the ETag, and the sequence of the task's events.
+
+    `recurrence` is an RFC 5545 RRULE without DTSTART, which is `due_at`; `repeated_at` is when completing it made the
+    next one. Subtasks that were deleted with their parent have its `deleted_at`, and come back with it.
+    """
 
     __tablename__ = "tasks"
 
@@ -35,6 +39,8 @@ class Task(Base):
     due_at: Mapped[datetime | None]
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     tags: Mapped[list[str]] = mapped_column(ARRAY(String(50)), server_default="{}")
+    recurrence: Mapped[str | None] = mapped_column(String(500))
+    repeated_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -49,6 +55,8 @@ class Task(Base):
         Index("ix_tasks_user_created", "user_id", column("created_at").desc(), column("id").desc()),
         # GET /tasks?sort=due_at, due_before, due_after
         Index("ix_tasks_user_due", "user_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        # the purge of what was deleted long ago
+        Index("ix_tasks_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
         # GET /tasks?parent_id=, and the cascade from a parent
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
         # GET /tasks?tag=

@@ -13,7 +13,7 @@ from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
 from grove.web.pagination import CursorPage, Page
 from grove.web.query import parameters_of, query_as
-from grove_resource.deps import EventOutbox, Once, ReadsDep, TaskReader, TaskWriter, WriteSession
+from grove_resource.deps import EventOutbox, ReadsDep, TaskOnce, TaskReader, TaskWriter, WriteSession
 from grove_resource.models import Task
 from grove_resource.tasks.listing import FILTERS, ORDERS, TaskFilter
 from grove_resource.tasks.repository import TASK_JSON, TaskQueries, TaskRepository
@@ -40,7 +40,7 @@ async def list_tasks(request: Request, user: TaskReader, reads: ReadsDep, wanted
     return await _TASKS.answer(request, reads, wanted, {"user_id": user.user_id, **wanted.given})
 
 
-@router.post("", status_code=201, response_model=TaskRead, dependencies=[Once])
+@router.post("", status_code=201, response_model=TaskRead, dependencies=[TaskOnce])
 async def create_task(data: TaskCreate, tasks: Tasks) -> Response:
     """Create a task."""
     task = await tasks.create(data)

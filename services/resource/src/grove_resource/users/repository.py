@@ -16,20 +16,51 @@ class UserRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def store(self, user_id: UUID, *, name: str | None, locale: str, timezone: str, sequence: int) -> None:
+    async def store(self, user_id: UUID, *, email: str | None, locale: str, timezone: str, sequence: int) -> None:
         """Insert or update; of two events the newer one's values stay, whatever order they come in."""
         row = insert(User).values(
-            id=user_id, name=name, locale=locale, timezone=timezone, sequence=sequence, updated_at=now()
+            id=user_id,
+            email=email.lower() if email else None,
+            locale=locale,
+            timezone=timezone,
+            sequence=sequence,
+            updated_at=now(),
         )
         new, newer = row.excluded, row.excluded.sequence > User.sequence
         await self._session.execute(
             row.on_conflict_do_update(
                 index_elements=[User.id],
                 set_={
-                    "name": func.coalesce(User.name, new.name),
+                    "email": func.coalesce(User.email, new.email),
                     "locale": case((newer, new.locale), else_=User.locale),
                     "timezone": case((newer, new.timezone), else_=User.timezone),
                     "sequence": func.greatest(User.sequence, new.sequence),
+                    "updated_at": new.updated_at,
+                },
+            )
+        )
+
+    async def store_email(self, user_id: UUID, email: str, *, sequence: int) -> None:
+        """Another address; of two such events the newer one's stays.
+
+        For an account that is not known yet the rest is made up, older than what any event tells.
+        """
+        row = insert(User).values(
+            id=user_id,
+            email=email.lower(),
+            locale="en",
+            timezone="UTC",
+            sequence=0,
+            email_sequence=sequence,
+            updated_at=now(),
+        )
+        new, newer = row.excluded, row.excluded.email_sequence > User.email_sequence
+        await self._session.execute(
+            row.on_conflict_do_update(
+                index_elements=[User.id],
+                set_={
+                    "email": case((newer, new.email), else_=User.email),
+                    "email_sequence": func.greatest(User.email_sequence, new.email_sequence),
                     "updated_at": new.updated_at,
                 },
             )

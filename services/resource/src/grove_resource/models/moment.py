@@ -1,0 +1,41 @@
+"""The moments table."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Computed, ForeignKey, Index, Integer, column
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.orm import Mapped, deferred, mapped_column
+
+from grove.postgres.base import Base
+
+
+class Moment(Base):
+    """One time that a user did something. `schema_version` is the version of the schema that `data` satisfies."""
+
+    __tablename__ = "moments"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    activity_id: Mapped[UUID] = mapped_column(ForeignKey("activities.id", ondelete="CASCADE"))
+    schema_version: Mapped[int] = mapped_column(Integer)
+    occurred_at: Mapped[datetime]
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    version: Mapped[int] = mapped_column(Integer, server_default="1")
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    search: Mapped[str] = deferred(
+        mapped_column(TSVECTOR, Computed("jsonb_to_tsvector('simple', data, '[\"string\"]')", persisted=True))
+    )
+
+    __table_args__ = (
+        # GET /moments in its default order
+        Index("ix_moments_user_occurred", "user_id", column("occurred_at").desc(), column("id").desc()),
+        # GET /moments?activity_id=, statistics, and the cascade from the activity
+        Index("ix_moments_activity_occurred", "activity_id", column("occurred_at").desc(), column("id").desc()),
+        # GET /moments?data.<path>=
+        Index("ix_moments_data", "data", postgresql_using="gin", postgresql_ops={"data": "jsonb_path_ops"}),
+        # GET /search?q=
+        Index("ix_moments_search", "search", postgresql_using="gin"),
+    )
