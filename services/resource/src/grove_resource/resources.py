@@ -3,6 +3,7 @@
 from grove.observability.health import Health, while_true
 from grove.service.postgres import PostgresResources
 from grove.service.resources import SignIn
+from grove_resource.files.store import FileStore
 from grove_resource.settings import ResourceSettings
 
 
@@ -13,6 +14,7 @@ class Resources(PostgresResources):
         super().__init__(settings)
         self.settings = settings
         self.sign_in = SignIn(settings, self)
+        self.files = FileStore(settings)
 
     async def aclose(self) -> None:
         """Close connections."""
