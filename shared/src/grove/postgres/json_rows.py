@@ -8,7 +8,9 @@ from pydantic import BaseModel
 from sqlalchemy import (
     ColumnElement,
     DateTime,
+    Label,
     Select,
+    Subquery,
     Text,
     case,
     cast,
@@ -17,6 +19,8 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from grove.postgres.base import Base, Expression
 
@@ -33,19 +37,25 @@ class JsonRow:
     def __init__(self, table: type[Base], shape: type[BaseModel] | type[Any], values: Mapping[str, Expression]) -> None:
         if list(values) != _fields(shape):
             raise TypeError(f"{shape.__name__} has the fields {_fields(shape)}, rendered were {list(values)}")
-        self._table = table
-        fields = [_written(value).label(name) for name, value in values.items()]
-        self._item = select(*fields).correlate(table).lateral("item")
+        self.table = table
+        self._fields: dict[str, ColumnElement[Any]] = {name: _written(value) for name, value in values.items()}
 
     def select(self, *columns: Expression) -> Select[Any]:
         """SELECT the JSON, and then `columns`."""
-        json = cast(func.row_to_json(literal_column("item")), Text)
-        columns_of_all: list[Any] = [json, *columns]
-        return select(*columns_of_all).select_from(self._table).join(self._item, true())
+        item = select(*self._labelled(self._fields)).correlate(self.table).lateral("item")
+        return _select_json(columns).select_from(self.table).join(item, true())
 
-    def count(self) -> Select[Any]:
-        """SELECT how many rows there are."""
-        return select(func.count()).select_from(self._table)
+    def of(self, page: Subquery, *columns: Expression) -> Select[Any]:
+        """The same for the rows of a subquery with the table's columns: JSON is made for no others."""
+        of_page: dict[Any, Any] = {column: page.c[column.key] for column in self.table.__table__.columns}
+        replace: Any = of_page.get
+        fields = {name: replacement_traverse(value, {}, replace) for name, value in self._fields.items()}
+        item = select(*self._labelled(fields)).correlate(page).lateral("item")
+        return _select_json(columns).select_from(page).join(item, true())
+
+    @staticmethod
+    def _labelled(fields: Mapping[str, Any]) -> list[Label[Any]]:
+        return [value.label(name) for name, value in fields.items()]
 
 
 def constant(value: str) -> ColumnElement[str]:
@@ -58,7 +68,13 @@ def one_of(index: Expression, names: Sequence[str]) -> ColumnElement[str]:
     return case(*((index == literal_column(str(i)), constant(name)) for i, name in enumerate(names)))
 
 
-def _written(value: Expression) -> Expression:
+def _select_json(columns: Sequence[Expression]) -> Select[Any]:
+    json: list[Any] = [cast(func.row_to_json(literal_column("item")), Text).label("json"), *columns]
+    return select(*json)
+
+
+def _written(value: Expression) -> ColumnElement[Any]:
+    value = value.expression if isinstance(value, InstrumentedAttribute) else value  # a bare column can be replaced
     if not isinstance(value.type, DateTime):
         return value
     moment = func.to_char(func.timezone(literal_column("'UTC'"), value), literal_column(_RFC_3339))

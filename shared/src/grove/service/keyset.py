@@ -41,6 +41,13 @@ class Keyset:
         """ORDER BY."""
         return [s.expression.desc() if descending else s.expression.asc() for s, descending in self._order(sort)]
 
+    def order_by_labels(self, sort: Sequence[SortKey], columns: Any) -> list[UnaryExpression[Any]]:
+        """ORDER BY for rows that were selected with `columns`."""
+        return [
+            columns[f"_key{i}"].desc() if descending else columns[f"_key{i}"].asc()
+            for i, (_, descending) in enumerate(self._order(sort))
+        ]
+
     def after(self, sort: Sequence[SortKey]) -> ColumnElement[bool]:
         """Rows behind a place, which is given by the bind parameters of `place`."""
         order = self._order(sort)

@@ -14,8 +14,8 @@ from grove.web.etag import RequestConditions, etag
 from grove.web.pagination import CursorPage, Page
 from grove.web.query import parameters_of, query_as
 from grove_resource.deps import EventOutbox, ReadsDep, TaskOnce, TaskReader, TaskWriter, WriteSession
-from grove_resource.models import Task
-from grove_resource.tasks.listing import FILTERS, ORDERS, TaskFilter
+from grove_resource.tasks.access import HeldTask
+from grove_resource.tasks.listing import EITHER, FILTERS, ORDERS, TaskFilter
 from grove_resource.tasks.repository import TASK_JSON, TaskQueries, TaskRepository
 from grove_resource.tasks.schemas import Completion, TaskCreate, TaskPatch, TaskRead, TaskReplace
 from grove_resource.tasks.service import TaskService
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"], route_class=GroveRout
 
 _TASK = TypeAdapter(TaskRead)
 Wanted = Annotated[TaskFilter, query_as(TaskFilter)]
-_TASKS = List(item=TASK_JSON, filters=FILTERS, orders=ORDERS)
+_TASKS = List(item=TASK_JSON, filters=FILTERS, orders=ORDERS, either=EITHER)
 
 
 async def _service(user: TaskWriter, session: WriteSession, outbox: EventOutbox) -> TaskService:
@@ -36,16 +36,16 @@ Tasks = Annotated[TaskService, Depends(_service)]
 
 @router.get("", response_model=Page[TaskRead] | CursorPage[TaskRead], openapi_extra=parameters_of(TaskFilter))
 async def list_tasks(request: Request, user: TaskReader, reads: ReadsDep, wanted: Wanted) -> Response:
-    """List your tasks, newest first unless `sort` says otherwise."""
+    """List your tasks and those that others share with you, newest first unless `sort` says otherwise."""
     return await _TASKS.answer(request, reads, wanted, {"user_id": user.user_id, **wanted.given})
 
 
 @router.post("", status_code=201, response_model=TaskRead, dependencies=[TaskOnce])
 async def create_task(data: TaskCreate, tasks: Tasks) -> Response:
     """Create a task."""
-    task = await tasks.create(data)
-    answer = _answer(task, status=201)
-    answer.headers["Location"] = f"/api/v1/tasks/{task.id}"
+    held = await tasks.create(data)
+    answer = _answer(held, status=201)
+    answer.headers["Location"] = f"/api/v1/tasks/{held.task.id}"
     return answer
 
 
@@ -94,5 +94,6 @@ async def restore_task(task_id: UUID, tasks: Tasks, conditions: RequestCondition
     return _answer(await tasks.restore(task_id, conditions))
 
 
-def _answer(task: Task, status: int = 200) -> Response:
-    return json_answer(_TASK, TaskRead.of(task), status=status, headers={"ETag": etag(task.id, task.version)})
+def _answer(held: HeldTask, status: int = 200) -> Response:
+    tag = etag(held.task.id, held.task.version)
+    return json_answer(_TASK, TaskRead.of(held), status=status, headers={"ETag": tag})

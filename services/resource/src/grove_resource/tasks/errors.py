@@ -10,9 +10,21 @@ class TaskNotFound(NotFound):
 
 
 class TaskOfAnotherUser(Forbidden):
-    """403: the task exists and is somebody else's."""
+    """403: the task exists and is somebody else's, who does not share it."""
 
     message = "This task belongs to another user."
+
+
+class TaskReadOnly(Forbidden):
+    """403: the task is shared for reading."""
+
+    message = "This task is shared with you as a viewer. Ask its owner to make you an editor."
+
+
+class TaskNotOwned(Forbidden):
+    """403: only the owner may do this."""
+
+    message = "Only the owner of this task may do this."
 
 
 class TaskDeleted(InvalidState):
@@ -25,6 +37,12 @@ class TaskNotDeleted(InvalidState):
     """400: only a deleted task can be restored."""
 
     message = "This task is not deleted."
+
+
+class ParentDeleted(InvalidState):
+    """400: a subtask comes back after its parent."""
+
+    message = "The task above this one is deleted. Restore that first."
 
 
 class ParentUnusable(Invalid):

@@ -1,41 +1,38 @@
 """Task → contract event."""
 
+from typing import Any
+
 from grove.contracts import resource
-from grove_resource.models import Task
+from grove_resource.tasks.access import HeldTask
 
 
-def created(task: Task) -> resource.TaskCreated:
+def created(held: HeldTask) -> resource.TaskCreated:
     """A task was created."""
-    return resource.TaskCreated(task_id=task.id, user_id=task.user_id, title=task.title, created_at=task.created_at)
+    return resource.TaskCreated(**_of(held), created_at=held.task.created_at)
 
 
-def updated(task: Task, changed: list[str]) -> resource.TaskUpdated:
+def updated(held: HeldTask, changed: list[str]) -> resource.TaskUpdated:
     """Fields changed."""
-    return resource.TaskUpdated(
-        task_id=task.id, user_id=task.user_id, title=task.title, changed=changed, updated_at=task.updated_at
-    )
+    return resource.TaskUpdated(**_of(held), changed=changed, updated_at=held.task.updated_at)
 
 
-def completion(task: Task) -> resource.TaskCompleted | resource.TaskReopened:
+def completion(held: HeldTask) -> resource.TaskCompleted | resource.TaskReopened:
     """A task was completed, or is pending again."""
-    if task.completed_at is not None:
-        return resource.TaskCompleted(
-            task_id=task.id, user_id=task.user_id, title=task.title, completed_at=task.completed_at
-        )
-    return resource.TaskReopened(task_id=task.id, user_id=task.user_id, title=task.title, reopened_at=task.updated_at)
+    if held.task.completed_at is not None:
+        return resource.TaskCompleted(**_of(held), completed_at=held.task.completed_at)
+    return resource.TaskReopened(**_of(held), reopened_at=held.task.updated_at)
 
 
-def deleted(task: Task, *, permanent: bool) -> resource.TaskDeleted:
+def deleted(held: HeldTask, *, permanent: bool) -> resource.TaskDeleted:
     """A task was deleted."""
-    return resource.TaskDeleted(
-        task_id=task.id,
-        user_id=task.user_id,
-        title=task.title,
-        permanent=permanent,
-        deleted_at=task.updated_at,
-    )
+    return resource.TaskDeleted(**_of(held), permanent=permanent, deleted_at=held.task.updated_at)
 
 
-def restored(task: Task) -> resource.TaskRestored:
+def restored(held: HeldTask) -> resource.TaskRestored:
     """A deleted task is back."""
-    return resource.TaskRestored(task_id=task.id, user_id=task.user_id, title=task.title, restored_at=task.updated_at)
+    return resource.TaskRestored(**_of(held), restored_at=held.task.updated_at)
+
+
+def _of(held: HeldTask) -> dict[str, Any]:
+    task = held.task
+    return {"task_id": task.id, "user_id": task.user_id, "title": task.title, "participants": held.participants}

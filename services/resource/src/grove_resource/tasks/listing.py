@@ -1,6 +1,7 @@
 """The task list: its filters and orders."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,9 +9,11 @@ from pydantic import AwareDatetime, Field
 from sqlalchemy import ColumnElement, String, bindparam, func, literal_column
 
 from grove.service.keyset import Keyset, Sortable, parse_time
+from grove.service.pages import Either
 from grove.web.pagination import ListQuery
 from grove_resource.models import Task
 from grove_resource.models.task import TITLE_KEY
+from grove_resource.tasks.access import ANYTHING_SHARED_WITH_ME, IS_MINE, IS_SHARED_WITH_ME
 from grove_resource.tasks.schemas import Priority, TaskStatus
 
 _NEVER: ColumnElement[datetime] = literal_column("'9999-12-31T00:00:00Z'::timestamptz")
@@ -28,7 +31,8 @@ ORDERS = Keyset(
 
 
 FILTERS: dict[str, ColumnElement[bool]] = {
-    "user_id": Task.user_id == bindparam("user_id"),
+    "mine": IS_MINE,
+    "with_me": IS_SHARED_WITH_ME,
     "deleted": Task.deleted_at.is_not(None),
     "not_deleted": Task.deleted_at.is_(None),
     "pending": Task.completed_at.is_(None),
@@ -43,6 +47,15 @@ FILTERS: dict[str, ColumnElement[bool]] = {
     "q": Task.search.op("@@")(func.websearch_to_tsquery("simple", bindparam("q", type_=String))),
 }
 
+EITHER = Either("mine", "with_me", second_exists=ANYTHING_SHARED_WITH_ME)
+
+
+class Shared(StrEnum):
+    """Whose tasks a list shows."""
+
+    MINE = "mine"
+    WITH_ME = "with_me"
+
 
 class TaskFilter(ListQuery):
     """What the task list can be asked for."""
@@ -55,6 +68,7 @@ class TaskFilter(ListQuery):
     due_before: Annotated[AwareDatetime | None, Field(description="Due before this time")] = None
     tag: Annotated[str | None, Field(min_length=1, max_length=50, description="Has this tag")] = None
     priority: Annotated[Priority | None, Field(description="Has this priority")] = None
+    shared: Annotated[Shared | None, Field(description="Only your own, or only what others share with you")] = None
     parent_id: Annotated[UUID | None, Field(description="Subtasks of this task")] = None
     q: Annotated[str | None, Field(min_length=1, max_length=200, description="Words in title or description")] = None
     sort: Annotated[
@@ -74,7 +88,8 @@ class TaskFilter(ListQuery):
             "parent_id": self.parent_id,
             "q": self.q,
         }
-        return dict.fromkeys(self._states()) | {name: value for name, value in values.items() if value is not None}
+        names = [*self._states(), *([self.shared.value] if self.shared else Shared)]
+        return dict.fromkeys(names) | {name: value for name, value in values.items() if value is not None}
 
     def _states(self) -> list[str]:
         if self.status is TaskStatus.DELETED:

@@ -1,14 +1,33 @@
 """Queries on tasks, always scoped by the acting user."""
 
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import bindparam, exists, literal, select
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Executable,
+    Result,
+    String,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.postgres.json_rows import JsonRow, constant, one_of
+from grove.postgres.json_rows import JsonRow, one_of
 from grove.postgres.reads import Reads, Statement
-from grove_resource.models import Task
-from grove_resource.tasks.errors import TaskNotFound, TaskOfAnotherUser
+from grove_resource.models import Tag, Task
+from grove_resource.tasks.access import IS_VISIBLE, PARTICIPANTS, ROLE, HeldTask, Role, missing
 from grove_resource.tasks.schemas import Priority, TaskRead
 
 TASK_JSON = JsonRow(
@@ -25,7 +44,7 @@ TASK_JSON = JsonRow(
         "priority": one_of(Task.priority, [priority.value for priority in Priority]),
         "tags": Task.tags,
         "parent_id": Task.parent_id,
-        "role": constant("owner"),
+        "role": ROLE,
         "is_deleted": Task.deleted_at.is_not(None),
         "deleted_at": Task.deleted_at,
         "created_at": Task.created_at,
@@ -34,9 +53,11 @@ TASK_JSON = JsonRow(
 )
 MAX_NESTING = 32
 
-_GET = Statement(
-    TASK_JSON.select(Task.version).where(Task.id == bindparam("task_id"), Task.user_id == bindparam("user_id"))
-)
+_TABLE = cast("Table", Task.__table__)
+_STORED = tuple(column.key for column in _TABLE.columns if column.computed is None)
+_CHANGING = tuple(name for name in _STORED if name not in {"id", "user_id", "created_at"})
+
+_GET = Statement(TASK_JSON.select(Task.version).where(Task.id == bindparam("task_id"), IS_VISIBLE))
 _IS_THERE = select(exists().where(Task.id == bindparam("task_id")))
 _READ_IS_THERE = Statement(_IS_THERE)
 
@@ -52,39 +73,85 @@ class TaskQueries:
         """One task's JSON, and its version. Raises TaskNotFound or TaskOfAnotherUser."""
         row = await self._reads.first(_GET, task_id=task_id, user_id=self._user_id)
         if row is None:
-            raise _missing(is_there=await self._reads.scalar(_READ_IS_THERE, task_id=task_id))
+            raise missing(is_there=await self._reads.scalar(_READ_IS_THERE, task_id=task_id))
         return row[0], row[1]
 
 
 class TaskRepository:
-    """Rows for change, in a transaction."""
+    """Rows for change, in a transaction. They are held apart from the session: what `save` writes is written."""
 
     def __init__(self, session: AsyncSession, user_id: UUID) -> None:
         self._session = session
         self.user_id = user_id
 
-    async def locked(self, task_id: UUID) -> Task:
+    async def locked(self, task_id: UUID) -> HeldTask:
         """The task, locked until the transaction ends. Raises TaskNotFound or TaskOfAnotherUser."""
-        task = await self._session.scalar(
-            select(Task).where(Task.id == task_id, Task.user_id == self.user_id).with_for_update()
+        held = await self._held(Task.id == task_id)
+        if not held:
+            raise missing(is_there=await self._session.scalar(_IS_THERE, {"task_id": task_id}))
+        return held[0]
+
+    async def all_locked(self, task_ids: Collection[UUID]) -> None:
+        """Lock those of them that are there. In one order always, so that two who do this never wait in a circle."""
+        await self._held(Task.id.in_(task_ids))
+
+    async def _held(self, condition: ColumnElement[bool]) -> list[HeldTask]:
+        rows = await self._session.execute(
+            select(Task, ROLE, PARTICIPANTS)
+            .where(condition, IS_VISIBLE)
+            .order_by(Task.id)
+            .with_for_update(of=Task)
+            .execution_options(populate_existing=True),
+            {"user_id": self.user_id},
         )
-        if task is None:
-            raise _missing(is_there=await self._session.scalar(_IS_THERE, {"task_id": task_id}))
-        return task
+        held = [HeldTask(task, Role(role), list(participants)) for task, role, participants in rows]
+        self._session.expunge_all()
+        return held
 
     async def add(self, task: Task) -> None:
-        """Insert."""
-        self._session.add(task)
-        await self._session.flush()
+        """Insert, with those of its tags that its owner did not have."""
+        statement = insert(_TABLE).values({name: getattr(task, name) for name in _STORED})
+        await self._execute(statement.add_cte(*_new_tags(task)))
 
-    async def save(self, _: Task) -> None:
-        """Write the changes of a locked task."""
-        await self._session.flush()
+    async def save(self, task: Task, *, tags_changed: bool = False) -> None:
+        """Write the changes of a locked task, with those of its tags that its owner did not have."""
+        statement = update(Task).where(Task.id == task.id).values({name: getattr(task, name) for name in _CHANGING})
+        await self._execute(statement.add_cte(*(_new_tags(task) if tags_changed else ())))
 
-    async def remove(self, task: Task) -> None:
-        """Delete for good; its subtasks go with it."""
-        await self._session.delete(task)
-        await self._session.flush()
+    async def delete_tree(self, task: Task, moment: datetime) -> list[HeldTask]:
+        """Mark the task and what is below it as deleted. Which those were, the task first."""
+        return await self._change_tree(task, Task.deleted_at.is_(None), moment, deleted_at=moment)
+
+    async def restore_tree(self, task: Task, moment: datetime) -> list[HeldTask]:
+        """Bring the task back, and what was deleted with it. Which those were, the task first."""
+        return await self._change_tree(task, Task.deleted_at == task.deleted_at, moment, deleted_at=None)
+
+    async def remove_tree(self, task: Task) -> list[HeldTask]:
+        """Delete the task and what is below it for good. Which those were, the task first."""
+        gone = delete(Task).where(Task.id.in_(select(_below(task.id).c.id)))
+        return self._as_tree(task, await self._execute(gone.returning(Task, PARTICIPANTS)))
+
+    async def _change_tree(
+        self, task: Task, condition: ColumnElement[bool], moment: datetime, *, deleted_at: datetime | None
+    ) -> list[HeldTask]:
+        changed = (
+            update(Task)
+            .where(Task.id.in_(select(_below(task.id).c.id)), condition)
+            .values(deleted_at=deleted_at, updated_at=moment, version=Task.version + 1)
+        )
+        return self._as_tree(task, await self._execute(changed.returning(Task, PARTICIPANTS)))
+
+    def _as_tree(self, root: Task, rows: Result[*tuple[Any, ...]]) -> list[HeldTask]:
+        held = [HeldTask(task, Role.OWNER, list(participants)) for task, participants in rows]
+        self._session.expunge_all()
+        return sorted(held, key=lambda each: (each.task.id != root.id, each.task.id))
+
+    async def _execute(self, statement: Executable) -> Result[*tuple[Any, ...]]:
+        return await self._session.execute(statement, execution_options={"synchronize_session": False})
+
+    async def is_deleted(self, task_id: UUID) -> bool:
+        """Whether it is marked as deleted."""
+        return bool(await self._session.scalar(select(Task.deleted_at.is_not(None)).where(Task.id == task_id)))
 
     async def can_be_parent(self, parent_id: UUID, child_id: UUID | None) -> bool:
         """Whether the user's task `parent_id` may have `child_id` below it: it must not itself be below the child."""
@@ -107,6 +174,20 @@ class TaskRepository:
         )
 
 
-def _missing(*, is_there: bool | None) -> TaskNotFound | TaskOfAnotherUser:
-    """Why a user's task was not found: it is not there (404), or it is somebody else's (403)."""
-    return TaskOfAnotherUser() if is_there else TaskNotFound()
+def _below(task_id: UUID) -> CTE:
+    """The task and what is below it."""
+    below = select(Task.id, literal(0).label("level")).where(Task.id == task_id).cte("below", recursive=True)
+    return below.union_all(
+        select(Task.id, below.c.level + 1).where(Task.parent_id == below.c.id, below.c.level < MAX_NESTING)
+    )
+
+
+def _new_tags(task: Task) -> list[CTE]:
+    if not task.tags:
+        return []
+    # Sorted: two who bring the same new tags wait for each other, never in a circle.
+    names = func.unnest(literal(sorted(task.tags), ARRAY(String)))
+    moment = literal(task.updated_at)
+    rows = select(func.uuidv7(), literal(task.user_id), names, moment, moment)
+    columns = ["id", "user_id", "name", "created_at", "updated_at"]
+    return [insert(Tag).from_select(columns, rows).on_conflict_do_nothing().cte("new_tags")]

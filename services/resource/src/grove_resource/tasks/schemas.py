@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field, StringConstraints, field_validator
 
 from grove.core.schema import Incoming, Moment
 from grove.core.text import CleanLine, CleanText
-
-if TYPE_CHECKING:
-    from grove_resource.models import Task
+from grove_resource.tasks.access import HeldTask, Role
 
 
 class Priority(StrEnum):
@@ -114,15 +112,16 @@ class TaskRead:
     priority: Priority
     tags: list[str]
     parent_id: UUID | None
-    role: Literal["owner", "editor", "viewer"]
+    role: Role
     is_deleted: bool
     deleted_at: Moment | None
     created_at: Moment
     updated_at: Moment
 
     @classmethod
-    def of(cls, task: "Task") -> "TaskRead":
+    def of(cls, held: HeldTask) -> "TaskRead":
         """From a row that was changed; it is known to fit, and not validated a second time."""
+        task = held.task
         return cls(
             id=task.id,
             user_id=task.user_id,
@@ -134,7 +133,7 @@ class TaskRead:
             priority=Priority.of_rank(task.priority),
             tags=task.tags,
             parent_id=task.parent_id,
-            role="owner",
+            role=held.role,
             is_deleted=task.deleted_at is not None,
             deleted_at=task.deleted_at,
             created_at=task.created_at,

@@ -9,19 +9,20 @@ from grove.outbox.postgres import Outbox
 from grove.web.etag import Conditions, etag
 from grove_resource.models import Task
 from grove_resource.tasks import events
-from grove_resource.tasks.errors import ParentUnusable, TaskDeleted, TaskNotDeleted
+from grove_resource.tasks.access import HeldTask, Role
+from grove_resource.tasks.errors import ParentDeleted, ParentUnusable, TaskDeleted, TaskNotDeleted
 from grove_resource.tasks.repository import TaskRepository
 from grove_resource.tasks.schemas import Priority, TaskCreate, TaskPatch, TaskReplace
 
 
 class TaskService:
-    """Changes tasks of the acting user; each change raises the version and tells the outbox. Never commits."""
+    """Changes tasks for the acting user; each change raises the version and tells the outbox. Never commits."""
 
     def __init__(self, tasks: TaskRepository, outbox: Outbox) -> None:
         self._tasks = tasks
         self._outbox = outbox
 
-    async def create(self, data: TaskCreate) -> Task:
+    async def create(self, data: TaskCreate) -> HeldTask:
         """A new task. Raises ParentUnusable."""
         await self._check_parent(data.parent_id, None)
         moment = now()
@@ -35,92 +36,112 @@ class TaskService:
             due_at=data.due_at,
             priority=data.priority.rank,
             tags=data.tags,
+            recurrence=None,
+            repeated_at=None,
             deleted_at=None,
             created_at=moment,
             updated_at=moment,
             version=1,
         )
+        held = HeldTask(task, Role.OWNER, [])
         await self._tasks.add(task)
-        await self._outbox.add((events.created(task), task.version))
-        return task
+        await self._outbox.add((events.created(held), task.version))
+        return held
 
-    async def change(self, task_id: UUID, data: TaskReplace | TaskPatch, conditions: Conditions) -> Task:
-        """Set the fields that were sent. Nothing changes, and nothing is told, when they already are so."""
-        task = await self._tasks.locked(task_id)
-        conditions.require(etag(task.id, task.version))
-        _must_live(task)
+    async def change(self, task_id: UUID, data: TaskReplace | TaskPatch, conditions: Conditions) -> HeldTask:
+        """Set the fields that were sent. Nothing changes, and nothing is told, when they already are so.
+
+        Raises TaskReadOnly, TaskDeleted, ParentUnusable.
+        """
+        held = await self._editable(task_id, conditions)
+        task = held.task
         if "parent_id" in data.model_fields_set and data.parent_id != task.parent_id:
+            held.must_be_owned()
             await self._check_parent(data.parent_id, task.id)
         was_completed = task.completed_at is not None
         changed = _apply(task, data)
         facts: list[tuple[EventData, int]] = []
         if changed:
-            self._touch(task)
-            facts.append((events.updated(task, changed), task.version))
+            _touch(task)
+            facts.append((events.updated(held, changed), task.version))
         if "completed" in data.model_fields_set and data.completed != was_completed:
-            self._set_completed(task, completed=data.completed)
-            facts.append((events.completion(task), task.version))
+            _set_completed(task, completed=data.completed)
+            facts.append((events.completion(held), task.version))
         if facts:
-            await self._tasks.save(task)
+            await self._tasks.save(task, tags_changed="tags" in changed)
             await self._outbox.add(*facts)
-        return task
+        return held
 
-    async def complete(self, task_id: UUID, completed: bool | None, conditions: Conditions) -> Task:
-        """Set completion, or toggle it when `completed` is None."""
-        task = await self._tasks.locked(task_id)
-        conditions.require(etag(task.id, task.version))
-        _must_live(task)
-        was_completed = task.completed_at is not None
+    async def complete(self, task_id: UUID, completed: bool | None, conditions: Conditions) -> HeldTask:
+        """Set completion, or toggle it when `completed` is None. Raises TaskReadOnly, TaskDeleted."""
+        held = await self._editable(task_id, conditions)
+        was_completed = held.task.completed_at is not None
         wanted = not was_completed if completed is None else completed
         if wanted != was_completed:
-            self._set_completed(task, completed=wanted)
-            await self._tasks.save(task)
-            await self._outbox.add((events.completion(task), task.version))
-        return task
+            _set_completed(held.task, completed=wanted)
+            await self._tasks.save(held.task)
+            await self._outbox.add((events.completion(held), held.task.version))
+        return held
 
     async def delete(self, task_id: UUID, conditions: Conditions, *, permanent: bool) -> None:
-        """Mark as deleted, or remove for good. Deleting what is deleted changes nothing."""
-        task = await self._tasks.locked(task_id)
-        conditions.require(etag(task.id, task.version))
-        if task.deleted_at is not None and not permanent:
-            return
-        self._touch(task)
-        fact = (events.deleted(task, permanent=permanent), task.version)
-        if permanent:
-            await self._tasks.remove(task)
-        else:
-            task.deleted_at = task.updated_at
-            await self._tasks.save(task)
-        await self._outbox.add(fact)
+        """Mark the task and its subtasks as deleted, or remove them for good. Deleting what is deleted changes nothing.
 
-    async def restore(self, task_id: UUID, conditions: Conditions) -> Task:
-        """Bring a deleted task back. Raises TaskNotDeleted."""
-        task = await self._tasks.locked(task_id)
-        conditions.require(etag(task.id, task.version))
-        if task.deleted_at is None:
+        Raises TaskNotOwned.
+        """
+        held = await self._owned(task_id, conditions)
+        if permanent:
+            gone = await self._tasks.remove_tree(held.task)
+            moment = now()
+            for each in gone:
+                each.task.version += 1
+                each.task.updated_at = moment
+        elif held.task.deleted_at is not None:
+            return
+        else:
+            gone = await self._tasks.delete_tree(held.task, now())
+        await self._outbox.add(*((events.deleted(each, permanent=permanent), each.task.version) for each in gone))
+
+    async def restore(self, task_id: UUID, conditions: Conditions) -> HeldTask:
+        """Bring a deleted task back, and what was deleted with it.
+
+        Raises TaskNotOwned, TaskNotDeleted, ParentDeleted.
+        """
+        held = await self._owned(task_id, conditions)
+        if held.task.deleted_at is None:
             raise TaskNotDeleted
-        task.deleted_at = None
-        self._touch(task)
-        await self._tasks.save(task)
-        await self._outbox.add((events.restored(task), task.version))
-        return task
+        if held.task.parent_id is not None and await self._tasks.is_deleted(held.task.parent_id):
+            raise ParentDeleted
+        restored = await self._tasks.restore_tree(held.task, now())
+        await self._outbox.add(*((events.restored(each), each.task.version) for each in restored))
+        return restored[0]
+
+    async def _editable(self, task_id: UUID, conditions: Conditions) -> HeldTask:
+        held = await self._tasks.locked(task_id)
+        held.must_be_editable()
+        conditions.require(etag(held.task.id, held.task.version))
+        if held.task.deleted_at is not None:
+            raise TaskDeleted
+        return held
+
+    async def _owned(self, task_id: UUID, conditions: Conditions) -> HeldTask:
+        held = await self._tasks.locked(task_id)
+        held.must_be_owned()
+        conditions.require(etag(held.task.id, held.task.version))
+        return held
 
     async def _check_parent(self, parent_id: UUID | None, task_id: UUID | None) -> None:
         if parent_id is not None and not await self._tasks.can_be_parent(parent_id, task_id):
             raise ParentUnusable
 
-    def _set_completed(self, task: Task, *, completed: bool) -> None:
-        self._touch(task)
-        task.completed_at = task.updated_at if completed else None
 
-    def _touch(self, task: Task) -> None:
-        task.version += 1
-        task.updated_at = now()
+def _set_completed(task: Task, *, completed: bool) -> None:
+    _touch(task)
+    task.completed_at = task.updated_at if completed else None
 
 
-def _must_live(task: Task) -> None:
-    if task.deleted_at is not None:
-        raise TaskDeleted
+def _touch(task: Task) -> None:
+    task.version += 1
+    task.updated_at = now()
 
 
 def _apply(task: Task, data: TaskReplace | TaskPatch) -> list[str]:
