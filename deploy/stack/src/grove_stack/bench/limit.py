@@ -1,6 +1,7 @@
 """The limit: a FastAPI route with one statement each on bare asyncpg, whose answer PostgreSQL makes. No sign-in.
 
-It is served like the service beside it: one uvicorn process, uvloop, httptools, the same mTLS.
+It is served like the service beside it: one uvicorn process, uvloop, httptools, the same mTLS. It answers with the same
+bytes, and is given what the service has to find out: the user, and that nobody shares tasks with them.
 """
 
 import json
@@ -18,17 +19,46 @@ from fastapi import FastAPI, Request, Response
 from grove.core.ids import new_id
 from grove.security.mtls import TlsMaterial
 
-_ITEM = """json_build_object('id', id, 'user_id', user_id, 'title', title, 'description', description,
- 'completed', completed_at IS NOT NULL, 'completed_at', completed_at, 'due_at', due_at,
- 'priority', (ARRAY['none', 'low', 'medium', 'high'])[priority + 1],
- 'tags', tags, 'parent_id', parent_id, 'role', 'owner',
- 'is_deleted', deleted_at IS NOT NULL, 'deleted_at', deleted_at, 'created_at', created_at, 'updated_at', updated_at)"""
-_LIST = f"""SELECT json_build_object('items', coalesce(json_agg({_ITEM}), '[]'), 'total', max(total), 'page', 1,
- 'size', 20, 'pages', ceil(max(total) / 20.0)) FROM (SELECT *, count(*) OVER () AS total FROM tasks
- WHERE user_id = $1 AND deleted_at IS NULL ORDER BY created_at DESC, id DESC LIMIT 20) AS page"""  # noqa: S608
-_GET = f"SELECT {_ITEM} FROM tasks WHERE id = $1 AND user_id = $2"  # noqa: S608
-_CREATE = f"""INSERT INTO tasks (id, user_id, title, created_at, updated_at) VALUES ($1, $2, $3, now(), now())
- RETURNING {_ITEM}"""  # noqa: S608
+
+def _time(column: str) -> str:
+    form = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
+    return f"replace(to_char({column} AT TIME ZONE 'UTC', {form}), '.000000Z', 'Z') AS {column}"
+
+
+_TASK = f"""SELECT id, user_id, title, description, completed_at IS NOT NULL AS completed, {_time("completed_at")},
+ {_time("due_at")}, (ARRAY['none', 'low', 'medium', 'high'])[priority + 1] AS priority, tags, parent_id, recurrence,
+ 'owner' AS role, deleted_at IS NOT NULL AS is_deleted, {_time("deleted_at")}, {_time("created_at")},
+ {_time("updated_at")}"""
+_MOMENT = f"""SELECT id, activity_id, schema_version, {_time("occurred_at")}, data, {_time("created_at")},
+ {_time("updated_at")}"""
+
+
+def _page(item: str, table: str, condition: str, order: str) -> str:
+    return f"""SELECT '{{"items":[' || coalesce(string_agg(json, ','), '') || '],"total":' ||
+ (SELECT count(*) FROM {table} WHERE {condition}) || ',"page":1,"size":20,"pages":' ||
+ (SELECT ceil(count(*) / 20.0) FROM {table} WHERE {condition}) || '}}' FROM (
+ SELECT row_to_json(item)::text AS json FROM (SELECT * FROM {table} WHERE {condition} ORDER BY {order} LIMIT 20) AS page
+ CROSS JOIN LATERAL ({item}) AS item) AS items"""  # noqa: S608 - constants of this file
+
+
+_LIVE = "user_id = $1 AND deleted_at IS NULL"
+_NEWEST = "created_at DESC, id DESC"
+_LIST = _page(_TASK, "tasks", _LIVE, _NEWEST)
+_SEARCH = _page(_TASK, "tasks", f"{_LIVE} AND search @@ websearch_to_tsquery('simple', $2)", _NEWEST)
+_MOMENTS = _page(
+    _MOMENT,
+    "moments",
+    "user_id = $1 AND activity_id = $2 AND occurred_at >= $3::text::timestamptz AND data @> $4::text::jsonb",
+    "occurred_at DESC, id DESC",
+)
+_GET = f"SELECT row_to_json(item)::text FROM ({_TASK} FROM tasks WHERE id = $1 AND user_id = $2) AS item"  # noqa: S608
+_CREATE = f"""WITH made AS (INSERT INTO tasks (id, user_id, title, created_at, updated_at)
+ VALUES ($1, $2, $3, now(), now()) RETURNING *)
+ SELECT row_to_json(item)::text FROM made CROSS JOIN LATERAL ({_TASK}) AS item"""  # noqa: S608
+_LOG = f"""WITH made AS (INSERT INTO moments
+ (id, user_id, activity_id, schema_version, occurred_at, data, created_at, updated_at)
+ VALUES ($1, $2, $3, 1, $4::text::timestamptz, $5::text::jsonb, now(), now()) RETURNING *)
+ SELECT row_to_json(item)::text FROM made CROSS JOIN LATERAL ({_MOMENT}) AS item"""  # noqa: S608
 
 
 @asynccontextmanager
@@ -42,6 +72,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         password=password,
         min_size=10,
         max_size=10,
+        server_settings={"plan_cache_mode": "force_generic_plan"},
     ) as pool:
         app.state.pool = pool
         yield
@@ -56,6 +87,12 @@ async def list_tasks(user: UUID) -> Response:
     return _json(await app.state.pool.fetchval(_LIST, user))
 
 
+@app.get("/search")
+async def search_tasks(user: UUID, q: str) -> Response:
+    """The list, filtered."""
+    return _json(await app.state.pool.fetchval(_SEARCH, user, q))
+
+
 @app.get("/tasks/{task_id}")
 async def get_task(task_id: UUID, user: UUID) -> Response:
     """One task."""
@@ -67,6 +104,21 @@ async def create_task(request: Request, user: UUID) -> Response:
     """A new one."""
     title = json.loads(await request.body())["title"]
     return _json(await app.state.pool.fetchval(_CREATE, new_id(), user, title))
+
+
+@app.get("/moments")
+async def list_moments(user: UUID, activity: UUID, since: str, data: str) -> Response:
+    """Moments of an activity since a time, whose data holds something."""
+    return _json(await app.state.pool.fetchval(_MOMENTS, user, activity, since, data))
+
+
+@app.post("/moments")
+async def log_moment(request: Request, user: UUID) -> Response:
+    """A new one."""
+    sent = json.loads(await request.body())
+    data = json.dumps(sent["data"])
+    activity_id = UUID(sent["activity_id"])
+    return _json(await app.state.pool.fetchval(_LOG, new_id(), user, activity_id, sent["occurred_at"], data))
 
 
 def _json(text: Any) -> Response:
