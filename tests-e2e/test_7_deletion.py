@@ -12,7 +12,7 @@ import websockets
 from grove_stack.demo import newest_mail
 
 TABLES = {
-    "resource": {"users": "id", "tasks": "user_id", "idempotency_keys": "user_id"},
+    "resource": {"users": "id", "profiles": "user_id", "tasks": "user_id", "idempotency_keys": "user_id"},
     "notification": {"users": "id", "notifications": "user_id", "mails": "user_id"},
     "provider-sync": {
         "users": "id",

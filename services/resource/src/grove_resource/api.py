@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from grove_resource.profiles import endpoints as profiles
+from grove_resource.profiles import photo_endpoints as photos
 from grove_resource.tasks import endpoints as tasks
 
-ROUTERS: tuple[APIRouter, ...] = (tasks.router,)
+ROUTERS: tuple[APIRouter, ...] = (tasks.router, profiles.router, photos.router)

@@ -1,16 +1,18 @@
 """Every event the service consumes."""
 
+from functools import partial
+
 from grove.contracts.auth import UserDeleted, UserEmailChanged, UserRegistered, UserUpdated
 from grove.messaging.handlers import Handlers
+from grove_resource.resources import Resources
 from grove_resource.users import consumers as users
-from grove_resource.users.erasure import ERASURE
 
 
-def handlers() -> Handlers:
+def handlers(resources: Resources) -> Handlers:
     """Event → handler."""
     found = Handlers()
-    found.add(UserRegistered, users.on_registered)
+    found.add(UserRegistered, partial(users.on_registered, resources))
     found.add(UserUpdated, users.on_updated)
     found.add(UserEmailChanged, users.on_email_changed)
-    found.add(UserDeleted, ERASURE.on_deleted)
+    found.add(UserDeleted, partial(users.on_deleted, resources))
     return found

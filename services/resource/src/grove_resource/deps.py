@@ -10,13 +10,28 @@ from grove.service.idempotency_keys import PostgresIdempotency
 from grove.service.sessions import ReadsDep, WriteSession
 from grove.web import idempotency
 from grove.web.auth import require
+from grove.web.rate_limit import Limit
+from grove_resource.resources import Resources
 from grove_resource.settings import ResourceSettings
+
+PROFILE_LIMIT = Limit("profile", 10, 3600)
+PHOTO_LIMIT = Limit("photo", 5, 3600)
 
 TaskReader = Annotated[Principal, require("tasks:read")]
 TaskWriter = Annotated[Principal, require("tasks:write")]
 ProfileReader = Annotated[Principal, require("profile:read")]
+ProfileWriter = Annotated[Principal, require("profile:write", limit=PROFILE_LIMIT)]
+PhotoWriter = Annotated[Principal, require("profile:write", limit=PHOTO_LIMIT)]
 MomentReader = Annotated[Principal, require("moments:read")]
 MomentWriter = Annotated[Principal, require("moments:write")]
+
+
+async def _resources(request: Request) -> Resources:
+    found: Resources = request.app.state.resources
+    return found
+
+
+ResourcesDep = Annotated[Resources, Depends(_resources)]
 
 
 async def _outbox(session: WriteSession) -> Outbox:
@@ -48,8 +63,11 @@ __all__ = [
     "MomentOnce",
     "MomentReader",
     "MomentWriter",
+    "PhotoWriter",
     "ProfileReader",
+    "ProfileWriter",
     "ReadsDep",
+    "ResourcesDep",
     "TaskOnce",
     "TaskReader",
     "TaskWriter",

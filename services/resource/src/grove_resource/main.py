@@ -26,7 +26,7 @@ def build(settings: ResourceSettings, resources: Resources) -> FastAPI:
     app = create_app(
         settings,
         title="Grove resource",
-        description="Tasks.",
+        description="Tasks and profiles.",
         routers=ROUTERS,
         lifespan=lifespan,
         health=resources.api_health(),

@@ -3,8 +3,13 @@
 from grove.observability.health import Health, while_true
 from grove.service.postgres import PostgresResources
 from grove.service.resources import SignIn
+from grove.valkey.cache import UserCache
 from grove_resource.files.store import FileStore
+from grove_resource.images.renderer import Renderer
 from grove_resource.settings import ResourceSettings
+
+PROFILE_SECONDS = 300
+"""How long a profile is kept in Valkey."""
 
 
 class Resources(PostgresResources):
@@ -15,6 +20,8 @@ class Resources(PostgresResources):
         self.settings = settings
         self.sign_in = SignIn(settings, self)
         self.files = FileStore(settings)
+        self.renderer = Renderer()
+        self.profile_cache = UserCache(self.valkey, settings.service, "profile", PROFILE_SECONDS)
 
     async def aclose(self) -> None:
         """Close connections."""

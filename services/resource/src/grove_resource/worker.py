@@ -25,7 +25,7 @@ def run() -> None:
         queue_name(settings.service),
         resources.broker,
         resources.inbox,
-        handlers(),
+        handlers(resources),
         prefetch=settings.consumer_prefetch,
     )
     health = Health(

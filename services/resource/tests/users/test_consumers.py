@@ -22,7 +22,7 @@ MOVED = UserUpdated(user_id=USER, locale="de", timezone="Europe/Berlin", roles=[
 @pytest.mark.parametrize("order", [[(REGISTERED, 1), (MOVED, 3)], [(MOVED, 3), (REGISTERED, 1)]])
 async def test_the_newer_fact_stays_whatever_comes_first(resources, order):
     for data, sequence in order:
-        work = handlers().parse(outbox_event("auth", data, sequence=sequence).body)
+        work = handlers(resources).parse(outbox_event("auth", data, sequence=sequence).body)
         assert isinstance(work.received.envelope, Envelope)
         assert await resources.inbox.apply([work]) == [work]
         assert await resources.inbox.apply([work]) == []

@@ -36,7 +36,7 @@ def registered(user_id: UUID) -> UserRegistered:
 @pytest.fixture
 def happen(resources):
     async def happen(data, sequence: int) -> None:
-        work = handlers().parse(outbox_event("auth", data, sequence=sequence).body)
+        work = handlers(resources).parse(outbox_event("auth", data, sequence=sequence).body)
         assert await resources.inbox.apply([work]) == [work]
 
     return happen

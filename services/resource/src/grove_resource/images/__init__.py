@@ -1,0 +1,1 @@
+"""Pictures that people upload, and the small ones made of them."""

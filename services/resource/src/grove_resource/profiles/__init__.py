@@ -1,0 +1,1 @@
+"""Profiles: what users show of themselves."""
