@@ -6,13 +6,14 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, StringConstraints
 
 from grove.core.clock import now
+from grove.core.emails import Email
 from grove.core.schema import Incoming, Moment, Outgoing
 from grove.core.text import CleanLine
 from grove.web.pagination import ListQuery
 from grove_auth.models import User
 from grove_auth.models.user import UNTIL_UNBLOCKED
 from grove_auth.passwords.rules import Password
-from grove_auth.registrations.schemas import Email, Locale, Name, Timezone
+from grove_auth.registrations.schemas import Locale, Name, Timezone
 from grove_auth.roles.schemas import RoleNames
 
 

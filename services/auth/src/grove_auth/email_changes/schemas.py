@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from grove.core.emails import Email
 from grove.core.schema import Incoming
-from grove_auth.registrations.schemas import Email
 
 
 class ChangeEmail(Incoming):

@@ -6,8 +6,9 @@ from uuid import UUID
 from pydantic import AfterValidator, Field
 
 from grove.core.clock import now
+from grove.core.emails import Email
 from grove.core.schema import Incoming, Moment, Outgoing
-from grove_auth.registrations.schemas import Email, Locale, Name, Timezone
+from grove_auth.registrations.schemas import Locale, Name, Timezone
 from grove_auth.roles.schemas import RoleNames
 
 MAX_ROWS = 1000

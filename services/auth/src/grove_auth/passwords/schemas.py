@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from grove.core.emails import Email
 from grove.core.schema import Incoming
 from grove_auth.captcha.schemas import WithCaptcha
 from grove_auth.passwords.rules import Password
-from grove_auth.registrations.schemas import Email
 
 
 class ChangePassword(Incoming):

@@ -4,24 +4,15 @@ import zoneinfo
 from functools import lru_cache
 from typing import Annotated
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints
 
+from grove.core.emails import Email
 from grove.core.schema import Incoming
 from grove.core.text import CleanLine
 from grove_auth.captcha.schemas import WithCaptcha
 from grove_auth.passwords.rules import Password
 
 LOCALES = ("en", "de")
-
-
-def _email(text: str) -> str:
-    """The address in its one spelling: the domain as IDNA, all in lower case."""
-    try:
-        found = validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True)
-    except EmailNotValidError as error:
-        raise ValueError(str(error)) from None
-    return found.normalized.lower()
 
 
 def _timezone(name: str) -> str:
@@ -40,7 +31,6 @@ def _locale(tag: str) -> str:
     return language if language in LOCALES else LOCALES[0]
 
 
-Email = Annotated[str, Field(min_length=3, max_length=254, examples=["ada@example.com"]), AfterValidator(_email)]
 Timezone = Annotated[str, Field(max_length=64, examples=["Europe/Berlin"]), AfterValidator(_timezone)]
 Locale = Annotated[
     str,

@@ -4,12 +4,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from grove.core.emails import Email
 from grove.core.schema import Incoming
 from grove_auth.captcha.schemas import WithCaptcha
 from grove_auth.mfa.schemas import SecondFactor
 from grove_auth.passkeys.schemas import PasskeyProof
 from grove_auth.passwords.rules import Password
-from grove_auth.registrations.schemas import Email
 from grove_auth.sessions.schemas import SessionOptions, Token
 
 

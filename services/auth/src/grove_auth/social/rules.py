@@ -5,7 +5,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from grove_auth.registrations.schemas import Email, Locale, Name, Timezone
+from grove.core.emails import Email
+from grove_auth.registrations.schemas import Locale, Name, Timezone
 from grove_auth.social.providers.interface import Claims
 
 NAMELESS = "New user"
