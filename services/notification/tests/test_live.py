@@ -9,7 +9,7 @@ import uvicorn
 import websockets
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from grove.contracts.resource import TaskCreated
+from grove.contracts.resource import TaskCreated, TaskUpdated
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.core.tasks import end
@@ -82,6 +82,27 @@ async def test_a_fact_is_pushed_to_every_connection_of_its_user_only(url, issuer
             assert (await stream.frame("unread_count"))["data"] == {"count": 1}
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(stranger.socket.recv(), 0.3)
+
+
+async def test_a_quiet_fact_only_lets_open_lists_know(client, url, issuer, happen):
+    me, friend = new_id(), new_id()
+    fact = TaskUpdated(
+        task_id=new_id(),
+        user_id=me,
+        title="T",
+        participants=[friend],
+        changed=["tags"],
+        updated_at=now(),
+        quiet=True,
+    )
+    async with streaming(url, issuer.headers(me)) as mine, streaming(url, issuer.headers(friend)) as theirs:
+        await happen("resource", fact, sequence=7)
+        for stream, user in ((mine, me), (theirs, friend)):
+            changed = await stream.frame("task.changed")
+            assert (changed["data"]["id"], changed["data"]["change"]) == (str(fact.task_id), "updated")
+            assert changed["data"]["etag"].endswith('-7"')
+            told = await client.get("/api/v1/notifications", headers=issuer.headers(user))
+            assert told.json()["total"] == 0
 
 
 async def test_the_token_may_come_as_a_subprotocol(url, issuer, happen):

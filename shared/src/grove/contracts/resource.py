@@ -30,6 +30,8 @@ class TaskUpdated(_Task):
     type: ClassVar = "resource.task.updated.v1"
     changed: list[str]
     updated_at: Time
+    quiet: bool = False
+    """One of many that changed at once: open lists want to know, nobody needs to be told."""
 
 
 class TaskCompleted(_Task):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.contracts.resource import TaskShared, TaskUnshared
+from grove.contracts.resource import TaskShared, TaskUnshared, TaskUpdated
 from grove.core.ids import new_id
 from grove.messaging.handlers import Received
 from grove.service.erasure import is_erased
@@ -23,12 +23,16 @@ async def on_fact(push: LivePush, session: AsyncSession, event: Received[Any]) -
 
 
 async def on_task_fact(push: LivePush, session: AsyncSession, event: Received[Any]) -> None:
-    """Tell the owner and everybody the task is shared with, and let open lists know what changed."""
+    """Tell the owner and everybody the task is shared with, and let open lists know what changed.
+
+    A quiet fact does the latter only.
+    """
     data = event.data
     frame = _changed(data.task_id, data.type.split(".")[2], event.sequence)
     for user_id in (data.user_id, *data.participants):
         event.after_commit.append(partial(push.send, user_id, "task.changed", frame))
-        await _tell(push, session, event, user_id)
+        if not (isinstance(data, TaskUpdated) and data.quiet):
+            await _tell(push, session, event, user_id)
 
 
 async def on_shared(push: LivePush, session: AsyncSession, event: Received[TaskShared]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Result,
     String,
     Table,
+    any_,
     bindparam,
     delete,
     exists,
@@ -183,11 +184,18 @@ def _below(task_id: UUID) -> CTE:
 
 
 def _new_tags(task: Task) -> list[CTE]:
+    """Inserts the tags that are not there. Those that are, and that the task gets by this, are held as a foreign key
+    would, so that none is renamed or deleted meanwhile (tags/repository.py).
+    """
     if not task.tags:
         return []
     # Sorted: two who bring the same new tags wait for each other, never in a circle.
-    names = func.unnest(literal(sorted(task.tags), ARRAY(String)))
+    wanted = literal(sorted(task.tags), ARRAY(String))
+    had = exists().where(Task.id == task.id, Tag.name == any_(Task.tags)).correlate(Tag)
+    held = select(Tag.id).where(Tag.user_id == task.user_id, Tag.name == any_(wanted), ~had)
+    count = select(func.count()).select_from(held.with_for_update(key_share=True, read=True).cte("held"))
     moment = literal(task.updated_at)
-    rows = select(func.uuidv7(), literal(task.user_id), names, moment, moment)
+    rows = select(func.uuidv7(), literal(task.user_id), func.unnest(wanted), moment, moment)
     columns = ["id", "user_id", "name", "created_at", "updated_at"]
-    return [insert(Tag).from_select(columns, rows).on_conflict_do_nothing().cte("new_tags")]
+    once_held = rows.where(count.scalar_subquery() >= 0)
+    return [insert(Tag).from_select(columns, once_held).on_conflict_do_nothing().cte("new_tags")]

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 
 from grove.core.schema import Incoming, Moment
 from grove.core.text import CleanLine, CleanText
@@ -42,7 +42,16 @@ Title = Annotated[
 Description = Annotated[
     str, StringConstraints(max_length=1000), CleanText, Field(examples=["Two litres, the barista one"])
 ]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=50), CleanLine]
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+# Before the length is checked: lower case can be longer.
+Tag = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), CleanLine, BeforeValidator(_lower)
+]
 Tags = Annotated[list[Tag], Field(max_length=20, examples=[["home"]])]
 
 

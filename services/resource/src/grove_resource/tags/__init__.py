@@ -1,0 +1,1 @@
+"""Tags: a user's own words for tasks."""
