@@ -10,7 +10,7 @@ from grove.service.idempotency_keys import PostgresIdempotency
 from grove.service.sessions import ReadsDep, WriteSession
 from grove.web import idempotency
 from grove.web.auth import require
-from grove.web.rate_limit import Limit
+from grove.web.rate_limit import Limit, RateLimiter
 from grove_resource.resources import Resources
 from grove_resource.settings import ResourceSettings
 
@@ -38,7 +38,13 @@ async def _outbox(session: WriteSession) -> Outbox:
     return Outbox(session, ResourceSettings.service)
 
 
+async def _limiter(request: Request) -> RateLimiter:
+    found: RateLimiter = request.app.state.resources.limiter
+    return found
+
+
 EventOutbox = Annotated[Outbox, Depends(_outbox)]
+LimiterDep = Annotated[RateLimiter, Depends(_limiter)]
 
 
 async def _task_once(
@@ -60,6 +66,7 @@ MomentOnce = Depends(_moment_once)
 
 __all__ = [
     "EventOutbox",
+    "LimiterDep",
     "MomentOnce",
     "MomentReader",
     "MomentWriter",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Update, bindparam, delete, exists, func, literal, select, update
+from sqlalchemy import Update, bindparam, delete, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import array, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -95,7 +95,7 @@ class TagRepository:
         self._session.expunge(tag)
         return tag
 
-    async def save(self, tag: Tag, former: str) -> Sequence[Row[Any]]:
+    async def save(self, tag: Tag, former: str) -> Sequence[Any]:
         """Write the changes of a locked tag, in the tasks too when it had the name `former`. Raises TagExists."""
         change = (
             update(Tag)
@@ -113,7 +113,7 @@ class TagRepository:
         except IntegrityError:
             raise TagExists from None
 
-    async def delete(self, tag: Tag) -> Sequence[Row[Any]]:
+    async def delete(self, tag: Tag) -> Sequence[Any]:
         """Delete a locked tag, and take it out of the tasks: which those were."""
         without = self._tasks_with(tag.name).values(
             tags=func.array_remove(Task.tags, tag.name), updated_at=tag.updated_at
@@ -127,7 +127,7 @@ class TagRepository:
             .values(version=Task.version + 1)
         )
 
-    async def _changed(self, change: Update) -> Sequence[Row[Any]]:
+    async def _changed(self, change: Update) -> Sequence[Any]:
         told = (Task.id, Task.user_id, Task.title, Task.version, Task.updated_at, PARTICIPANTS.label("participants"))
         return (await self._session.execute(change.returning(*told), execution_options=_APART)).all()
 

@@ -15,6 +15,7 @@ from grove.web.pagination import CursorPage, Page
 from grove.web.query import parameters_of, query_as
 from grove_resource.deps import EventOutbox, ReadsDep, TaskOnce, TaskReader, TaskWriter, WriteSession
 from grove_resource.tasks.access import HeldTask
+from grove_resource.tasks.bulk import BulkRequest, BulkResults, BulkService
 from grove_resource.tasks.listing import EITHER, FILTERS, ORDERS, TaskFilter
 from grove_resource.tasks.repository import TASK_JSON, TaskQueries, TaskRepository
 from grove_resource.tasks.schemas import Completion, TaskCreate, TaskPatch, TaskRead, TaskReplace
@@ -23,6 +24,7 @@ from grove_resource.tasks.service import TaskService
 router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"], route_class=GroveRoute, responses=error_responses(404, 412))
 
 _TASK = TypeAdapter(TaskRead)
+_RESULTS = TypeAdapter(BulkResults)
 Wanted = Annotated[TaskFilter, query_as(TaskFilter)]
 _TASKS = List(item=TASK_JSON, filters=FILTERS, orders=ORDERS, either=EITHER)
 
@@ -32,6 +34,13 @@ async def _service(user: TaskWriter, session: WriteSession, outbox: EventOutbox)
 
 
 Tasks = Annotated[TaskService, Depends(_service)]
+
+
+async def _bulk(user: TaskWriter, session: WriteSession, tasks: Tasks) -> BulkService:
+    return BulkService(TaskRepository(session, user.user_id), tasks)
+
+
+Bulk = Annotated[BulkService, Depends(_bulk)]
 
 
 @router.get("", response_model=Page[TaskRead] | CursorPage[TaskRead], openapi_extra=parameters_of(TaskFilter))
@@ -47,6 +56,15 @@ async def create_task(data: TaskCreate, tasks: Tasks) -> Response:
     answer = _answer(held, status=201)
     answer.headers["Location"] = f"/api/v1/tasks/{held.task.id}"
     return answer
+
+
+@router.post("/bulk", response_model=BulkResults, dependencies=[TaskOnce])
+async def change_tasks(data: BulkRequest, bulk: Bulk) -> Response:
+    """Do up to 100 things with tasks, in the order asked. One that fails changes nothing and stops no other.
+
+    Each result has the status that a request of its own would have been answered with.
+    """
+    return json_answer(_RESULTS, BulkResults(await bulk.run(data.operations)))
 
 
 @router.get("/{task_id}", response_model=TaskRead, responses={304: {"description": "You have this version"}})

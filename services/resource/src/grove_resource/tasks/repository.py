@@ -13,18 +13,21 @@ from sqlalchemy import (
     Result,
     String,
     Table,
+    Uuid,
     any_,
     bindparam,
     delete,
     exists,
     func,
     literal,
+    or_,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
+from grove.core.clock import now
 from grove.postgres.json_rows import JsonRow, one_of
 from grove.postgres.reads import Reads, Statement
 from grove_resource.models import Tag, Task
@@ -56,6 +59,7 @@ MAX_NESTING = 32
 
 _TABLE = cast("Table", Task.__table__)
 _STORED = tuple(column.key for column in _TABLE.columns if column.computed is None)
+_TAG = ("id", "user_id", "name", "created_at", "updated_at")
 _CHANGING = tuple(name for name in _STORED if name not in {"id", "user_id", "created_at"})
 
 _GET = Statement(TASK_JSON.select(Task.version).where(Task.id == bindparam("task_id"), IS_VISIBLE))
@@ -92,9 +96,33 @@ class TaskRepository:
             raise missing(is_there=await self._session.scalar(_IS_THERE, {"task_id": task_id}))
         return held[0]
 
-    async def all_locked(self, task_ids: Collection[UUID]) -> None:
-        """Lock those of them that are there. In one order always, so that two who do this never wait in a circle."""
-        await self._held(Task.id.in_(task_ids))
+    async def all_locked(self, task_ids: Collection[UUID], *, trees: Collection[UUID] = ()) -> list[HeldTask]:
+        """Lock those of them that are there, and all of these `trees`; which those are.
+
+        In one order always, so that two who do this never wait in a circle.
+        """
+        below = select(_below(Task.id.in_(trees)).c.id)
+        return await self._held(or_(Task.id.in_(task_ids), Task.id.in_(below)) if trees else Task.id.in_(task_ids))
+
+    def attempt(self) -> AsyncSessionTransaction:
+        """A part of the transaction that can fail without the rest."""
+        return self._session.begin_nested()
+
+    async def add_tags(self, words: Collection[tuple[UUID, str]]) -> dict[tuple[UUID, str], UUID]:
+        """Insert those tags, by owner and name, that are not there, in one order always; the ids of these."""
+        if not words:
+            return {}
+        owners, names = zip(*sorted(words), strict=True)
+        word = func.unnest(literal(owners, ARRAY(Uuid)), literal(names, ARRAY(String))).table_valued("owner", "name")
+        moment = literal(now())
+        rows = select(func.uuidv7(), word.c.owner, word.c.name, moment, moment)
+        new = insert(Tag).from_select(_TAG, rows).on_conflict_do_nothing().returning(Tag.user_id, Tag.name, Tag.id)
+        return {(owner, name): tag_id for owner, name, tag_id in await self._execute(new)}
+
+    async def remove_tags(self, tag_ids: Collection[UUID]) -> None:
+        """Take tags back that this transaction inserted and no task got."""
+        if tag_ids:
+            await self._execute(delete(Tag).where(Tag.id.in_(tag_ids)))
 
     async def _held(self, condition: ColumnElement[bool]) -> list[HeldTask]:
         rows = await self._session.execute(
@@ -129,7 +157,7 @@ class TaskRepository:
 
     async def remove_tree(self, task: Task) -> list[HeldTask]:
         """Delete the task and what is below it for good. Which those were, the task first."""
-        gone = delete(Task).where(Task.id.in_(select(_below(task.id).c.id)))
+        gone = delete(Task).where(Task.id.in_(select(_below(Task.id == task.id).c.id)))
         return self._as_tree(task, await self._execute(gone.returning(Task, PARTICIPANTS)))
 
     async def _change_tree(
@@ -137,7 +165,7 @@ class TaskRepository:
     ) -> list[HeldTask]:
         changed = (
             update(Task)
-            .where(Task.id.in_(select(_below(task.id).c.id)), condition)
+            .where(Task.id.in_(select(_below(Task.id == task.id).c.id)), condition)
             .values(deleted_at=deleted_at, updated_at=moment, version=Task.version + 1)
         )
         return self._as_tree(task, await self._execute(changed.returning(Task, PARTICIPANTS)))
@@ -175,9 +203,9 @@ class TaskRepository:
         )
 
 
-def _below(task_id: UUID) -> CTE:
-    """The task and what is below it."""
-    below = select(Task.id, literal(0).label("level")).where(Task.id == task_id).cte("below", recursive=True)
+def _below(roots: ColumnElement[bool]) -> CTE:
+    """The tasks and what is below them."""
+    below = select(Task.id, literal(0).label("level")).where(roots).cte("below", recursive=True)
     return below.union_all(
         select(Task.id, below.c.level + 1).where(Task.parent_id == below.c.id, below.c.level < MAX_NESTING)
     )
@@ -196,6 +224,5 @@ def _new_tags(task: Task) -> list[CTE]:
     count = select(func.count()).select_from(held.with_for_update(key_share=True, read=True).cte("held"))
     moment = literal(task.updated_at)
     rows = select(func.uuidv7(), literal(task.user_id), func.unnest(wanted), moment, moment)
-    columns = ["id", "user_id", "name", "created_at", "updated_at"]
     once_held = rows.where(count.scalar_subquery() >= 0)
-    return [insert(Tag).from_select(columns, once_held).on_conflict_do_nothing().cte("new_tags")]
+    return [insert(Tag).from_select(_TAG, once_held).on_conflict_do_nothing().cte("new_tags")]

@@ -1,0 +1,1 @@
+"""Shares: other people's part in a task."""
