@@ -17,6 +17,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
+    literal,
     select,
     true,
     update,
@@ -100,7 +101,8 @@ class ShareRepository:
 
     async def release(self, task_id: UUID, user_id: UUID | None, email: str, moment: datetime) -> None:
         """The user's share of the task by another address than this waits for who has that one."""
-        other = update(Share).where(Share.task_id == task_id, Share.user_id == user_id, Share.email != email)
+        theirs = Share.user_id == literal(user_id, Uuid)  # a literal: None is nobody's
+        other = update(Share).where(Share.task_id == task_id, theirs, Share.email != email)
         await self._session.execute(_to_wait(other, moment), execution_options=_APART)
 
     async def locked(self, task_id: UUID, *, share_id: UUID | None, user_id: UUID) -> Share | None:
@@ -112,7 +114,9 @@ class ShareRepository:
 
     async def remove(self, share: Share) -> None:
         """Delete a locked share, and what its user wanted to be reminded of."""
-        reminders = delete(Reminder).where(Reminder.task_id == share.task_id, Reminder.user_id == share.user_id)
+        reminders = delete(Reminder).where(
+            Reminder.task_id == share.task_id, Reminder.user_id == literal(share.user_id, Uuid)
+        )
         gone = delete(Share).where(Share.id == share.id).add_cte(reminders.cte("reminders"))
         await self._session.execute(gone, execution_options=_APART)
 
@@ -147,7 +151,7 @@ class ShareRepository:
             .execution_options(**_APART)
         )
         shares = {share.task_id: share for share in await self._session.scalars(bound)}
-        of_them = await self._session.scalars(select(Task).where(Task.id.in_(shares)).order_by(Task.id))
+        of_them = await self._session.scalars(select(Task).where(Task.id.in_(list(shares))).order_by(Task.id))
         found = [(shares[task.id], task) for task in of_them]
         self._session.expunge_all()
         return found

@@ -17,7 +17,7 @@ from grove_resource.tags.schemas import TagCreate, TagPatch, TagReplace
 
 MOST = 500
 """Tags that a user can make by themselves; those that come with tasks are not counted out."""
-EVENTS_AT_ONCE = 100
+EVENTS_AT_ONCE = 50
 """Making more in one go would hold up other requests."""
 
 
