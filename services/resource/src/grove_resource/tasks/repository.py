@@ -113,7 +113,8 @@ class TaskRepository:
         if not words:
             return {}
         owners, names = zip(*sorted(words), strict=True)
-        word = func.unnest(literal(owners, ARRAY(Uuid)), literal(names, ARRAY(String))).table_valued("owner", "name")
+        pairs = func.unnest(literal(list(owners), ARRAY(Uuid)), literal(list(names), ARRAY(String)))
+        word = pairs.table_valued("owner", "name").render_derived()
         moment = literal(now())
         rows = select(func.uuidv7(), word.c.owner, word.c.name, moment, moment)
         new = insert(Tag).from_select(_TAG, rows).on_conflict_do_nothing().returning(Tag.user_id, Tag.name, Tag.id)
