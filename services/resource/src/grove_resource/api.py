@@ -4,8 +4,16 @@ from fastapi import APIRouter
 
 from grove_resource.profiles import endpoints as profiles
 from grove_resource.profiles import photo_endpoints as photos
+from grove_resource.reminders import endpoints as reminders
 from grove_resource.shares import endpoints as shares
 from grove_resource.tags import endpoints as tags
 from grove_resource.tasks import endpoints as tasks
 
-ROUTERS: tuple[APIRouter, ...] = (tasks.router, profiles.router, photos.router, tags.router, shares.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    tasks.router,
+    profiles.router,
+    photos.router,
+    tags.router,
+    shares.router,
+    reminders.router,
+)

@@ -9,8 +9,10 @@ from grove.postgres.engine import STORE_ERRORS
 from grove.service.housekeeping import Housekeeping
 from grove.service.server import configure, run_worker
 from grove_resource.consumers import handlers
+from grove_resource.reminders.firing import Firing
 from grove_resource.resources import Resources
 from grove_resource.settings import ResourceSettings
+from grove_resource.tasks.purge import Purge
 from grove_resource.users.erasure import ERASURE
 
 
@@ -28,10 +30,12 @@ def run() -> None:
         handlers(resources),
         prefetch=settings.consumer_prefetch,
     )
+    firing = Firing(resources.sessions, resources.reads, look_seconds=settings.reminder_look_seconds)
     health = Health(
         required={"database": resources.check_database},
         degrading={
             "outbox": resources.check_outbox,
+            "reminders": firing.check,
             "relay": while_true(lambda: relay.connected, "not connected to RabbitMQ"),
             "consumer": while_true(lambda: consumer.connected, "not connected to RabbitMQ"),
         },
@@ -40,5 +44,8 @@ def run() -> None:
         "relay": relay.run,
         "consumer": consumer.run,
         "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
+        "reminders": firing.run,
     }
+    if settings.task_purge_days:
+        jobs["purge"] = Purge(resources.sessions, days=settings.task_purge_days).run
     run_worker(settings, jobs, resources.tls, health)

@@ -93,6 +93,7 @@ async def test_patch_changes_what_is_sent_and_put_needs_all(client, me, make, re
         "priority": "none",
         "tags": [],
         "parent_id": None,
+        "recurrence": None,
     }
     replaced = await client.put(url, json=whole, headers=me)
     assert {name: replaced.json()[name] for name in whole} == whole
@@ -357,5 +358,7 @@ async def test_every_route_writes_a_task_with_the_same_bytes(client, me, make):
         for query in ("page=1", "cursor="):
             listed = await client.get(f"{TASKS}?{query}&include_deleted=true", headers=me)
             assert read.content in listed.content
-    changed = await client.put(f"{TASKS}/{tasks[0]['id']}", json=full | {"parent_id": None}, headers=me)
+    changed = await client.put(
+        f"{TASKS}/{tasks[0]['id']}", json=full | {"parent_id": None, "recurrence": None}, headers=me
+    )
     assert changed.content == (await client.get(f"{TASKS}/{tasks[0]['id']}", headers=me)).content

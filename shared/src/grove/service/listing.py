@@ -1,7 +1,7 @@
 """A list route's whole answer: numbered pages with a total, or a cursor walk, in one statement each."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from grove.web.sorting import parse_sort
 
 Given = Mapping[str, Any]
 """Names of a list's filters → their values."""
+_EMPTY = b'{"items":[],'
 
 
 class List:
@@ -49,8 +50,21 @@ class List:
         query: ListQuery,
         given: Given,
         headers: Mapping[str, str] | None = None,
+        *,
+        when_empty: Callable[[], Awaitable[None]] | None = None,
     ) -> Response:
-        """The page asked for. `given` must include the acting user's scope. Raises Invalid for an unknown sort key."""
+        """The page asked for. `given` must include the acting user's scope. Raises Invalid for an unknown sort key.
+
+        `when_empty` may raise what is wrong when there is nothing to show, such as a missing parent.
+        """
+        answer = await self._answer(request, reads, query, given, headers)
+        if when_empty is not None and bytes(answer.body).startswith(_EMPTY):
+            await when_empty()
+        return answer
+
+    async def _answer(
+        self, request: Request, reads: Reads, query: ListQuery, given: Given, headers: Mapping[str, str] | None
+    ) -> Response:
         if query.cursor is not None:
             items, next_cursor = await self.walk(reads, query, given)
             return _answer(items, f'"size":{query.size},"next_cursor":{json.dumps(next_cursor)}', headers)

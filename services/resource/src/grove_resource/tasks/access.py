@@ -28,6 +28,10 @@ class HeldTask:
     role: Role
     participants: list[UUID]
     """Users whom it is shared with."""
+    timezone: str | None = None
+    """The owner's; known when the task was locked."""
+    successor: Task | None = None
+    """What completing it made, when it recurs."""
 
     def must_be_editable(self) -> None:
         """Raises TaskReadOnly."""

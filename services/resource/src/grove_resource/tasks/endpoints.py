@@ -91,7 +91,10 @@ async def update_task(task_id: UUID, data: TaskPatch, tasks: Tasks, conditions: 
 async def complete_task(
     task_id: UUID, tasks: Tasks, conditions: RequestConditions, data: Completion | None = None
 ) -> Response:
-    """Complete a pending task or reopen a completed one; with `completed` in the body, set it."""
+    """Complete a pending task or reopen a completed one; with `completed` in the body, set it.
+
+    Completing one that recurs makes the next one, which `Link` names.
+    """
     return _answer(await tasks.complete(task_id, data.completed if data else None, conditions))
 
 
@@ -113,5 +116,7 @@ async def restore_task(task_id: UUID, tasks: Tasks, conditions: RequestCondition
 
 
 def _answer(held: HeldTask, status: int = 200) -> Response:
-    tag = etag(held.task.id, held.task.version)
-    return json_answer(_TASK, TaskRead.of(held), status=status, headers={"ETag": tag})
+    headers = {"ETag": etag(held.task.id, held.task.version)}
+    if held.successor is not None:
+        headers["Link"] = f'</api/v1/tasks/{held.successor.id}>; rel="next"'
+    return json_answer(_TASK, TaskRead.of(held), status=status, headers=headers)

@@ -45,6 +45,14 @@ class ParentDeleted(InvalidState):
     message = "The task above this one is deleted. Restore that first."
 
 
+class RecurrenceRefused(Invalid):
+    """422: the rule and the due date do not go together."""
+
+    def __init__(self, message: str) -> None:
+        detail = {"field": "body.recurrence", "message": message, "type": "value_error"}
+        super().__init__(f"`recurrence` {message}.", details=[detail])
+
+
 class ParentUnusable(Invalid):
     """422: the parent must be another of the user's own tasks, and not one below this task."""
 

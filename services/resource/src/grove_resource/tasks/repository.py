@@ -30,9 +30,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from grove.core.clock import now
 from grove.postgres.json_rows import JsonRow, one_of
 from grove.postgres.reads import Reads, Statement
-from grove_resource.models import Tag, Task
+from grove_resource.models import Tag, Task, User
+from grove_resource.reminders import arming
 from grove_resource.tasks.access import IS_VISIBLE, PARTICIPANTS, ROLE, HeldTask, Role, missing
 from grove_resource.tasks.schemas import Priority, TaskRead
+from grove_resource.tasks.successor import copied
 
 TASK_JSON = JsonRow(
     Task,
@@ -48,6 +50,7 @@ TASK_JSON = JsonRow(
         "priority": one_of(Task.priority, [priority.value for priority in Priority]),
         "tags": Task.tags,
         "parent_id": Task.parent_id,
+        "recurrence": Task.recurrence,
         "role": ROLE,
         "is_deleted": Task.deleted_at.is_not(None),
         "deleted_at": Task.deleted_at,
@@ -61,6 +64,8 @@ _TABLE = cast("Table", Task.__table__)
 _STORED = tuple(column.key for column in _TABLE.columns if column.computed is None)
 _TAG = ("id", "user_id", "name", "created_at", "updated_at")
 _CHANGING = tuple(name for name in _STORED if name not in {"id", "user_id", "created_at"})
+
+_TIMEZONE = select(User.timezone).where(User.id == Task.user_id).correlate(Task).scalar_subquery()
 
 _GET = Statement(TASK_JSON.select(Task.version).where(Task.id == bindparam("task_id"), IS_VISIBLE))
 _IS_THERE = select(exists().where(Task.id == bindparam("task_id")))
@@ -127,26 +132,37 @@ class TaskRepository:
 
     async def _held(self, condition: ColumnElement[bool]) -> list[HeldTask]:
         rows = await self._session.execute(
-            select(Task, ROLE, PARTICIPANTS)
+            select(Task, ROLE, PARTICIPANTS, _TIMEZONE)
             .where(condition, IS_VISIBLE)
             .order_by(Task.id)
             .with_for_update(of=Task)
             .execution_options(populate_existing=True),
             {"user_id": self.user_id},
         )
-        held = [HeldTask(task, Role(role), list(participants)) for task, role, participants in rows]
+        held = [HeldTask(task, Role(role), list(participants), zone) for task, role, participants, zone in rows]
         self._session.expunge_all()
         return held
 
-    async def add(self, task: Task) -> None:
-        """Insert, with those of its tags that its owner did not have."""
+    async def add(self, task: Task, *, remind_at: datetime | None = None) -> None:
+        """Insert, with those of its tags that its owner did not have, and a reminder."""
         statement = insert(_TABLE).values({name: getattr(task, name) for name in _STORED})
-        await self._execute(statement.add_cte(*_new_tags(task)))
+        reminder = [arming.added(task, remind_at)] if remind_at is not None else []
+        await self._execute(statement.add_cte(*_new_tags(task), *reminder))
 
-    async def save(self, task: Task, *, tags_changed: bool = False) -> None:
-        """Write the changes of a locked task, with those of its tags that its owner did not have."""
+    async def save(
+        self, task: Task, *, tags_changed: bool = False, due_changed: bool = False, successor: Task | None = None
+    ) -> None:
+        """Write the changes of a locked task, with what follows from them: tags that its owner did not have, reminders
+        that count from the due date, and the next one of a recurring task.
+        """
         statement = update(Task).where(Task.id == task.id).values({name: getattr(task, name) for name in _CHANGING})
-        await self._execute(statement.add_cte(*(_new_tags(task) if tags_changed else ())))
+        if tags_changed:
+            statement = statement.add_cte(*_new_tags(task))
+        if due_changed:
+            statement = statement.add_cte(arming.moved(task))
+        if successor is not None:
+            statement = statement.add_cte(*copied(task, successor))
+        await self._execute(statement)
 
     async def delete_tree(self, task: Task, moment: datetime) -> list[HeldTask]:
         """Mark the task and what is below it as deleted. Which those were, the task first."""

@@ -5,11 +5,12 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
 from grove.core.schema import Incoming, Moment
 from grove.core.text import CleanLine, CleanText
 from grove_resource.tasks.access import HeldTask, Role
+from grove_resource.tasks.recurrence_rule import MAX_LENGTH, parse
 
 
 class Priority(StrEnum):
@@ -53,6 +54,15 @@ Tag = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), CleanLine, BeforeValidator(_lower)
 ]
 Tags = Annotated[list[Tag], Field(max_length=20, examples=[["home"]])]
+Recurrence = Annotated[
+    str,
+    StringConstraints(max_length=MAX_LENGTH),
+    AfterValidator(lambda text: str(parse(text))),
+    Field(
+        description="When the task comes again after it is completed: an RRULE of RFC 5545, which needs `due_at`",
+        examples=["FREQ=WEEKLY;BYDAY=MO,TH"],
+    ),
+]
 
 
 def _once_each(tags: list[str]) -> list[str]:
@@ -69,6 +79,8 @@ class TaskCreate(Incoming):
     priority: Priority = Priority.NONE
     tags: Tags = []
     parent_id: UUID | None = None
+    recurrence: Recurrence | None = None
+    remind_at: Annotated[Moment | None, Field(description="Remind me then; in the future")] = None
 
     _unique_tags = field_validator("tags")(_once_each)
 
@@ -83,6 +95,7 @@ class TaskReplace(Incoming):
     priority: Priority
     tags: Tags
     parent_id: UUID | None
+    recurrence: Recurrence | None
 
     _unique_tags = field_validator("tags")(_once_each)
 
@@ -97,6 +110,7 @@ class TaskPatch(Incoming):
     priority: Priority = Priority.NONE
     tags: Tags = []
     parent_id: UUID | None = None
+    recurrence: Recurrence | None = None
 
     _unique_tags = field_validator("tags")(_once_each)
 
@@ -121,6 +135,7 @@ class TaskRead:
     priority: Priority
     tags: list[str]
     parent_id: UUID | None
+    recurrence: str | None
     role: Role
     is_deleted: bool
     deleted_at: Moment | None
@@ -142,6 +157,7 @@ class TaskRead:
             priority=Priority.of_rank(task.priority),
             tags=task.tags,
             parent_id=task.parent_id,
+            recurrence=task.recurrence,
             role=held.role,
             is_deleted=task.deleted_at is not None,
             deleted_at=task.deleted_at,

@@ -8,7 +8,9 @@ from grove.core.ids import new_id
 from grove.outbox.postgres import Outbox
 from grove.web.etag import Conditions, etag
 from grove_resource.models import Task
+from grove_resource.reminders.rules import must_be_ahead
 from grove_resource.tasks import events
+from grove_resource.tasks import successor as recurring
 from grove_resource.tasks.access import HeldTask, Role
 from grove_resource.tasks.errors import ParentDeleted, ParentUnusable, TaskDeleted, TaskNotDeleted
 from grove_resource.tasks.repository import TaskRepository
@@ -23,8 +25,10 @@ class TaskService:
         self._outbox = outbox
 
     async def create(self, data: TaskCreate) -> HeldTask:
-        """A new task. Raises ParentUnusable."""
+        """A new task. Raises ParentUnusable, RecurrenceRefused, ReminderTooLate."""
         await self._check_parent(data.parent_id, None)
+        await recurring.check(data.recurrence, data.due_at)
+        must_be_ahead(data.remind_at, "remind_at")
         moment = now()
         task = Task(
             id=new_id(),
@@ -36,7 +40,7 @@ class TaskService:
             due_at=data.due_at,
             priority=data.priority.rank,
             tags=data.tags,
-            recurrence=None,
+            recurrence=data.recurrence,
             repeated_at=None,
             deleted_at=None,
             created_at=moment,
@@ -44,14 +48,14 @@ class TaskService:
             version=1,
         )
         held = HeldTask(task, Role.OWNER, [])
-        await self._tasks.add(task)
+        await self._tasks.add(task, remind_at=data.remind_at)
         await self._outbox.add((events.created(held), task.version))
         return held
 
     async def change(self, task_id: UUID, data: TaskReplace | TaskPatch, conditions: Conditions) -> HeldTask:
         """Set the fields that were sent. Nothing changes, and nothing is told, when they already are so.
 
-        Raises TaskReadOnly, TaskDeleted, ParentUnusable.
+        Raises TaskReadOnly, TaskDeleted, ParentUnusable, RecurrenceRefused.
         """
         held = await self._editable(task_id, conditions)
         task = held.task
@@ -60,15 +64,21 @@ class TaskService:
             await self._check_parent(data.parent_id, task.id)
         was_completed = task.completed_at is not None
         changed = _apply(task, data)
+        if not {"recurrence", "due_at"}.isdisjoint(changed):
+            await recurring.check(task.recurrence, task.due_at)
         facts: list[tuple[EventData, int]] = []
         if changed:
             _touch(task)
             facts.append((events.updated(held, changed), task.version))
         if "completed" in data.model_fields_set and data.completed != was_completed:
-            _set_completed(task, completed=data.completed)
-            facts.append((events.completion(held), task.version))
+            facts += await self._set_completed(held, completed=data.completed)
         if facts:
-            await self._tasks.save(task, tags_changed="tags" in changed)
+            await self._tasks.save(
+                task,
+                tags_changed="tags" in changed,
+                due_changed="due_at" in changed,
+                successor=held.successor,
+            )
             await self._outbox.add(*facts)
         return held
 
@@ -78,9 +88,9 @@ class TaskService:
         was_completed = held.task.completed_at is not None
         wanted = not was_completed if completed is None else completed
         if wanted != was_completed:
-            _set_completed(held.task, completed=wanted)
-            await self._tasks.save(held.task)
-            await self._outbox.add((events.completion(held), held.task.version))
+            facts = await self._set_completed(held, completed=wanted)
+            await self._tasks.save(held.task, successor=held.successor)
+            await self._outbox.add(*facts)
         return held
 
     async def delete(self, task_id: UUID, conditions: Conditions, *, permanent: bool) -> None:
@@ -129,14 +139,23 @@ class TaskService:
         conditions.require(etag(held.task.id, held.task.version))
         return held
 
+    async def _set_completed(self, held: HeldTask, *, completed: bool) -> list[tuple[EventData, int]]:
+        """Complete or reopen; a recurring task that is completed for the first time gets its successor."""
+        task = held.task
+        _touch(task)
+        task.completed_at = task.updated_at if completed else None
+        facts: list[tuple[EventData, int]] = [(events.completion(held), task.version)]
+        if completed:
+            held.successor = await recurring.successor(task, held.timezone)
+        if held.successor is not None:
+            task.repeated_at = task.completed_at
+            made = HeldTask(held.successor, held.role, held.participants)
+            facts.append((events.created(made), made.task.version))
+        return facts
+
     async def _check_parent(self, parent_id: UUID | None, task_id: UUID | None) -> None:
         if parent_id is not None and not await self._tasks.can_be_parent(parent_id, task_id):
             raise ParentUnusable
-
-
-def _set_completed(task: Task, *, completed: bool) -> None:
-    _touch(task)
-    task.completed_at = task.updated_at if completed else None
 
 
 def _touch(task: Task) -> None:

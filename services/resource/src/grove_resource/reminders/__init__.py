@@ -1,0 +1,1 @@
+"""Reminders: when somebody wants to hear of a task."""
