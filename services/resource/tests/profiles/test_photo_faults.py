@@ -116,10 +116,13 @@ async def test_an_erased_users_photo_is_gone_at_once_and_others_stay(ada, bob, r
     assert (await ada.call("GET")).status_code == 404
 
 
-async def test_an_upload_under_way_brings_nothing_back(ada, red, happen, stored):
+async def test_an_upload_under_way_brings_nothing_back(ada, red, happen, stored, resources, eventually):
+    async def decoding() -> bool:
+        return resources.renderer._taken == 1
+
     await ada.profile()
     uploading = asyncio.create_task(ada.upload(red))
-    await asyncio.sleep(0.05)
+    await eventually(decoding)
     await happen(UserDeleted(user_id=ada.id, deleted_at=now()), 4)
     assert (await uploading).status_code == 404
     assert await stored() == set()
