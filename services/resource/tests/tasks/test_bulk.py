@@ -183,12 +183,12 @@ async def test_two_who_change_the_same_tasks_never_wait_in_a_circle(client, me, 
         found += [{"op": "create", "data": {"title": "new", "tags": [tags[-1]], "parent_id": order[1]}}]
         return found
 
-    for number in range(12):
+    for number in range(10):
         forth, back = operations(ids, number), operations(ids[::-1], number)
         answers = await asyncio.gather(
-            *(client.post(BULK, json={"operations": each}, headers=me) for each in (forth, back, forth))
+            *(client.post(BULK, json={"operations": each}, headers=me) for each in (forth, back))
         )
-        assert [answer.status_code for answer in answers] == [200] * 3, [answer.text[:300] for answer in answers]
+        assert [answer.status_code for answer in answers] == [200] * 2, [answer.text[:300] for answer in answers]
         assert {result["status"] for answer in answers for result in answer.json()["results"]} <= {200, 201, 204}
 
 
