@@ -80,3 +80,26 @@ async def test_a_task_that_gets_a_tag_is_waited_for(client, me, resources, metho
     left = (await client.get(f"{TASKS}/{task['id']}", headers=me)).json()["tags"]
     assert left == (["new"] if method == "PATCH" else [])
     assert await strays(resources) == []
+
+
+async def test_a_rename_and_a_bulk_that_gives_the_tag_to_more_tasks_do_not_wait_in_a_circle(client, me, resources):
+    first, more = [
+        (await client.post(TASKS, json={"title": "T", "tags": tags}, headers=me)).json()["id"]
+        for tags in (["home"], [])
+    ]
+    [tag] = (await client.get(TAGS, headers=me)).json()["items"]
+    operations = [
+        {"op": "complete", "id": first},
+        {"op": "update", "id": more, "data": {"tags": ["home"]}},
+    ]
+    async with resources.engine.connect() as other:
+        blocked = await other.begin()
+        await other.execute(text("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE"))
+        bulk = asyncio.create_task(client.post(f"{TASKS}/bulk", json={"operations": operations}, headers=me))
+        await asyncio.sleep(0.3)
+        rename = asyncio.create_task(client.patch(f"{TAGS}/{tag['id']}", json={"name": "new"}, headers=me))
+        await asyncio.sleep(0.3)
+        await blocked.rollback()
+    assert ((await bulk).status_code, (await rename).status_code) == (200, 200)
+    for task_id in (first, more):
+        assert (await client.get(f"{TASKS}/{task_id}", headers=me)).json()["tags"] == ["new"]
