@@ -28,7 +28,7 @@ def happen(resources):
     """Have a fact of auth arrive, once."""
 
     async def happen(data, *, sequence: int = 1) -> None:
-        work = handlers().parse(outbox_event("auth", data, sequence=sequence).body)
+        work = handlers(resources).parse(outbox_event("auth", data, sequence=sequence).body)
         assert await resources.inbox.apply([work]) == [work]
 
     return happen

@@ -146,7 +146,7 @@ async def test_a_share_waits_for_the_fact_that_is_being_applied(ada, make, share
     fact = UserRegistered(
         user_id=cyd.id, email=cyd.email, name="C", locale="en", timezone="UTC", roles=["user"], registered_at=now()
     )
-    work = handlers().parse(outbox_event("auth", fact, sequence=1).body)
+    work = handlers(resources).parse(outbox_event("auth", fact, sequence=1).body)
     async with resources.sessions.begin() as session:
         await work.apply(session)
         sharing = asyncio.create_task(share(ada, task, cyd.email))
