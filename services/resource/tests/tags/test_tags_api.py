@@ -213,6 +213,7 @@ async def test_scopes_are_needed(client, issuer):
 
 
 async def test_statements_are_few_however_many_tasks(client, me, make, task, resources, monkeypatch):
+    """Savepoints counted in."""
     tag = await make("home")
     for _ in range(5):
         await task("home")
@@ -237,8 +238,8 @@ async def test_statements_are_few_however_many_tasks(client, me, make, task, res
             ("GET", url, None, 1),
             ("POST", TAGS, {"name": "x"}, 2),
             ("PATCH", url, {"color": "#000000"}, 2),
-            ("PATCH", url, {"name": "y"}, 4),
-            ("DELETE", url, None, 4),
+            ("PATCH", url, {"name": "y"}, 8),
+            ("DELETE", url, None, 8),
         ):
             statements.clear()
             assert (await client.request(method, path, json=body, headers=me)).status_code < 300

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import array, insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.core.errors import ServiceUnavailable
 from grove.postgres.json_rows import JsonRow
 from grove.postgres.reads import Reads, Statement
 from grove_resource.models import Tag, Task
@@ -29,7 +30,8 @@ TAG_JSON = JsonRow(
     },
 )
 
-_LOCK_CLASS = 0x7467  # the advisory locks of users who add tags
+_LOCK_CLASS = 0x7467  # the advisory locks of users who change their tags
+_TRIES = 10
 _GET = Statement(TAG_JSON.select(Tag.version).where(Tag.id == bindparam("tag_id"), Tag.user_id == bindparam("user_id")))
 _COLUMNS = ("id", "user_id", "name", "color", "version", "created_at", "updated_at")
 
@@ -52,8 +54,8 @@ class TagQueries:
 class TagRepository:
     """Rows for change, in a transaction. They are held apart from the session: what `save` writes is written.
 
-    Who changes a tag's name locks the tasks with it, and then the tag; who gives a task a tag has locked that task, and
-    then holds the tag (tasks/repository.py). So no task keeps a word that is gone, and nobody waits in a circle.
+    Who changes a tag's name locks all tasks with it, by id, and then the tag; who gives a task a tag has locked that
+    task, and then holds the tag (tasks/repository.py). So no task keeps a word that is gone, and none waits in a circle.
     """
 
     def __init__(self, session: AsyncSession, user_id: UUID) -> None:
@@ -62,8 +64,7 @@ class TagRepository:
 
     async def add(self, tag: Tag, *, most: int) -> bool:
         """Insert; False when its name is taken, or the user has `most` tags already."""
-        turn = zlib.crc32(self.user_id.bytes) - 2**31  # one at a time, or the count would be of another moment
-        await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, turn)))
+        await self._turn()
         count = select(func.count()).where(Tag.user_id == self.user_id).scalar_subquery()
         row = select(*(literal(getattr(tag, name), Tag.__table__.c[name].type) for name in _COLUMNS)).where(
             count < most
@@ -75,12 +76,28 @@ class TagRepository:
         """Whether the user has a tag of that name."""
         return bool(await self._session.scalar(select(exists().where(Tag.user_id == self.user_id, Tag.name == name))))
 
-    async def lock_tasks(self, tag_id: UUID) -> None:
-        """Lock the user's tasks with the tag, in the order in which everybody locks tasks."""
+    async def locked_with_tasks(self, tag_id: UUID) -> Tag:
+        """The tag and all the user's tasks with it, locked. Raises TagNotFound, or ServiceUnavailable when more and
+        more tasks got it meanwhile.
+        """
+        await self._turn()
         name = select(Tag.name).where(Tag.id == tag_id, Tag.user_id == self.user_id).scalar_subquery()
         tagged = select(Task.id).where(Task.user_id == self.user_id, Task.tags.contains(array([name])))
         locked = tagged.order_by(Task.id).with_for_update().cte("locked")
-        await self._session.execute(select(func.count()).select_from(locked))
+        for _ in range(_TRIES):
+            attempt = await self._session.begin_nested()
+            tasks = await self._session.scalar(select(func.count()).select_from(locked))
+            tag = await self.locked(tag_id)
+            if tasks == await self._session.scalar(select(func.count()).select_from(tagged.subquery())):
+                await attempt.commit()
+                return tag
+            await attempt.rollback()  # lets go of all: a task that got the tag meanwhile is locked in its order
+        raise ServiceUnavailable
+
+    async def _turn(self) -> None:
+        """One at a time adds, renames or deletes tags of the user."""
+        turn = zlib.crc32(self.user_id.bytes) - 2**31
+        await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, turn)))
 
     async def locked(self, tag_id: UUID) -> Tag:
         """The tag, locked until the transaction ends. Raises TagNotFound."""

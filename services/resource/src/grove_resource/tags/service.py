@@ -46,9 +46,9 @@ class TagService:
 
     async def change(self, tag_id: UUID, data: TagReplace | TagPatch, conditions: Conditions) -> Tag:
         """Set the fields that were sent; a new name is set in the user's tasks too. Raises TagExists."""
-        if "name" in data.model_fields_set:
-            await self._tags.lock_tasks(tag_id)
-        tag = await self._locked(tag_id, conditions)
+        renaming = "name" in data.model_fields_set
+        tag = await (self._tags.locked_with_tasks(tag_id) if renaming else self._tags.locked(tag_id))
+        conditions.require(etag(tag.id, tag.version))
         former = tag.name
         changed = {name for name in data.model_fields_set if getattr(tag, name) != getattr(data, name)}
         if changed:
@@ -61,15 +61,10 @@ class TagService:
 
     async def delete(self, tag_id: UUID, conditions: Conditions) -> None:
         """Delete the tag, and take it out of the user's tasks."""
-        await self._tags.lock_tasks(tag_id)
-        tag = await self._locked(tag_id, conditions)
+        tag = await self._tags.locked_with_tasks(tag_id)
+        conditions.require(etag(tag.id, tag.version))
         tag.updated_at = now()
         await self._tell(await self._tags.delete(tag))
-
-    async def _locked(self, tag_id: UUID, conditions: Conditions) -> Tag:
-        tag = await self._tags.locked(tag_id)
-        conditions.require(etag(tag.id, tag.version))
-        return tag
 
     async def _tell(self, tasks: Sequence[Any]) -> None:
         rows = iter(tasks)
