@@ -2,6 +2,8 @@
 
 from fastapi import APIRouter
 
+from grove_resource.activities import endpoints as activities
+from grove_resource.moments import endpoints as moments
 from grove_resource.profiles import endpoints as profiles
 from grove_resource.profiles import photo_endpoints as photos
 from grove_resource.reminders import endpoints as reminders
@@ -11,9 +13,11 @@ from grove_resource.tasks import endpoints as tasks
 
 ROUTERS: tuple[APIRouter, ...] = (
     tasks.router,
-    profiles.router,
-    photos.router,
     tags.router,
     shares.router,
     reminders.router,
+    activities.router,
+    moments.router,
+    profiles.router,
+    photos.router,
 )

@@ -4,12 +4,15 @@ from grove.observability.health import Health, while_true
 from grove.service.postgres import PostgresResources
 from grove.service.resources import SignIn
 from grove.valkey.cache import UserCache
+from grove_resource.activities.data_schemas.checks import DataChecks
 from grove_resource.files.store import FileStore
 from grove_resource.images.renderer import Renderer
 from grove_resource.settings import ResourceSettings
 
 PROFILE_SECONDS = 300
 """How long a profile is kept in Valkey."""
+RECENT_SECONDS = 60
+"""The same of recent activities."""
 
 
 class Resources(PostgresResources):
@@ -22,10 +25,13 @@ class Resources(PostgresResources):
         self.files = FileStore(settings)
         self.renderer = Renderer()
         self.profile_cache = UserCache(self.valkey, settings.service, "profile", PROFILE_SECONDS)
+        self.data_checks = DataChecks()
+        self.recent_activities = UserCache(self.valkey, settings.service, "recent-activities", RECENT_SECONDS)
 
     async def aclose(self) -> None:
         """Close connections."""
         await super().aclose()
+        await self.data_checks.aclose()
         await self.sign_in.aclose()
 
     def api_health(self) -> Health:

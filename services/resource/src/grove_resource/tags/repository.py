@@ -55,7 +55,8 @@ class TagRepository:
     """Rows for change, in a transaction. They are held apart from the session: what `save` writes is written.
 
     Who changes a tag's name locks all tasks with it, by id, and then the tag; who gives a task a tag has locked that
-    task, and then holds the tag (tasks/repository.py). So no task keeps a word that is gone, and none waits in a circle.
+    task, and then holds the tag (tasks/repository.py). So no task keeps a word that is gone, and nobody waits in a
+    circle.
     """
 
     def __init__(self, session: AsyncSession, user_id: UUID) -> None:

@@ -1,0 +1,1 @@
+"""Activities: what people log, each with a JSON Schema for its moments."""

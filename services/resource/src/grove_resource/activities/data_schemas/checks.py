@@ -1,0 +1,131 @@
+"""Checking schemas and data, each where it holds up nobody.
+
+What is small is checked at once: it takes microseconds. Everything else goes to the checking process.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from jsonschema_rs import Draft202012Validator
+
+from grove_resource.activities.data_schemas.costs import Cost, cost_of
+from grove_resource.activities.data_schemas.measure import Refused, Size, measure, within_bytes
+from grove_resource.activities.data_schemas.process import CheckingProcess, TooCostly
+from grove_resource.activities.data_schemas.rules import subschemas_of
+from grove_resource.activities.data_schemas.validators import MAX_VIOLATIONS, Violation, compiled, violations
+
+MAX_VALUES = 5000
+MAX_DEPTH = 16
+KEPT = 512
+"""How many compiled schemas a process keeps."""
+
+_SMALL_SCHEMA = 8 * 1024
+_FEW_CHECKS = 300
+_FEW_PATTERNS = 5
+_FEW_MEETINGS = 500
+"""Schemas × values, and likewise below patterns × bytes of text: each at most 5 ms, with an error for every one."""
+_LITTLE_MATCHING = 1000
+_UNEXPLAINED = Violation("", "schema", "does not satisfy the schema; where would take too long to find")
+
+Version = tuple[UUID, int]
+"""An activity, and the version of its schema. What it stands for never changes."""
+
+
+class TooCostlyToCheck(Exception):
+    """The check was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataSchema:
+    """A schema made ready. Without a validator it is none that is checked at once."""
+
+    schema: dict[str, Any]
+    cost: Cost | None = None
+    validator: Draft202012Validator | None = None
+
+    def at_once(self, size: Size) -> Draft202012Validator | None:
+        """The validator, if data of that size is checked in no time."""
+        if self.cost is None or self.cost.checks * size.values > _FEW_MEETINGS:
+            return None
+        return self.validator if self.cost.patterns * size.text <= _LITTLE_MATCHING else None
+
+
+def prepared(schema: dict[str, Any]) -> DataSchema:
+    """A schema that was accepted once, compiled if that takes no time."""
+    if len(json.dumps(schema)) > _SMALL_SCHEMA:
+        return DataSchema(schema)
+    try:
+        cost = cost_of(subschemas_of(schema))
+        if cost.checks > _FEW_CHECKS or cost.patterns > _FEW_PATTERNS:
+            return DataSchema(schema)
+        return DataSchema(schema, cost, compiled(schema, small_patterns=True))
+    except Refused:  # a regular expression that takes long to compile
+        return DataSchema(schema)
+
+
+class DataChecks:
+    """Checks schemas and data. Closed by `aclose`."""
+
+    def __init__(self) -> None:
+        self._process = CheckingProcess()
+        self._kept: OrderedDict[Version, DataSchema] = OrderedDict()
+
+    async def aclose(self) -> None:
+        """End the checking process."""
+        await self._process.aclose()
+
+    def known(self, version: Version) -> DataSchema | None:
+        """The schema of a version, if it is at hand."""
+        found = self._kept.get(version)
+        if found is not None:
+            self._kept.move_to_end(version)
+        return found
+
+    def remember(self, version: Version, schema: dict[str, Any]) -> DataSchema:
+        """Have the schema of a version at hand."""
+        found = self._kept[version] = prepared(schema)
+        self._kept.move_to_end(version)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return found
+
+    async def check_schema(self, schema: dict[str, Any]) -> None:
+        """Raises Refused when it can't be the schema of an activity, TooCostlyToCheck when that can't be told."""
+        text = within_bytes(schema)
+        try:
+            [answer] = await self._process.ask(f'{{"schema":{text}}}', answers=1)
+        except TooCostly:
+            raise TooCostlyToCheck from None
+        if answer["problem"] is not None:
+            raise Refused(**answer["problem"])
+
+    async def violations(self, schema: DataSchema, data: dict[str, Any]) -> list[Violation]:
+        """Where data does not satisfy the schema. Raises Refused for data that is too large, TooCostlyToCheck."""
+        text = within_bytes(data)
+        validator = schema.at_once(measure(data, max_values=MAX_VALUES, max_depth=MAX_DEPTH))
+        if validator is not None:
+            return violations(validator, data)
+        found = await self.failing(schema.schema, [text], explain=MAX_VIOLATIONS)
+        return [violation for _, violation in found]
+
+    async def failing(
+        self, schema: dict[str, Any], data: Sequence[str], *, explain: int
+    ) -> list[tuple[int, Violation]]:
+        """Which of `data`, each as JSON, do not satisfy the schema, by index; of the first `explain` also why.
+
+        Raises TooCostlyToCheck.
+        """
+        request = f'{{"schema":{json.dumps(schema)},"explain":{explain},"data":[{",".join(data)}]}}'
+        try:
+            verdict, reasons = await self._process.ask(request, answers=2)
+        except TooCostly as ended:
+            if not ended.answers:
+                raise TooCostlyToCheck from None
+            verdict, reasons = ended.answers[0], {"violations": []}
+        told = [Violation(*reason) for reason in reasons["violations"]]
+        unknown = [_UNEXPLAINED] * (len(verdict["invalid"]) - len(told))
+        return list(zip(verdict["invalid"], told + unknown, strict=True))

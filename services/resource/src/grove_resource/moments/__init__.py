@@ -1,0 +1,1 @@
+"""Moments: each time that a user did something."""
