@@ -13,7 +13,8 @@ RUN python -m venv /tools && /tools/bin/pip install --no-cache-dir --disable-pip
 FROM python:3.13-slim
 ARG PART
 ARG MODULE
-RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin grove
+RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin grove \
+    && install -d -o 10001 -g 10001 -m 700 /var/lib/grove/files
 COPY --from=build /venv /venv
 COPY --from=build /src/${PART} /src/${PART}
 ENV PATH=/venv/bin:/usr/bin:/bin PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MODULE=${MODULE} HOST=0.0.0.0 OPS_HOST=127.0.0.1

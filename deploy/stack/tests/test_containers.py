@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from grove_resource.settings import ResourceSettings
 from grove_stack.compose import write_files
 from grove_stack.development import ROOT, affected, run_migration
 from grove_stack.settings import StackSettings
@@ -61,6 +62,17 @@ def test_containers_are_confined():
             assert port.startswith("127.0.0.1:"), name
         for value in (service.get("environment") or {}).values():
             assert "password" not in str(value).lower() or str(value).startswith("/run/secrets/"), name
+
+
+def test_files_are_kept_in_a_volume_that_the_processes_may_write():
+    """A new volume takes over the folder of the image, and its owner."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    folder = ResourceSettings.model_fields["files_url"].default.removeprefix("file://")
+    for name in ("resource-api", "resource-worker"):
+        assert f"files:{folder}" in compose["services"][name]["volumes"]
+    assert "files" in compose["volumes"]
+    image = (ROOT / "deploy" / "images" / "service.Dockerfile").read_text()
+    assert f"install -d -o 10001 -g 10001 -m 700 {folder}" in image
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 
 from grove_stack.ports import is_free, owner_of
 from grove_stack.servers.rabbitmq import epmd, server_script
@@ -41,21 +42,39 @@ def install_broker() -> str | None:
     """Install RabbitMQ with the machine's package manager if it is missing. A sentence when that can't be done."""
     if server_script() is not None:
         return None
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        # The package would start a broker of its own; a policy of 101 forbids that.
-        return _apt_install()
+    if _can_apt():
+        return _apt_install("rabbitmq-server", server_script)
     if shutil.which("brew"):
         subprocess.run(["brew", "install", "rabbitmq"], check=False)
     return None if server_script() else "RabbitMQ is missing: `sudo apt-get install rabbitmq-server`, then try again."
 
 
-def _apt_install() -> str | None:
+def scanner() -> str | None:
+    """ClamAV's daemon, which the tests of scanned attachments start; nothing else here needs it."""
+    return shutil.which("clamd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+
+
+def install_scanner() -> str | None:
+    """Install ClamAV's daemon if it is missing. A sentence when that can't be done."""
+    if scanner() is not None:
+        return None
+    if _can_apt():
+        return _apt_install("clamav-daemon", scanner)
+    return "ClamAV is missing: `sudo apt-get install --no-install-recommends clamav-daemon`, then try again."
+
+
+def _can_apt() -> bool:
+    return shutil.which("apt-get") is not None and os.geteuid() == 0
+
+
+def _apt_install(package: str, found: Callable[[], object]) -> str | None:
+    # The package would start a server of its own; a policy of 101 forbids that.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for command in (
         ["apt-get", "update", "-qq"],
-        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "rabbitmq-server"],
+        ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package],
     ):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             return f"`{' '.join(command)}` failed: {done.stderr.strip()[-400:]}"
-    return None if server_script() else "rabbitmq-server was installed, but its start script is not where it should be."
+    return None if found() else f"{package} was installed, but its program is not where it should be."

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from grove_resource.activities import endpoints as activities
+from grove_resource.attachments import endpoints as attachments
 from grove_resource.moments import endpoints as moments
 from grove_resource.profiles import endpoints as profiles
 from grove_resource.profiles import photo_endpoints as photos
@@ -16,6 +17,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tags.router,
     shares.router,
     reminders.router,
+    attachments.router,
     activities.router,
     moments.router,
     profiles.router,

@@ -44,6 +44,7 @@ class Resources(PostgresResources):
             },
             degrading={
                 "cache": self.check_valkey,
+                "files": self.files.check,
                 "revocation_feed": while_true(lambda: feed.live, "lost; auth is asked about each token"),
             },
         )

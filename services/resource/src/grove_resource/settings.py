@@ -1,9 +1,10 @@
 """Settings of the resource service."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from grove.core.secrets import SecretMissing
 from grove.core.settings import ProcessSettings
 from grove.service.postgres import PostgresServiceSettings
 
@@ -17,6 +18,27 @@ class FileSettings(ProcessSettings):
     )
     files_s3_endpoint: str = Field("", description="Address of an S3-compatible store; empty: Amazon's")
     files_s3_region: str = Field("us-east-1", description="Region of the bucket")
+    files_sweep_seconds: int = Field(900, ge=1, description="How often files that no row names are looked for")
+    files_grace_seconds: int = Field(
+        3600, ge=300, description="Age of a file before the sweep may remove it: an upload may not be committed yet"
+    )
+    attachment_max_bytes: int = Field(10 * 1024 * 1024, ge=1, description="Largest attachment; the edge takes 12 MiB")
+    clamd_socket: str = Field(
+        "", description="Unix socket of ClamAV's clamd, which scans attachments; empty: not scanned"
+    )
+    clamd_seconds: int = Field(30, ge=1, description="Time that a scan gets")
+
+    @model_validator(mode="after")
+    def _files_can_be_kept(self) -> Self:
+        if self.files_url.startswith("s3://"):
+            for name in ("files_s3_access_key", "files_s3_secret_key"):
+                try:
+                    self.secrets.read(name)
+                except SecretMissing as missing:
+                    raise ValueError(str(missing)) from None
+        elif not self.files_url.startswith("file:///"):
+            raise ValueError("FILES_URL must be a folder (`file:///…`) or a bucket (`s3://bucket/prefix`).")
+        return self
 
 
 class DueWorkSettings(ProcessSettings):

@@ -12,7 +12,15 @@ async def test_a_viewer_reads_and_changes_nothing(client, ada, bob, make, share)
     url = f"{TASKS}/{task['id']}"
     read = await client.get(url, headers=bob.headers)
     assert read.json() == task | {"role": "viewer"}
-    whole = {"description": "", "completed": False, "due_at": None, "priority": "none", "tags": [], "parent_id": None, "recurrence": None}
+    whole = {
+        "description": "",
+        "completed": False,
+        "due_at": None,
+        "priority": "none",
+        "tags": [],
+        "parent_id": None,
+        "recurrence": None,
+    }
     for method, path, body in (
         ("PUT", "", {"title": "x"} | whole),
         ("PATCH", "", {"title": "x"}),

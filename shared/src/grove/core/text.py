@@ -12,9 +12,14 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 def clean_line(text: str) -> str:
     """NFC of `text`, refused when it has a control or bidirectional-override character."""
     text = unicodedata.normalize("NFC", text)
-    if any(char in _BIDI or unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in text):
+    if any(map(_is_unsafe, text)):
         raise ValueError("must not contain control or text-direction characters")
     return text
+
+
+def without_unsafe(text: str) -> str:
+    """NFC of `text`, without what `clean_line` refuses."""
+    return unicodedata.normalize("NFC", "".join(char for char in text if not _is_unsafe(char)))
 
 
 def clean_text(text: str) -> str:
@@ -22,6 +27,10 @@ def clean_text(text: str) -> str:
     kept = text.translate({ord("\n"): None, ord("\r"): None, ord("\t"): None})
     clean_line(kept)
     return unicodedata.normalize("NFC", text)
+
+
+def _is_unsafe(char: str) -> bool:
+    return char in _BIDI or unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}
 
 
 def _when_text(clean: Callable[[str], str]) -> BeforeValidator:

@@ -1,9 +1,11 @@
 """The object store."""
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,7 +19,12 @@ from grove_resource.settings import FileSettings
 
 log = structlog.get_logger()
 
-CHUNK_BYTES = 256 * 1024
+PIECE_BYTES = 1024 * 1024
+"""What is read at a time. Each piece is a request of its own, so that a slow reader holds no connection."""
+_LOCAL_PART_BYTES = 256 * 1024
+_S3_PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes
+_PUT_SECONDS = 60
+_PUTS_AT_ONCE = 8  # each has some parts in memory
 
 
 class FileStoreAway(ServiceUnavailable):
@@ -43,18 +50,26 @@ class FileStore:
         local = urlsplit(settings.files_url)
         self.folder = Path(local.path) if local.scheme == "file" else None
         """Where a local store keeps its files; None for one over the network."""
+        self._part_bytes = _LOCAL_PART_BYTES if self.folder else _S3_PART_BYTES
+        self._putting = asyncio.Semaphore(_PUTS_AT_ONCE)
 
     async def put(self, path: str, chunks: AsyncIterator[bytes]) -> None:
-        """Store what `chunks` yields, all of it or nothing."""
+        """Store what `chunks` yields, all of it or nothing. On return it survives a loss of power."""
         with _answering():
-            await obstore.put_async(self._store, path, chunks)
+            try:
+                async with asyncio.timeout(_PUT_SECONDS), self._putting:
+                    await obstore.put_async(self._store, path, chunks, chunk_size=self._part_bytes, max_concurrency=2)
+                    if self.folder is not None:
+                        await asyncio.to_thread(_to_disk, self.folder / path)
+            except FileNotFoundError as no_bucket:
+                raise FileStoreAway from no_bucket
 
     async def get(self, path: str, *, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` to before `end`, in pieces. Raises FileNotFoundError."""
-        with _answering():
-            found = await obstore.get_async(self._store, path, options={"range": (start, end)})
-            async for chunk in found.stream(min_chunk_size=CHUNK_BYTES):
-                yield bytes(chunk)
+        for begin in range(start, end, PIECE_BYTES):
+            with _answering():
+                piece = await obstore.get_range_async(self._store, path, start=begin, end=min(begin + PIECE_BYTES, end))
+            yield bytes(piece)
 
     async def delete(self, paths: Iterable[str]) -> None:
         """Delete what is there of these."""
@@ -72,20 +87,40 @@ class FileStore:
                 for meta in batch:
                     yield StoredFile(meta["path"], meta["size"], meta["last_modified"])
 
+    async def check(self) -> str | None:
+        """A health check."""
+        try:
+            await obstore.head_async(self._store, "health")
+        except FileNotFoundError:
+            return None
+        except BaseError as error:
+            return f"the object store does not answer: {error}"[:300]
+        return None
+
 
 @contextmanager
 def _answering() -> Iterator[None]:
     try:
         yield
-    except BaseError as error:
+    except (BaseError, TimeoutError) as error:
         log.error("files.store_away", error=str(error)[:500])
         raise FileStoreAway from error
+
+
+def _to_disk(file: Path) -> None:
+    """Have the system write a file and its name from memory to the disk."""
+    for path in (file, file.parent):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _open(settings: FileSettings) -> ObjectStore:
     url = urlsplit(settings.files_url)
     if url.scheme == "file":
-        return LocalStore(url.path, mkdir=True)
+        return LocalStore(url.path, mkdir=True, automatic_cleanup=True)
     return S3Store(
         url.netloc,
         prefix=url.path.strip("/") or None,
@@ -93,6 +128,10 @@ def _open(settings: FileSettings) -> ObjectStore:
         region=settings.files_s3_region,
         access_key_id=settings.secrets.read("files_s3_access_key"),
         secret_access_key=settings.secrets.read("files_s3_secret_key"),
-        client_options={"allow_http": settings.files_s3_endpoint.startswith("http://"), "timeout": "30s"},
-        retry_config={"max_retries": 2},
+        client_options={
+            "allow_http": settings.files_s3_endpoint.startswith("http://"),
+            "connect_timeout": "3s",
+            "timeout": "15s",
+        },
+        retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=30)},
     )

@@ -10,7 +10,10 @@ from grove.postgres.base import Base
 
 
 class Attachment(Base):
-    """A file of a task. Its bytes are the object `attachments/<file_key>`; `user_id` brought it."""
+    """A file of a task. Its bytes are the object `attachments/<file_key>`; `user_id` brought it.
+
+    `scanned_at` is when a scanner last took it; one that did not finish leaves it `scanning`.
+    """
 
     __tablename__ = "attachments"
 
