@@ -34,9 +34,10 @@ router = APIRouter(
 
 _ATTACHMENT = TypeAdapter(AttachmentRead)
 _ATTACHMENTS = List(item=ATTACHMENT_JSON, filters=FILTERS, orders=ORDERS)
+_BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _DOWNLOAD: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The file", "content": {"application/octet-stream": {"schema": {"type": "string"}}}},
-    206: {"description": "The part that `Range` asks for"},
+    200: {"description": "The file", "content": _BYTES},
+    206: {"description": "The part that `Range` asks for", "content": _BYTES},
     304: {"description": "You have this file"},
 }
 Wanted = Annotated[AttachmentQuery, query_as(AttachmentQuery)]
