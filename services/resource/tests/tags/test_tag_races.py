@@ -103,3 +103,28 @@ async def test_a_rename_and_a_bulk_that_gives_the_tag_to_more_tasks_do_not_wait_
     assert ((await bulk).status_code, (await rename).status_code) == (200, 200)
     for task_id in (first, more):
         assert (await client.get(f"{TASKS}/{task_id}", headers=me)).json()["tags"] == ["new"]
+
+
+async def test_a_rename_begins_anew_when_a_task_got_the_tag_while_it_waited(client, me, resources):
+    """Or it would hold the tag and want a task, whose holder wants the tag."""
+    tagged, late, more = [
+        (await client.post(TASKS, json={"title": "T", "tags": tags}, headers=me)).json()["id"]
+        for tags in (["home"], [], [])
+    ]
+    [tag] = (await client.get(TAGS, headers=me)).json()["items"]
+    operations = [{"op": "complete", "id": late}, {"op": "update", "id": more, "data": {"tags": ["home"]}}]
+    async with resources.engine.connect() as holder, resources.engine.connect() as other:
+        held, blocked = await holder.begin(), await other.begin()
+        await holder.execute(text("SELECT FROM tasks WHERE id = :id FOR UPDATE"), {"id": tagged})
+        rename = asyncio.create_task(client.patch(f"{TAGS}/{tag['id']}", json={"name": "new"}, headers=me))
+        await asyncio.sleep(0.3)
+        assert (await client.patch(f"{TASKS}/{late}", json={"tags": ["home"]}, headers=me)).status_code == 200
+        await other.execute(text("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE"))
+        bulk = asyncio.create_task(client.post(f"{TASKS}/bulk", json={"operations": operations}, headers=me))
+        await asyncio.sleep(0.3)
+        await held.rollback()
+        await asyncio.sleep(0.3)
+        await blocked.rollback()
+    assert ((await bulk).status_code, (await rename).status_code) == (200, 200)
+    for task_id in (tagged, late, more):
+        assert (await client.get(f"{TASKS}/{task_id}", headers=me)).json()["tags"] == ["new"]

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from grove.core.ids import new_id
 
@@ -65,3 +66,25 @@ async def test_some_who_change_subtasks_delete_what_is_above_and_add_below(make,
         below = [{"op": "create", "data": {"title": "new", "parent_id": parent}} for parent in parents[::-1]]
         mixed = [{"op": "complete", "id": parents[-1]}, *below[:4], {"op": "complete", "id": parents[0]}]
         assert await meet(away, change, below, mixed) <= {200, 201, 204}
+
+
+async def test_a_subtask_older_than_its_parent_is_locked_before_it(client, me, make, resources):
+    child, parent, other = await make(), await make(), await make()
+    moved = await client.patch(f"{TASKS}/{child}", json={"parent_id": parent}, headers=me)
+    assert moved.status_code == 200
+    bulks = (
+        [{"op": "complete", "id": other}, {"op": "delete", "id": parent}],
+        [{"op": "complete", "id": child}, {"op": "complete", "id": parent}],
+    )
+    async with resources.engine.connect() as connection:
+        blocked = await connection.begin()
+        await connection.execute(text("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE"))
+        running = []
+        for operations in bulks:
+            body = {"operations": operations}
+            running.append(asyncio.create_task(client.post(f"{TASKS}/bulk", json=body, headers=me)))
+            await asyncio.sleep(0.3)
+        await blocked.rollback()
+    first, second = [await answer for answer in running]
+    assert [result["status"] for result in first.json()["results"]] == [200, 204]
+    assert [result["status"] for result in second.json()["results"]] == [400, 400]
