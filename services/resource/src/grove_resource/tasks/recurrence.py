@@ -85,7 +85,11 @@ def _days(rule: Rule, due: date, begin: date) -> Iterator[int]:
     first = chosen.period_of(due)
     begun = (chosen.period_of(begin) - first) // rule.interval * rule.interval
     for period in range(first + begun, first + begun + PERIODS[rule.frequency] * rule.interval, rule.interval):
-        if not chosen.can_have(period):
+        if rule.frequency is Frequency.DAILY:
+            if period > _LAST_DAY:
+                return
+            if chosen.has(period):
+                yield period
             continue
         start, end = chosen.bounds(period)
         if start > _LAST_DAY:

@@ -30,6 +30,7 @@ class Chosen:
             self._month_days = frozenset({due.day})
             if rule.frequency is Frequency.YEARLY and not rule.months:
                 self._months = frozenset({due.month})
+        self._counts_from_end = min(self._month_days, default=0) < 0
         # "The second Monday" is one of the month, but in a year without BYMONTH one of the year.
         self._nth_of_year = rule.frequency is Frequency.YEARLY and not rule.months
 
@@ -43,14 +44,16 @@ class Chosen:
             return day.year * 12 + day.month - 1
         return day.year
 
-    def can_have(self, period: int) -> bool:
-        """False for a day that BYMONTH or BYMONTHDAY leaves out: what keeps the search through many days short."""
-        if self._frequency is not Frequency.DAILY or period >= _BEYOND:
-            return True
-        day = date.fromordinal(period)
+    def has(self, ordinal: int) -> bool:
+        """Whether a rule with FREQ=DAILY chooses the day: there, thousands are looked at to find one."""
+        day = date.fromordinal(ordinal)
         if self._months and day.month not in self._months:
             return False
-        return not self._month_days or day.day in self._month_days or min(self._month_days) < 0
+        if self._month_days and day.day not in self._month_days:
+            from_end = day.day - calendar.monthrange(day.year, day.month)[1] - 1
+            if not self._counts_from_end or from_end not in self._month_days:
+                return False
+        return not self._weekdays or (ordinal - 1) % 7 in self._weekdays
 
     def bounds(self, period: int) -> tuple[int, int]:
         """The period's first day, and the day behind its last; both may lie outside the calendar."""
