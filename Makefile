@@ -92,9 +92,10 @@ soak: setup ## The fault journeys with more rounds
 bench: setup ## Measure, and write docs/benchmarks.md
 	@$(BIN)/python -m grove_stack.bench
 
-docs: setup ## Generate what is generated: settings reference, .env.example, event snapshot
+docs: setup ## Generate what is generated: settings reference, .env.example, event snapshot, GraphQL schema
 	@$(BIN)/grove config docs
 	@$(BIN)/grove events snapshot
+	@$(BIN)/grove graphql schema
 
 lock: .venv/ready ## Resolve dependencies anew, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package grove-shared --custom-compile-command 'make lock' --annotation-style line $(foreach part,$(PARTS),$(part)/pyproject.toml) --all-extras --group pyproject.toml:dev -o requirements/dev.txt

@@ -240,7 +240,7 @@ class Plan:
                 "SIGNING_KEY_LEAD_SECONDS": "2",  # so that a rotation can be watched
             }
         if service.name == "resource":
-            return {"FILES_URL": f"file://{self.layout.root / 'files'}"}
+            return {"FILES_URL": f"file://{self.layout.root / 'files'}", "GRAPHQL_INTROSPECTION": "true"}
         if service.name == "notification":
             return {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.ports.pick("smtp")), "SMTP_TLS": "none"}
         if service.name == "provider-sync":

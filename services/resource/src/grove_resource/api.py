@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from grove_resource.activities import endpoints as activities
 from grove_resource.attachments import endpoints as attachments
+from grove_resource.graphql import endpoints as graphql
 from grove_resource.moments import endpoints as moments
 from grove_resource.profiles import endpoints as profiles
 from grove_resource.profiles import photo_endpoints as photos
@@ -22,4 +23,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     moments.router,
     profiles.router,
     photos.router,
+    graphql.router,
 )

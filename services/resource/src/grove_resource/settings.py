@@ -52,7 +52,14 @@ class DueWorkSettings(ProcessSettings):
     )
 
 
-class ResourceSettings(PostgresServiceSettings, FileSettings, DueWorkSettings):
+class GraphQLSettings(ProcessSettings):
+    """GraphQL"""
+
+    graphql_introspection: bool = Field(False, description="Answer questions about the schema, and suggest names")
+    graphql_seconds: float = Field(10, gt=0, le=60, description="How long one operation may take")
+
+
+class ResourceSettings(PostgresServiceSettings, FileSettings, DueWorkSettings, GraphQLSettings):
     """The resource service"""
 
     service: ClassVar[str] = "resource"

@@ -1,24 +1,44 @@
 """A list route's whole answer: numbered pages with a total, or a cursor walk, in one statement each."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
+from uuid import UUID
 
 from fastapi import Request, Response
 from sqlalchemy import ColumnElement
 
+from grove.postgres.base import Expression
 from grove.postgres.json_rows import JsonRow
 from grove.postgres.reads import Reads
 from grove.service.keyset import Keyset
 from grove.service.pages import Either, Pages
 from grove.web.answers import json_text
 from grove.web.pagination import ListQuery, decode_cursor, encode_cursor, page_headers
-from grove.web.sorting import parse_sort
+from grove.web.sorting import SortKey, parse_sort
 
 Given = Mapping[str, Any]
 """Names of a list's filters → their values."""
 _EMPTY = b'{"items":[],'
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """A row by itself. `cursor` starts a walk behind it, `version` is its ETag's."""
+
+    json: str
+    cursor: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows that follow one another. `more`: whether there are others behind them."""
+
+    rows: list[ListRow]
+    more: bool
 
 
 class List:
@@ -26,6 +46,7 @@ class List:
 
     `filters`: a name each, whose condition takes its value from the bind parameter of that name, if it has one. What
     is given under other names are values that conditions share.
+    `below`: the column by which rows belong to a parent, for `rows_below`.
     A statement is compiled once for each combination of filters and order (service/pages.py).
     """
 
@@ -36,12 +57,16 @@ class List:
         filters: Mapping[str, ColumnElement[bool]],
         orders: Keyset,
         either: Either | None = None,
+        below: Expression | None = None,
     ) -> None:
         self._orders = orders
         self._names = frozenset(filters)
         pages = Pages(item, filters, orders, either)
         self._numbered = lru_cache(maxsize=256)(pages.numbered)
         self._walk = lru_cache(maxsize=256)(pages.walk)
+        self._rows = lru_cache(maxsize=256)(pages.rows)
+        if below is not None:
+            self._rows_below = lru_cache(maxsize=256)(partial(pages.rows_below, below))
 
     async def answer(
         self,
@@ -77,13 +102,41 @@ class List:
 
     async def walk(self, reads: Reads, query: ListQuery, given: Given) -> tuple[str | None, str | None]:
         """The items' JSON behind `query.cursor`, joined by commas (None without any), and the next cursor."""
-        sort = parse_sort(query.sort, self._orders.names)
-        names = [str(key) for key in sort]
-        place = self._orders.place(sort, decode_cursor(query.cursor, names)) if query.cursor else {}
+        sort, names, place = self._begin(query)
         statement = self._walk(self._names.intersection(given), sort, begun=bool(place))
         items, last, found = await reads.scalar(statement, **given, **place, _size=query.size)
         more = int(found) > query.size
         return items, encode_cursor(names, json.loads(last)) if more else None
+
+    async def rows(self, reads: Reads, query: ListQuery, given: Given) -> Stretch:
+        """The rows behind `query.cursor`, each by itself."""
+        sort, names, place = self._begin(query)
+        statement = self._rows(self._names.intersection(given), sort, begun=bool(place))
+        found = await reads.scalar(statement, **given, **place, _size=query.size)
+        return _stretch(found or [], names, query.size)
+
+    async def rows_below(
+        self, reads: Reads, parents: Collection[UUID], query: ListQuery, given: Given
+    ) -> dict[UUID, Stretch]:
+        """The same for each of the parents, in one statement."""
+        sort, names, place = self._begin(query)
+        statement = self._rows_below(self._names.intersection(given), sort, begun=bool(place))
+        found = await reads.scalar(statement, **given, **place, _size=query.size, _parents=list(parents))
+        of_parent: dict[UUID, list[Sequence[str]]] = {parent: [] for parent in parents}
+        for row in found or []:
+            of_parent[UUID(row[3])].append(row)
+        return {parent: _stretch(rows, names, query.size) for parent, rows in of_parent.items()}
+
+    def _begin(self, query: ListQuery) -> tuple[tuple[SortKey, ...], list[str], dict[str, Any]]:
+        """The order, its names, and the place to start behind. Raises Invalid."""
+        sort = parse_sort(query.sort, self._orders.names)
+        names = [str(key) for key in sort]
+        return sort, names, self._orders.place(sort, decode_cursor(query.cursor, names)) if query.cursor else {}
+
+
+def _stretch(found: Sequence[Sequence[str]], names: Sequence[str], size: int) -> Stretch:
+    rows = [ListRow(row[0], encode_cursor(names, json.loads(row[1])), int(row[2])) for row in found[:size]]
+    return Stretch(rows, len(found) > size)
 
 
 def _answer(items: str | None, numbers: str, headers: Mapping[str, str] | None) -> Response:

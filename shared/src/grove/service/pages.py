@@ -5,21 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Integer,
     Select,
     Subquery,
     Text,
+    Uuid,
     bindparam,
     case,
     cast,
     func,
     literal_column,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import array
 
+from grove.postgres.base import Expression
 from grove.postgres.json_rows import JsonRow
 from grove.postgres.reads import Statement
 from grove.service.keyset import Keyset
@@ -31,6 +35,7 @@ Names = frozenset[str]
 _SIZE = bindparam("_size", type_=Integer)
 _OFFSET = bindparam("_offset", type_=Integer)
 _COMMA: ColumnElement[str] = literal_column("','")
+_PARENTS = bindparam("_parents", type_=ARRAY(Uuid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,41 @@ class Pages:
         keys = len(self._orders.columns(sort))
 
         def items(page: Subquery) -> Any:
-            place = cast(func.json_build_array(*(page.c[f"_key{i}"] for i in range(keys))), Text)
+            place = _place(page, keys)
             made = self._item.of(page, place.label("place"), func.row_number().over().label("n")).subquery("items")
             asked_for = func.string_agg(made.c.json, _COMMA).filter(made.c.n <= _SIZE)
             last = func.max(made.c.place).filter(made.c.n == _SIZE)
             return select(array([asked_for, last, cast(func.count(), Text)])).scalar_subquery()
 
         return Statement(select(self._either_page(filters, sort, behind, items, more=1)))
+
+    def rows(self, filters: Names, sort: Sort, *, begun: bool) -> Statement:
+        """The `_size` rows behind a place, and one more if there is one. Gives an array with an array for each: its
+        JSON, its place as a JSON array, and its version. For tables that have versions.
+        """
+        behind = [self._orders.after(sort)] if begun else []
+        keys = len(self._orders.columns(sort))
+
+        def items(page: Subquery) -> Any:
+            return self._as_rows(page, keys)
+
+        return Statement(select(self._either_page(filters, sort, behind, items, more=1)))
+
+    def rows_below(self, parent: Expression, filters: Names, sort: Sort, *, begun: bool) -> Statement:
+        """The same for each of `_parents`: rows whose column `parent` has it. Each row's array ends with its parent."""
+        behind = [self._orders.after(sort)] if begun else []
+        parents = func.unnest(_PARENTS).table_valued("id", name="parent").render_derived()
+        conditions = [*self._conditions(filters), parent == parents.c.id]
+        below = self._selected(conditions, sort, behind).limit(_SIZE + 1).lateral("below")
+        page = select(parents.c.id.label("_parent"), *below.c).select_from(parents.join(below, true())).subquery("page")
+        return Statement(select(self._as_rows(page, len(self._orders.columns(sort)), page.c["_parent"])))
+
+    def _as_rows(self, page: Subquery, keys: int, *more: ColumnElement[Any]) -> Any:
+        columns = [_place(page, keys), *(cast(column, Text) for column in (page.c.version, *more))]
+        made = self._item.of(page, *(column.label(f"_{i}") for i, column in enumerate(columns))).subquery("items")
+        return select(
+            func.array_agg(array([made.c.json, *(made.c[f"_{i}"] for i in range(len(columns)))]))
+        ).scalar_subquery()
 
     def _either_page(
         self, filters: Names, sort: Sort, behind: Sequence[ColumnElement[bool]], items: Any, more: int = 0
@@ -120,3 +153,7 @@ class Pages:
 
     def _count(self, conditions: Sequence[ColumnElement[bool]]) -> ColumnElement[Any]:
         return select(func.count()).select_from(self._item.table).where(*conditions).scalar_subquery()
+
+
+def _place(page: Subquery, keys: int) -> ColumnElement[str]:
+    return cast(func.json_build_array(*(page.c[f"_key{i}"] for i in range(keys))), Text)

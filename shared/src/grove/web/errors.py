@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -118,14 +118,18 @@ def from_status(status: int, headers: Mapping[str, str] | None = None, detail: s
 
 def invalid(error: RequestValidationError) -> GroveError:
     """422 with one detail for each wrong field; what was sent is not repeated."""
-    details = [
+    answer = GroveError("The request is not valid.", details=details_of(error))
+    answer.status, answer.code = 422, "VALIDATION_ERROR"
+    return answer
+
+
+def details_of(error: RequestValidationError | ValidationError, *at: str) -> list[dict[str, Any]]:
+    """One detail for each wrong field, which lies at this place of the request."""
+    return [
         {
-            "field": ".".join(str(part) for part in item["loc"]),
+            "field": ".".join(str(part) for part in (*at, *item["loc"])),
             "message": str(item["msg"]).removeprefix("Value error, "),
             "type": item["type"],
         }
         for item in error.errors()
     ]
-    answer = GroveError("The request is not valid.", details=details)
-    answer.status, answer.code = 422, "VALIDATION_ERROR"
-    return answer

@@ -1,0 +1,1 @@
+"""GraphQL: the same services and queries as REST, under one address."""

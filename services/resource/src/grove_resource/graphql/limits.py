@@ -1,0 +1,180 @@
+"""Limits of a document, counted before it is validated: what is small enough can't take long."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    IntValueNode,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    StringValueNode,
+    VariableNode,
+    Visitor,
+    visit,
+)
+
+from grove_resource.graphql.errors import Refused
+
+MAX_SOURCE = 20_000
+MAX_TOKENS = 2_000
+MAX_COMMENTS = 100
+MAX_DEPTH = 10
+MAX_ALIASES = 30
+MAX_DIRECTIVES = 30
+MAX_FIELDS = 200
+MAX_FRAGMENTS = 50
+MAX_COST = 2_000
+MUTATION_COST = 50
+MAX_FIRST = 100
+DEFAULT_FIRST = 20
+_INTROSPECTION = frozenset({"__schema", "__type"})
+
+
+class _Counter(Visitor):
+    """Counts what a document has, wherever it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields = self.aliases = self.directives = self.fragments = 0
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        self.fields += 1
+        self.aliases += node.alias is not None
+
+    def enter_directive(self, *_: Any) -> None:
+        self.directives += 1
+
+    def enter_fragment_spread(self, *_: Any) -> None:
+        self.fragments += 1
+
+    def enter_inline_fragment(self, *_: Any) -> None:
+        self.fragments += 1
+
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        if "\0" in node.value:
+            raise Refused(GraphQLError("NUL characters are not allowed.", node))
+
+
+def check_size(document: DocumentNode) -> None:
+    """Raises Refused for a document that is too large in some way."""
+    counter = _Counter()
+    visit(document, counter)
+    for name, count, limit in (
+        ("fields", counter.fields, MAX_FIELDS),
+        ("aliases", counter.aliases, MAX_ALIASES),
+        ("directives", counter.directives, MAX_DIRECTIVES),
+        ("fragments", counter.fragments, MAX_FRAGMENTS),
+    ):
+        if count > limit:
+            raise Refused(GraphQLError(f"The document has {count} {name}; {limit} are allowed."))
+    fragments = fragments_of(document)
+    depths: dict[str, int] = {}
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            deepest = _depth(definition.selection_set, fragments, depths)
+            if deepest > MAX_DEPTH:
+                raise Refused(
+                    GraphQLError(f"The operation is {deepest} levels deep; {MAX_DEPTH} are allowed.", definition)
+                )
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    """The document's fragments by name."""
+    return {each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)}
+
+
+def _depth(
+    selections: SelectionSetNode | None, fragments: Mapping[str, FragmentDefinitionNode], depths: dict[str, int]
+) -> int:
+    """How many fields lie in one another. A fragment that holds itself is refused later, and ends here."""
+    deepest = 0
+    for node in selections.selections if selections else ():
+        if isinstance(node, FragmentSpreadNode):
+            name = node.name.value
+            if name not in depths and name in fragments:
+                depths[name] = 0
+                depths[name] = _depth(fragments[name].selection_set, fragments, depths)
+            deepest = max(deepest, depths.get(name, 0))
+        elif isinstance(node, FieldNode):
+            inside = 0 if node.name.value in _INTROSPECTION else _depth(node.selection_set, fragments, depths)
+            deepest = max(deepest, 1 + inside)
+        else:
+            deepest = max(deepest, _depth(getattr(node, "selection_set", None), fragments, depths))
+    return deepest
+
+
+@dataclass(slots=True)
+class Cost:
+    """What an operation of a valid document may take: each field counts 1, what is in a page counts for each of its
+    rows, and a change counts MUTATION_COST.
+    """
+
+    pages: frozenset[str]
+    """Names of the fields that are pages."""
+    fragments: Mapping[str, FragmentDefinitionNode]
+    operation: OperationDefinitionNode
+    variables: Mapping[str, Any]
+    _known: dict[str, int] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raises Refused."""
+        cost = self._of(self.operation.selection_set)
+        if self.operation.operation is OperationType.MUTATION:
+            cost += MUTATION_COST * self._changes(self.operation.selection_set)
+        if cost > MAX_COST:
+            raise Refused(
+                GraphQLError(
+                    f"The operation costs {cost}; {MAX_COST} is allowed. Ask for fewer fields or rows.", self.operation
+                )
+            )
+
+    def _of(self, selections: SelectionSetNode | None) -> int:
+        cost = 0
+        for node in selections.selections if selections else ():
+            if isinstance(node, FragmentSpreadNode):
+                name = node.name.value
+                if name not in self._known:
+                    self._known[name] = self._of(self.fragments[name].selection_set)
+                cost += self._known[name]
+            elif isinstance(node, FieldNode):
+                cost += 1 + self._rows(node) * self._of(node.selection_set)
+            else:
+                cost += self._of(getattr(node, "selection_set", None))
+        return cost
+
+    def _changes(self, selections: SelectionSetNode) -> int:
+        found = 0
+        for node in selections.selections:
+            if isinstance(node, FieldNode):
+                found += 1
+            elif isinstance(node, FragmentSpreadNode):
+                found += self._changes(self.fragments[node.name.value].selection_set)
+            else:
+                found += self._changes(node.selection_set)  # type: ignore[attr-defined] # an inline fragment
+        return found
+
+    def _rows(self, node: FieldNode) -> int:
+        if node.name.value not in self.pages:
+            return 1
+        given = next((argument.value for argument in node.arguments or () if argument.name.value == "first"), None)
+        if isinstance(given, VariableNode):
+            first = self._variable(given.name.value)
+        else:
+            first = int(given.value) if isinstance(given, IntValueNode) else DEFAULT_FIRST
+        return min(max(first, 1), MAX_FIRST)
+
+    def _variable(self, name: str) -> int:
+        if name in self.variables:
+            value = self.variables[name]
+            return value if isinstance(value, int) else MAX_FIRST
+        for definition in self.operation.variable_definitions or ():
+            if definition.variable.name.value == name and isinstance(definition.default_value, IntValueNode):
+                return int(definition.default_value.value)
+        return DEFAULT_FIRST
