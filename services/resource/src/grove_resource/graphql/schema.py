@@ -13,6 +13,7 @@ from grove.core.errors import Forbidden, NotFound
 from grove_resource.graphql.context import Context, Info
 from grove_resource.graphql.fields import field
 from grove_resource.graphql.nodes import Kind, Node, parse_id
+from grove_resource.graphql.profiles import ProfileMutation, ProfileQuery, profile_by_id
 from grove_resource.graphql.protocol import GraphQLRequest
 from grove_resource.graphql.scalars import SCALARS
 from grove_resource.graphql.task_changes import TaskMutation
@@ -20,12 +21,13 @@ from grove_resource.graphql.tasks import TaskQuery, task_by_id
 
 _BY_ID: Mapping[Kind, tuple[str, Callable[[Context, UUID], Awaitable[Node]]]] = {
     Kind.TASK: ("tasks:read", task_by_id),
+    Kind.PROFILE: ("profile:read", profile_by_id),
 }
 """How `node` finds a thing of each kind, and the scope that needs."""
 
 
 @strawberry.type
-class Query(TaskQuery):
+class Query(TaskQuery, ProfileQuery):
     """What can be read."""
 
     @field("Anything by its global id; null when there is nothing. Needs the scope of its kind.")
@@ -41,7 +43,7 @@ class Query(TaskQuery):
 
 
 @strawberry.type
-class Mutation(TaskMutation):
+class Mutation(TaskMutation, ProfileMutation):
     """What can be changed."""
 
 
