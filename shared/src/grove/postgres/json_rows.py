@@ -53,6 +53,10 @@ class JsonRow:
         item = select(*self._labelled(fields)).correlate(page).lateral("item")
         return _select_json(columns).select_from(page).join(item, true())
 
+    def extended(self, shape: type[BaseModel] | type[Any], more: Mapping[str, Expression]) -> "JsonRow":
+        """The same with further fields, for a model that has them after those of this one."""
+        return JsonRow(self.table, shape, {**self._fields, **more})
+
     @staticmethod
     def _labelled(fields: Mapping[str, Any]) -> list[Label[Any]]:
         return [value.label(name) for name, value in fields.items()]

@@ -57,6 +57,7 @@ class Context:
         deadlock, which the changes of one request can cause in any order.
         """
         self._loaders.clear()
+        self.session.expunge_all()  # a change may have changed rows that another one holds as objects
         try:
             async with self.session.begin_nested():
                 yield self.session

@@ -10,8 +10,11 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.types.execution import ExecutionContext, ExecutionResult
 
 from grove.core.errors import Forbidden, NotFound
+from grove_resource.graphql.activities import ActivityQuery, activity_by_id
 from grove_resource.graphql.context import Context, Info
 from grove_resource.graphql.fields import field
+from grove_resource.graphql.moment_changes import ActivityMutation, MomentMutation
+from grove_resource.graphql.moments import MomentQuery, moment_by_id
 from grove_resource.graphql.nodes import Kind, Node, parse_id
 from grove_resource.graphql.profiles import ProfileMutation, ProfileQuery, profile_by_id
 from grove_resource.graphql.protocol import GraphQLRequest
@@ -21,13 +24,15 @@ from grove_resource.graphql.tasks import TaskQuery, task_by_id
 
 _BY_ID: Mapping[Kind, tuple[str, Callable[[Context, UUID], Awaitable[Node]]]] = {
     Kind.TASK: ("tasks:read", task_by_id),
+    Kind.ACTIVITY: ("moments:read", activity_by_id),
+    Kind.MOMENT: ("moments:read", moment_by_id),
     Kind.PROFILE: ("profile:read", profile_by_id),
 }
 """How `node` finds a thing of each kind, and the scope that needs."""
 
 
 @strawberry.type
-class Query(TaskQuery, ProfileQuery):
+class Query(TaskQuery, ActivityQuery, MomentQuery, ProfileQuery):
     """What can be read."""
 
     @field("Anything by its global id; null when there is nothing. Needs the scope of its kind.")
@@ -43,7 +48,7 @@ class Query(TaskQuery, ProfileQuery):
 
 
 @strawberry.type
-class Mutation(TaskMutation, ProfileMutation):
+class Mutation(TaskMutation, ActivityMutation, MomentMutation, ProfileMutation):
     """What can be changed."""
 
 

@@ -1,0 +1,1 @@
+"""The archive of all that the service has of a user."""
