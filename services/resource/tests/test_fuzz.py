@@ -40,6 +40,8 @@ def send(client, issuer):
             wanted["data"] = body
         elif body is not None:
             wanted["content"] = body
+        if "files" in wanted:
+            wanted["files"] = [(name, sendable(part)) for name, part in wanted["files"]]
         wanted.pop("cookies", None)
         answer = await client.request(**wanted | {"headers": {**wanted["headers"], **headers}})
         await answer.request.aread()  # a form was streamed
@@ -47,6 +49,13 @@ def send(client, issuer):
         return answer
 
     return send
+
+
+def sendable(part):
+    """A part of a form as the client takes it: with text where something else was generated."""
+    if isinstance(part, tuple):
+        return (part[0], sendable(part[1]), *part[2:])
+    return part if isinstance(part, bytes | str) else str(part)
 
 
 def attack(strategy, examples: int, check) -> None:
