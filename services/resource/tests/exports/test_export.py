@@ -54,6 +54,7 @@ def make(client, me):
 def sql(resources):
     async def sql(statement: str, **values):
         async with resources.engine.begin() as connection:
+            await connection.execute(text("SET LOCAL statement_timeout = '60s'"))  # many rows at once
             await connection.execute(text(statement), {"id": new_id(), **values})
 
     return sql

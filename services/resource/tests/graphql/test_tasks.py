@@ -12,8 +12,8 @@ from grove_resource.tasks.schemas import TaskCreate, TaskPatch, TaskRead
 
 pytestmark = pytest.mark.integration
 
-FIELDS = """id uuid userId title description completed completedAt dueAt priority tags parentId role isDeleted deletedAt
-  createdAt updatedAt etag"""
+FIELDS = """id uuid userId title description completed completedAt dueAt priority tags parentId recurrence role
+  isDeleted deletedAt createdAt updatedAt etag"""
 TASK = f"query ($id: ID!) {{ task(id: $id) {{ {FIELDS} }} }}"
 PAGE = """query ($first: Int! = 20, $after: String, $sort: String) { tasks(first: $first, after: $after, sort: $sort) {
   edges { cursor node { title } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""

@@ -40,8 +40,8 @@ async def test_an_error_takes_back_its_own_change_only(ask, titles, resources, t
 async def test_a_change_that_fails_halfway_leaves_nothing_and_the_next_goes_on(ask, titles, resources, monkeypatch):
     original = TaskRepository.add
 
-    async def add(self, task):
-        await original(self, task)
+    async def add(self, task, **more):
+        await original(self, task, **more)
         if task.title == "Broken":
             await self._session.execute(text("SELECT 1 / 0"))
 
@@ -179,7 +179,7 @@ async def test_a_slow_operation_is_ended_and_changes_nothing(ask, titles, app, m
 
 
 async def test_a_lost_database_is_a_503(ask, monkeypatch):
-    async def lost(*_):
+    async def lost(*_, **__):
         raise ConnectionResetError("gone")
 
     monkeypatch.setattr(TaskQueries, "get", lost)

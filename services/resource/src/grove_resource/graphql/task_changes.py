@@ -31,6 +31,8 @@ class CreateTaskInput:
     priority: Priority | None = strawberry.UNSET
     tags: list[str] | None = strawberry.UNSET
     parent_id: strawberry.ID | None = strawberry.UNSET
+    recurrence: str | None = strawberry.UNSET
+    remind_at: datetime | None = strawberry.UNSET
 
 
 @strawberry.input(description="The fields of a task to change.")
@@ -44,6 +46,7 @@ class UpdateTaskInput:
     priority: Priority | None = strawberry.UNSET
     tags: list[str] | None = strawberry.UNSET
     parent_id: strawberry.ID | None = strawberry.UNSET
+    recurrence: str | None = strawberry.UNSET
 
 
 @strawberry.type(description="A task that was changed.")

@@ -55,6 +55,7 @@ class TaskNode(Node):
     priority: Priority
     tags: list[str]
     parent_id: UUID | None
+    recurrence: str | None
     role: Role
     is_deleted: bool
     deleted_at: datetime | None
@@ -91,6 +92,7 @@ class TaskNode(Node):
             priority=read.priority,
             tags=read.tags,
             parent_id=read.parent_id,
+            recurrence=read.recurrence,
             role=read.role,
             is_deleted=read.is_deleted,
             deleted_at=read.deleted_at,
