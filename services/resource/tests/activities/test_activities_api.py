@@ -180,7 +180,14 @@ async def test_200_activities_are_the_most_also_when_many_come_at_once(client, m
             ),
             {"user": user},
         )
-    answers = await asyncio.gather(*(client.post(ACTIVITIES, json=body, headers=headers) for _ in range(8)))
+    async with resources.engine.begin() as connection:
+        await connection.execute(text("LOCK TABLE activities IN SHARE MODE"))  # nobody can insert until all have come
+        sent = [asyncio.create_task(client.post(ACTIVITIES, json=body, headers=headers)) for _ in range(8)]
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()")
+        async with asyncio.timeout(10):
+            while await connection.scalar(waiting) < len(sent):
+                await asyncio.sleep(0.02)
+    answers = await asyncio.gather(*sent)
     assert sorted(answer.status_code for answer in answers) == [201] * 3 + [422] * 5
     assert (await client.get(ACTIVITIES, headers=headers)).json()["total"] == 200
     assert (await client.post(ACTIVITIES, json=body, headers=me)).status_code == 201

@@ -179,6 +179,32 @@ async def test_no_moment_slips_in_under_the_old_schema(client, me, define, fill,
     assert (wrong, unknown) == (0, 0)
 
 
+async def test_a_moment_that_was_checked_can_not_change_before_it_is_moved(
+    client, me, define, log, resources, monkeypatch
+):
+    activity = await define()
+    moment = await log(activity, {"mood": 8})
+    read, go_on, failing = asyncio.Event(), asyncio.Event(), resources.data_checks.failing
+
+    async def slowly(*args, **kwargs):
+        read.set()
+        await go_on.wait()
+        return await failing(*args, **kwargs)
+
+    monkeypatch.setattr(resources.data_checks, "failing", slowly)
+    url = f"{ACTIVITIES}/{activity['id']}?revalidate=true"
+    moving = asyncio.create_task(client.patch(url, json={"data_schema": STRICT}, headers=me))
+    await read.wait()
+    changing = asyncio.create_task(client.patch(f"{MOMENTS}/{moment['id']}", json={"data": {"mood": 3}}, headers=me))
+    async with resources.engine.connect() as connection, asyncio.timeout(10):
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        while not changing.done() and not await connection.scalar(waiting):
+            await asyncio.sleep(0.02)
+    go_on.set()
+    assert ((await moving).status_code, (await changing).status_code) == (200, 422)
+    assert (await client.get(f"{MOMENTS}/{moment['id']}", headers=me)).json()["data"] == {"mood": 8}
+
+
 async def test_a_new_moment_waits_for_a_change_of_the_schema(client, me, define, resources):
     activity = await define()
     async with resources.engine.connect() as connection:

@@ -29,18 +29,20 @@ def documents(draw) -> dict:
     for key in path[:-1]:
         inner[key] = {}
         inner = inner[key]
-    inner[path[-1]] = draw(SCALARS)
+    scalar = draw(SCALARS)
+    inner[path[-1]] = draw(st.sampled_from([scalar, scalar, [scalar], [{path[0]: scalar}]]))
     return whole
 
 
 def scalars_of(whole: dict) -> list[tuple[tuple[str, ...], str]]:
-    """The scalars that there are: path, and how one would ask for it."""
+    """The scalars that there are: path, as if lists were not there, and how one would ask for it."""
     found: list[tuple[tuple[str, ...], str]] = []
     for key, value in whole.items():
-        if isinstance(value, dict):
-            found += [((key, *path), text) for path, text in scalars_of(value)]
-        elif not isinstance(value, list):
-            found.append(((key,), value if isinstance(value, str) else json.dumps(value)))
+        for inner in value if isinstance(value, list) else [value]:  # what is in a list must not be found
+            if isinstance(inner, dict):
+                found += [((key, *path), text) for path, text in scalars_of(inner)]
+            elif not isinstance(inner, list):
+                found.append(((key,), inner if isinstance(inner, str) else json.dumps(inner)))
     return found
 
 
