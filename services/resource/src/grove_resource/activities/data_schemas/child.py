@@ -28,7 +28,7 @@ from grove_resource.activities.data_schemas.rules import subschemas_of
 from grove_resource.activities.data_schemas.validators import compiled, first_violation
 
 CPU_SECONDS = 0.5
-MEMORY_BYTES = 512 * 1024 * 1024
+MEMORY_BYTES = 256 * 1024 * 1024
 LENGTH = struct.Struct(">I")
 _NICENESS = 5
 
