@@ -19,13 +19,14 @@ from grove_resource.reminders import firing as firing_module
 pytestmark = [pytest.mark.integration, pytest.mark.by_processes]
 PROGRAM = Path(__file__).with_name("firing_process.py")
 NAME = "firing-test"
+NOW = "UPDATE reminders SET fires_at = now()"
 WAITING = """SELECT count(*) FROM pg_stat_activity
 WHERE application_name = :name AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO outbox%'"""
 
 
 @pytest.fixture
 def due(resources, run_sql):
-    """Reminders whose time has come, 20 for each task."""
+    """Reminders whose time comes tomorrow, 20 for each task."""
 
     async def due(count: int) -> None:
         moment = now()
@@ -34,7 +35,8 @@ def due(resources, run_sql):
                 session.add(Task(id=new_id(), user_id=new_id(), title="T", created_at=moment, updated_at=moment))
         await run_sql(
             """INSERT INTO reminders (id, task_id, user_id, at, fires_at, created_at)
-            SELECT uuidv7(), tasks.id, user_id, now(), now(), now() FROM tasks, generate_series(1, 20)"""
+            SELECT uuidv7(), tasks.id, user_id, now(), now() + interval '1 day', now()
+            FROM tasks, generate_series(1, 20)"""
         )
 
     return due
@@ -93,7 +95,9 @@ def assert_each_once(facts, run_sql):
     return assert_each_once
 
 
-async def test_100_claims_at_once_beside_other_processes(due, start, firing, left, assert_each_once, monkeypatch):
+async def test_100_claims_at_once_beside_other_processes(
+    due, start, firing, left, run_sql, assert_each_once, monkeypatch
+):
     monkeypatch.setattr(firing_module, "BATCH", 5)  # more turns, and so more meetings
     await start(3)
     await due(1000)
@@ -101,16 +105,15 @@ async def test_100_claims_at_once_beside_other_processes(due, start, firing, lef
 
     async def worker() -> None:
         nonlocal mine
-        while count := await firing.fire_batch():
-            mine += count
+        while await left():
+            mine += await firing.fire_batch()
 
-    await asyncio.gather(*(worker() for _ in range(100)))
-
-    async def none_left() -> bool:
-        return await left() == 0
-
-    await until(none_left, 60)
-    assert mine > 0
+    workers = [asyncio.create_task(worker()) for _ in range(100)]
+    await asyncio.sleep(0.5)  # all of them look already
+    await run_sql(NOW)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*workers)
+    assert 0 < mine < 1000, "both kinds of workers had a part"
     await assert_each_once(1000)
 
 
@@ -118,6 +121,7 @@ async def test_workers_killed_in_the_middle_lose_and_double_nothing(
     resources, due, start, left, run_sql, assert_each_once
 ):
     await due(3000)
+    await run_sql(NOW)
 
     async def held() -> bool:
         return (await run_sql(WAITING, name=NAME)).scalar() == 3

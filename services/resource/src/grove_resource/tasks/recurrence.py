@@ -49,12 +49,12 @@ def following(rule: Rule, due_at: datetime, now: datetime, where: tzinfo) -> Nex
         begin = local.date()
         if rule.count is None:  # occurrences in between need not be counted
             begin = max(begin, after.astimezone(where).date() - timedelta(days=_LARGEST_SHIFT_DAYS))
-        passed = 0
+        last, passed = due_at, 0
         for day in _days(rule, local.date(), begin):
             moment = datetime.combine(date.fromordinal(day), local.time(), where).astimezone(UTC)
-            if moment <= due_at:
+            if moment <= last:  # a day that the clock skipped is the next one
                 continue
-            passed += 1
+            last, passed = moment, passed + 1
             if (rule.count is not None and passed >= rule.count) or (rule.until is not None and moment > rule.until):
                 return None
             if moment > after:
