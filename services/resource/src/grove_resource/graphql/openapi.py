@@ -1,7 +1,9 @@
 """What the API reference says about POST /graphql."""
 
 from typing import Any
+from uuid import UUID
 
+from grove_resource.graphql.nodes import Kind, global_id
 from grove_resource.graphql.protocol import GRAPHQL, JSON
 
 _QUERY = "query Open($first: Int!) { tasks(first: $first, status: PENDING) { edges { node { id title dueAt } } } }"
@@ -12,7 +14,7 @@ _DATA = {
             "edges": [
                 {
                     "node": {
-                        "id": "dGFzazowMTk4Zjc2ZS02YjlhLTdjM2ItOGM0Mi0wYjk2ZDU2ZTJhMTE=",
+                        "id": global_id(Kind.TASK, UUID("0198f76e-6b9a-7c3b-8c42-0b96d56e2a11")),
                         "title": "Buy oat milk",
                         "dueAt": "2026-05-01T07:30:00Z",
                     }
