@@ -189,14 +189,16 @@ async def test_changes_are_those_of_rest(data, refusal, resources, activity, log
     ]
 
 
-async def test_changes_of_one_request_see_one_another(data, activity, log):
-    """Also what one of them changes in rows that another one holds."""
+async def test_changes_of_one_request_see_one_another(ask, activity, log):
+    """Also what one of them changes in rows that another one holds, as one that failed does."""
     made = await activity()
     moment = await log(made, 2)
     looser = SCHEMA | {"required": []}
-    found = await data(
+    answer = await ask(
         """mutation ($a: ID!, $m: ID!, $one: JSON!, $schema: JSON!, $two: JSON!) {
+          refused: updateMoment(id: $m, input: {data: $two}) { moment { id } }
           one: updateMoment(id: $m, input: {data: $one}) { moment { schemaVersion data activity { version } } }
+          again: updateMoment(id: $m, input: {data: $two}) { moment { id } }
           schema: updateActivity(id: $a, input: {dataSchema: $schema}, revalidate: true) {
             activity { version moments { edges { node { schemaVersion data } } } } }
           two: updateMoment(id: $m, input: {data: $two}) {
@@ -207,6 +209,8 @@ async def test_changes_of_one_request_see_one_another(data, activity, log):
         schema=looser,
         two={},
     )
+    found = answer.json()["data"]
+    assert [error["path"] for error in answer.json()["errors"]] == [["refused"], ["again"]]
     assert found["one"]["moment"] == {"schemaVersion": 1, "data": {"km": 3}, "activity": {"version": 1}}
     assert found["schema"]["activity"] == {
         "version": 2,
