@@ -14,6 +14,7 @@ from sqlalchemy import (
     DateTime,
     Identity,
     LargeBinary,
+    Select,
     SmallInteger,
     String,
     Uuid,
@@ -31,7 +32,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.messaging.handlers import StoreUnavailable, Work
-from grove.outbox.event import Claim, OutboxEvent, outbox_event
+from grove.outbox.event import PARTITIONS, Claim, OutboxEvent, outbox_event
 from grove.postgres.base import Base
 from grove.postgres.engine import STORE_ERRORS, is_lost
 
@@ -102,6 +103,26 @@ class Outbox:
         )
 
 
+def _claimed(limit: int, without: Collection[str]) -> Select[int, UUID, int, str, bytes]:
+    """Locks the partitions of the oldest events, each asked for once, and reads events of those it got.
+
+    Asked for at each row, a partition that another relay lets go in the middle of the look would be had from its
+    second event on, and its first be sent behind it.
+    """
+    wanted = OutboxRow.type.not_in(without)
+    oldest = select(OutboxRow.partition).where(wanted).order_by(OutboxRow.position).limit(limit * PARTITIONS).subquery()
+    waiting = select(oldest.c.partition).distinct().cte("waiting").prefix_with("MATERIALIZED")
+    free = func.pg_try_advisory_xact_lock(_LOCK_CLASS, waiting.c.partition)
+    held = select(waiting.c.partition).where(free).cte("held").prefix_with("MATERIALIZED")
+    return (
+        select(OutboxRow.position, OutboxRow.id, OutboxRow.partition, OutboxRow.type, OutboxRow.body)
+        .where(wanted, OutboxRow.partition.in_(select(held.c.partition)))
+        .order_by(OutboxRow.position)
+        .limit(limit)
+        .with_for_update(of=OutboxRow, skip_locked=True)  # drops rows that another relay sent meanwhile
+    )
+
+
 class PostgresOutboxStore:
     """What the relay reads."""
 
@@ -113,16 +134,7 @@ class PostgresOutboxStore:
     async def claim(self, limit: int, *, without: Collection[str] = ()) -> AsyncIterator[Claim]:
         """Events of partitions that no other relay holds. The claim is a lock that dies with its connection."""
         async with self._sessions.begin() as session:
-            rows = await session.execute(
-                select(OutboxRow.position, OutboxRow.id, OutboxRow.partition, OutboxRow.type, OutboxRow.body)
-                .where(
-                    OutboxRow.type.not_in(without),
-                    func.pg_try_advisory_xact_lock(_LOCK_CLASS, OutboxRow.partition),
-                )
-                .order_by(OutboxRow.position)
-                .limit(limit)
-                .with_for_update(skip_locked=True)  # drops rows that another relay sent meanwhile
-            )
+            rows = await session.execute(_claimed(limit, without))
             claimed = rows.all()
             claim = Claim([OutboxEvent(row.id, row.partition, row.type, bytes(row.body)) for row in claimed])
             yield claim
