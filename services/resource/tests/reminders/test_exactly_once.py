@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.by_processes]
 PROGRAM = Path(__file__).with_name("firing_process.py")
 NAME = "firing-test"
 NOW = "UPDATE reminders SET fires_at = now()"
-WAITING = """SELECT count(*) FROM pg_stat_activity
-WHERE application_name = :name AND wait_event_type = 'Lock' AND query LIKE 'INSERT INTO outbox%'"""
+WAITING = """SELECT count(*) FILTER (WHERE application_name = :name), count(*) FILTER (WHERE application_name <> :name)
+FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO outbox%'"""
 
 
 @pytest.fixture
@@ -77,6 +77,18 @@ async def until(condition, seconds: float) -> None:
 
 
 @pytest.fixture
+async def holding(resources):
+    """How many of the started processes, and how many of this one's workers, have marked a batch and not told of it."""
+    async with resources.engine.connect() as connection:  # its own: the workers take all others
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+        async def holding() -> tuple[int, int]:
+            return tuple((await connection.execute(text(WAITING), {"name": NAME})).one())
+
+        yield holding
+
+
+@pytest.fixture
 def left(run_sql):
     async def left() -> int:
         return (await run_sql("SELECT count(*) FROM reminders WHERE fired_at IS NULL")).scalar()
@@ -96,7 +108,7 @@ def assert_each_once(facts, run_sql):
 
 
 async def test_100_claims_at_once_beside_other_processes(
-    due, start, firing, left, run_sql, assert_each_once, monkeypatch
+    resources, due, start, firing, holding, left, run_sql, assert_each_once, monkeypatch
 ):
     monkeypatch.setattr(firing_module, "BATCH", 5)  # more turns, and so more meetings
     await start(3)
@@ -106,11 +118,18 @@ async def test_100_claims_at_once_beside_other_processes(
     async def worker() -> None:
         nonlocal mine
         while await left():
-            mine += await firing.fire_batch()
+            fired = await firing.fire_batch()
+            mine += fired
 
-    workers = [asyncio.create_task(worker()) for _ in range(100)]
-    await asyncio.sleep(0.5)  # all of them look already
-    await run_sql(NOW)
+    async def both_hold() -> bool:
+        theirs, ours = await holding()
+        return theirs == 3 and ours > 0
+
+    async with resources.engine.connect() as connection:
+        await connection.execute(text("LOCK TABLE outbox IN EXCLUSIVE MODE"))
+        await run_sql(NOW)
+        workers = [asyncio.create_task(worker()) for _ in range(100)]
+        await until(both_hold, 60)
     async with asyncio.timeout(60):
         await asyncio.gather(*workers)
     assert 0 < mine < 1000, "both kinds of workers had a part"
@@ -118,13 +137,13 @@ async def test_100_claims_at_once_beside_other_processes(
 
 
 async def test_workers_killed_in_the_middle_lose_and_double_nothing(
-    resources, due, start, left, run_sql, assert_each_once
+    resources, due, start, holding, left, run_sql, assert_each_once
 ):
     await due(3000)
     await run_sql(NOW)
 
     async def held() -> bool:
-        return (await run_sql(WAITING, name=NAME)).scalar() == 3
+        return await holding() == (3, 0)
 
     # All three stand between marking their batch and writing its events when they die.
     async with resources.engine.connect() as connection:
