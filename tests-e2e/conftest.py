@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import ssl
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -20,7 +19,7 @@ from grove.security.mtls import TlsMaterial
 from grove_stack.demo import newest_mail
 from grove_stack.layout import Layout, read_json
 from grove_stack.loopback import LoopbackTransport
-from grove_stack.testing.stacks import command, remove, start
+from grove_stack.testing.stacks import command, new_folder, remove, start
 
 PASSWORD = "plant trees not walls"
 
@@ -145,7 +144,7 @@ class Live:
 
 @pytest.fixture(scope="session")
 def suite() -> Iterator[Suite]:
-    folder = Path(tempfile.mkdtemp(prefix="grove-suite-"))
+    folder = new_folder()
     start(folder)
     try:
         yield Suite(folder)

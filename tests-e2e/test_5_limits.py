@@ -1,17 +1,15 @@
 """The real rate limits, on a second stack with other ports beside the first."""
 
 import asyncio
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
 
 from grove_stack.loopback import LoopbackTransport
-from grove_stack.testing.stacks import remove, start
+from grove_stack.testing.stacks import new_folder, remove, start
 
 EDGE_REFILLS_SECONDS = 2.5
 """The edge's own bucket (50/s, burst 100) must be full, or it would answer before the service's limit is reached."""
@@ -19,7 +17,7 @@ EDGE_REFILLS_SECONDS = 2.5
 
 @pytest.fixture(scope="module")
 def strict(suite) -> Iterator[object]:
-    folder = Path(tempfile.mkdtemp(prefix="grove-strict-"))
+    folder = new_folder()
     start(folder, limits="production")
     try:
         yield type(suite)(folder)

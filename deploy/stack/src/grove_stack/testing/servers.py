@@ -15,7 +15,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,7 +26,7 @@ from grove_stack.development import ROOT
 from grove_stack.plan import Plan
 from grove_stack.ports import Ports
 from grove_stack.settings import StackSettings
-from grove_stack.testing.stacks import command, remove, start
+from grove_stack.testing.stacks import command, new_folder, remove, start
 
 PORTS = {"postgres": 5432, "mongodb": 27017, "valkey": 6379, "rabbitmq": 5671, "rabbitmq-management": 15671}
 """Server → its own port, by which a container engine is asked for the published one."""
@@ -127,7 +126,7 @@ def _containers(stack: ExitStack) -> Path | None:
 
 
 def _local(stack: ExitStack) -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="grove-test-"))
+    folder = new_folder()
     stack.callback(remove, folder)
     start(folder, parts="stores")
     return folder

@@ -4,10 +4,23 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from grove_stack.layout import Layout, read_json
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a folder in it that is ours alone
+_ROOM_BYTES = 4 << 30
+
+
+def new_folder() -> Path:
+    """An empty folder, in memory where there is room.
+
+    Tests kill processes, which memory survives as a disk does, and their stores wait for the disk thousands of times.
+    """
+    in_memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ROOM_BYTES
+    return Path(tempfile.mkdtemp(prefix="grove-test-", dir=_MEMORY if in_memory else None))
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
