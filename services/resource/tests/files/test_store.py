@@ -36,6 +36,13 @@ async def test_it_comes_in_pieces(files):
     assert (len(sizes), sum(sizes)) == (10, 160 * 65536 - 5)
 
 
+async def test_a_small_one_is_read_whole(files):
+    await files.put("photos/a/64.webp", chunks(b"1", b"2"))
+    assert await files.read("photos/a/64.webp") == b"12"
+    with pytest.raises(FileNotFoundError):
+        await files.read("photos/b/64.webp")
+
+
 async def test_putting_again_replaces(files, stored):
     await files.put("photos/a/64.webp", chunks(b"old and long"))
     await files.put("photos/a/64.webp", chunks(b"new"))

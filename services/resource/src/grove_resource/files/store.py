@@ -71,6 +71,11 @@ class FileStore:
                 piece = await obstore.get_range_async(self._store, path, start=begin, end=min(begin + PIECE_BYTES, end))
             yield bytes(piece)
 
+    async def read(self, path: str) -> bytes:
+        """A small object, whole. Raises FileNotFoundError."""
+        with _answering():
+            return bytes(await (await obstore.get_async(self._store, path)).bytes_async())
+
     async def delete(self, paths: Iterable[str]) -> None:
         """Delete what is there of these."""
         for path in paths:

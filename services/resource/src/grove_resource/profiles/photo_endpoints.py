@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
 from grove.service.sessions import after_commit
 from grove.web.body import GroveRoute
@@ -117,4 +116,4 @@ def _answer(photo: Photo, more: dict[str, str]) -> Response:
     if photo.content is None:
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = "inline"
-    return StreamingResponse(photo.content, media_type="image/webp", headers=headers)
+    return Response(photo.content, media_type="image/webp", headers=headers)

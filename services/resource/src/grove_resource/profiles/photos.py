@@ -27,8 +27,6 @@ log = structlog.get_logger()
 
 STORE_SECONDS = 30
 REMOVAL_SECONDS = 10
-_MOST_BYTES = 10 * 1024 * 1024
-"""More than any thumbnail has: to the end."""
 
 Later = Callable[[Callable[[], Awaitable[None]]], None]
 """Takes what to do once the transaction is safe."""
@@ -39,7 +37,7 @@ class Photo:
     """A thumbnail and its entity tag. Without `content` the client has it."""
 
     tag: str
-    content: AsyncIterator[bytes] | None
+    content: bytes | None
 
 
 class PhotoService:
@@ -92,7 +90,7 @@ async def read_photo(
         if conditions.unchanged(tag):
             return Photo(tag, None)
         with suppress(FileNotFoundError):
-            return Photo(tag, await _opened(files, path(profile.photo_key, size)))
+            return Photo(tag, await files.read(path(profile.photo_key, size)))
     log.error("photo.file_missing", photo_key=str(profile.photo_key))
     raise PhotoNotFound
 
@@ -109,19 +107,6 @@ async def remove(files: FileStore, key: UUID) -> None:
 def path(key: UUID, size: int) -> str:
     """Where a thumbnail is kept."""
     return f"photos/{key}/{size}.webp"
-
-
-async def _opened(files: FileStore, place: str) -> AsyncIterator[bytes]:
-    """The content, of which the first piece has arrived: what is wrong shows before an answer begins."""
-    pieces = files.get(place, start=0, end=_MOST_BYTES)
-    first = await anext(pieces, b"")
-
-    async def rest() -> AsyncIterator[bytes]:
-        yield first
-        async for piece in pieces:
-            yield piece
-
-    return rest()
 
 
 async def _whole(content: bytes) -> AsyncIterator[bytes]:
