@@ -1,11 +1,15 @@
 """Ports: the wanted one when it is free, else a free one; remembered, so that addresses stay."""
 
+import random
 import socket
 from pathlib import Path
 
 import psutil
 
 from grove_stack.layout import read_json, write_json
+
+_FIRST, _LAST = 20100, 32000
+_START = random.randrange(_FIRST, _LAST)  # noqa: S311 - so that two who look at once do not find the same
 
 
 class Ports:
@@ -35,10 +39,10 @@ class Ports:
 def free_port(but: set[int] | None = None) -> int:
     """A loopback port that nobody listens on, below the range from which outgoing connections take theirs."""
     avoid = but or set()
-    for port in range(20100 + (hash(socket.gethostname()) % 100), 32000):
+    for port in (*range(_START, _LAST), *range(_FIRST, _START)):
         if port not in avoid and is_free(port):
             return port
-    raise OSError("no free port between 20100 and 32000")
+    raise OSError(f"no free port between {_FIRST} and {_LAST}")
 
 
 def is_free(port: int) -> bool:
