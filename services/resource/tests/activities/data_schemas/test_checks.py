@@ -3,6 +3,7 @@
 import asyncio
 import random
 import resource
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -187,11 +188,15 @@ async def test_a_process_that_is_killed_is_replaced(checks):
 
 
 async def test_one_who_gives_up_waiting_leaves_no_answer_for_the_next(checks):
-    asking = asyncio.create_task(checks.failing(*[HEAVY["450 branches"][0]], ['{"a":[1]}'] * 50, explain=5))
+    asked = checks._process._process
+    asked.send_signal(signal.SIGSTOP)  # the question is put, and the answer can't be there yet
+    asking = asyncio.create_task(checks.failing(HEAVY["450 branches"][0], ['{"a":[1]}'] * 50, explain=5))
     await asyncio.sleep(0.01)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+    with suppress(ProcessLookupError):
+        asked.send_signal(signal.SIGCONT)
     with pytest.raises(Refused, match="object schema"):
         await checks.check_schema({"type": "array"})
 
