@@ -1,13 +1,16 @@
 """Tasks over GraphQL are the tasks of REST."""
 
 import base64
+from uuid import UUID
 
 import pytest
 
+from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.testing.postgres import outbox_types
 from grove_resource.graphql.task_changes import CreateTaskInput, UpdateTaskInput
 from grove_resource.graphql.tasks import TaskNode
+from grove_resource.models import Share
 from grove_resource.tasks.schemas import TaskCreate, TaskPatch, TaskRead
 
 pytestmark = pytest.mark.integration
@@ -214,3 +217,19 @@ async def test_bad_input_changes_nothing(data, refusal, resources, given, field)
     assert (error["code"], error["status"], error["details"][0]["field"]) == ("VALIDATION_ERROR", 422, field)
     assert (await data(PAGE))["tasks"]["edges"] == []
     assert await outbox_types(resources.engine) == []
+
+
+async def test_a_share_covers_neither_what_is_above_nor_what_is_below(client, issuer, resources, data, task):
+    bob = new_id()
+    above = await task("Above")
+    shared = await task("Shared", parent_id=above["id"])
+    await task("Below", parent_id=shared["id"])
+    async with resources.sessions.begin() as session:
+        moment = now()
+        ids = {"id": new_id(), "task_id": UUID(shared["id"]), "user_id": bob}
+        session.add(Share(**ids, email="bob@x.example", role="editor", created_at=moment, updated_at=moment))
+    query = "query ($id: ID!) { task(id: $id) { title parent { title } subtasks { edges { node { title } } } } }"
+    seen = (await data(query, headers=issuer.headers(bob), id=shared["id"]))["task"]
+    assert seen == {"title": "Shared", "parent": None, "subtasks": {"edges": []}}
+    own = (await data(query, id=shared["id"]))["task"]
+    assert (own["parent"], len(own["subtasks"]["edges"])) == ({"title": "Above"}, 1)
