@@ -89,8 +89,8 @@ test-e2e: setup ## The journeys
 soak: setup ## The fault journeys with more rounds
 	@GROVE_ROUNDS=5 PYTEST_TIMEOUT=1800 $(BIN)/python -m grove_stack.testing.run --journeys
 
-bench: setup ## Measure, and write docs/benchmarks.md
-	@$(BIN)/python -m grove_stack.bench
+bench: setup ## Measure, and write docs/benchmarks.md; P=resource measures one part only
+	@$(BIN)/python -m grove_stack.bench $(P)
 
 docs: setup ## Generate what is generated: settings reference, .env.example, event snapshot, GraphQL schema
 	@$(BIN)/grove config docs

@@ -2,6 +2,7 @@
 
 import random
 import socket
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -39,7 +40,7 @@ class Ports:
 def free_port(but: set[int] | None = None) -> int:
     """A loopback port that nobody listens on, below the range from which outgoing connections take theirs."""
     avoid = but or set()
-    for port in (*range(_START, _LAST), *range(_FIRST, _START)):
+    for port in chain(range(_START, _LAST), range(_FIRST, _START)):
         if port not in avoid and is_free(port):
             return port
     raise OSError(f"no free port between {_FIRST} and {_LAST}")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import statistics
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from grove.security.tokens import KeyCache, TokenVerifier
 from grove_stack.bench import cpu, sign_ins
 from grove_stack.bench.load import Target
 from grove_stack.bench.sign_ins import PASSWORD, SignIns
-from grove_stack.layout import Layout
+from grove_stack.plan import Plan
 
 Row = tuple[str, str, str, str, str]
 PEOPLE = 32
@@ -50,50 +50,43 @@ class Worked:
         return sum(self.after[name] - self.before[name] for name in names) / self.logins * 1000
 
 
-async def rows(layout: Layout, suite: dict[str, Any]) -> list[Row]:
+async def rows(plan: Plan, suite: dict[str, Any]) -> AsyncIterator[Row]:
     """Logins, refreshes, token checks, and /me in a storm."""
     target = Target(
         address=next(p["address"] for p in suite["processes"] if p["name"] == "auth-api"),
         host="localhost",
-        ca_file=str(layout.internal_ca.certificate_file),
-        identity=str(layout.identity_file("traefik")),
+        ca_file=str(plan.layout.internal_ca.certificate_file),
+        identity=str(plan.layout.identity_file("traefik")),
     )
     async with httpx2.AsyncClient(verify=target.context(), base_url=f"https://{target.address}", timeout=60) as client:
         login = await client.post("/api/v1/auth/login", json=suite["admin"])
         token = login.json()["access_token"]
         emails = await _people(client, token)
-        console.print("Token checks …")
-        checks = await _checks(client, suite, token)
-    console.print("Logins …")
+        for row in await _checks(client, suite, token):
+            yield row
     hash_seconds = _hash_seconds()
     most = (os.cpu_count() or 1) / hash_seconds
     before = cpu.seconds(suite)
     rates = [await _rate("login", target, emails) for _ in range(ROUNDS)]
     logins, worked = statistics.median(rates), Worked(before, cpu.seconds(suite), sum(rates) * SECONDS)
-    console.print("Refreshes …")
-    refreshes = await _median(lambda: _rate("refresh", target, emails))
-    console.print("/me, alone and in a storm of logins …")
+    yield "logins", f"{logins:.0f}/s", f"{most:.0f}/s: cores ÷ time of one hash", f"{logins / most:.2f}", "≥ 0.85"
+    yield (
+        "CPU time of one login, in all processes",
+        f"{worked.milliseconds():.0f} ms",
+        f"{hash_seconds * 1000:.0f} ms: its hash; {worked.milliseconds('auth-api'):.0f} ms: auth-api with "
+        f"the hash; {worked.milliseconds('mongodb'):.0f} ms: the document store",
+        "",
+        "",
+    )
+    yield "refreshes", f"{await _median(lambda: _rate('refresh', target, emails)):.0f}/s", "", "", ""
     idle, stormy = await _me_times(target, emails)
-    return [
-        ("logins", f"{logins:.0f}/s", f"{most:.0f}/s: cores ÷ time of one hash", f"{logins / most:.2f}", "≥ 0.85"),
-        (
-            "CPU time of one login, in all processes",
-            f"{worked.milliseconds():.0f} ms",
-            f"{hash_seconds * 1000:.0f} ms: its hash; {worked.milliseconds('auth-api'):.0f} ms: auth-api with "
-            f"the hash; {worked.milliseconds('mongodb'):.0f} ms: the document store",
-            "",
-            "",
-        ),
-        ("refreshes", f"{refreshes:.0f}/s", "", "", ""),
-        *checks,
-        (
-            "p99 of `/me` in a storm of logins",
-            f"{stormy:.1f} ms",
-            f"{idle:.1f} ms alone",
-            f"{stormy / idle:.1f}",
-            "≤ 3",
-        ),
-    ]
+    yield (
+        "p99 of `/me` in a storm of logins",
+        f"{stormy:.1f} ms",
+        f"{idle:.1f} ms alone",
+        f"{stormy / idle:.1f}",
+        "≤ 3",
+    )
 
 
 async def _people(client: httpx2.AsyncClient, token: str) -> list[str]:

@@ -30,6 +30,8 @@ _OWN_MOMENTS = f"""INSERT INTO moments
  (id, user_id, activity_id, schema_version, occurred_at, data, created_at, updated_at)
 SELECT uuidv7(), $1, $2, 1, now() - n * interval '1 hour', {_DATA}, now(), now()
 FROM generate_series(1, $3::int) AS n"""  # noqa: S608 - constants of this file
+_PLACE = """SELECT created_at, id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL
+ORDER BY created_at DESC, id DESC OFFSET 199979 LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +87,10 @@ class Filling:
         """Moments of a user who is measured."""
         await self._database.execute(_OWN_MOMENTS, user_id, activity_id, count)
 
-    async def give_deep(self, user_id: UUID) -> Place:
-        """DEEP_TASKS tasks to one user; where their page 9,999 ends."""
-        await self._database.execute(_DEEP, user_id, DEEP_TASKS)
+    async def give_deep(self, user_ids: list[UUID]) -> list[Place]:
+        """DEEP_TASKS tasks to each of these users; where their page 9,999 ends."""
+        for user_id in user_ids:
+            await self._database.execute(_DEEP, user_id, DEEP_TASKS)
         await self._database.execute("VACUUM ANALYZE tasks")
-        row = await self._database.fetchrow(
-            """SELECT created_at, id FROM tasks WHERE user_id = $1 AND deleted_at IS NULL
-            ORDER BY created_at DESC, id DESC OFFSET 199979 LIMIT 1""",
-            user_id,
-        )
-        if row is None:
-            raise RuntimeError("the tasks are not there")
-        return Place(row["created_at"], row["id"])
+        rows = [await self._database.fetchrow(_PLACE, user_id) for user_id in user_ids]
+        return [Place(row["created_at"], row["id"]) for row in rows if row is not None]

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx2
@@ -20,6 +20,7 @@ from rich.console import Console
 from grove.core.ids import new_id
 from grove.web.pagination import encode_cursor
 from grove_stack.bench.accounts import Row
+from grove_stack.bench.cases import CASES, DATA, LIST, LOG, SCHEMA, Case, Question, User
 from grove_stack.bench.filling import Filling
 from grove_stack.bench.load import Load, Target, measure
 from grove_stack.loopback import LoopbackTransport
@@ -32,64 +33,20 @@ CONNECTIONS = 8
 TASKS = 30
 MOMENTS = 500
 FEW, MANY = 1_000, 1_000_000
-SINCE = "2020-01-01T00:00:00Z"
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "mood": {"type": "integer", "minimum": 1, "maximum": 5},
-        "km": {"type": "number", "minimum": 0},
-        "note": {"type": "string", "maxLength": 200},
-    },
-    "required": ["mood"],
-}
-LOGGED = {"occurred_at": "2026-01-02T03:04:05Z", "data": {"mood": 4, "km": 7.5, "note": "along the river"}}
+DEEP_ROUNDS = 3
+_CHECK = """
+import asyncio, time, uuid
+from grove_resource.activities.data_schemas.checks import DataChecks
+async def main():
+    checks, version = DataChecks(), (uuid.UUID(int=1), 1)
+    checks.remember(version, {schema})
+    began = time.perf_counter()
+    for _ in range(10_000):
+        assert await checks.violations(checks.known(version), {data}) == []
+    print((time.perf_counter() - began) / 10_000)
+asyncio.run(main())
+"""
 console = Console()
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Somebody with TASKS tasks and MOMENTS moments; `task` is the last of them."""
-
-    headers: dict[str, str]
-    id: str
-    task: str
-    activity: str
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One request to the service, and the same to the limit. Paths and bodies name fields of User in braces."""
-
-    name: str
-    method: str
-    path: str
-    bare_path: str
-    body: dict[str, Any] | None = None
-    aim: str = ""
-
-    def sent(self, user: User) -> str:
-        """The body for a user."""
-        return json.dumps(self.body).replace("{activity}", user.activity) if self.body else ""
-
-
-_DATA_FILTER = urlencode({"activity_id": "{activity}", "occurred_from": SINCE, "data.mood": 4}, safe="{}:")
-_BARE_FILTER = urlencode(
-    {"user": "{user}", "activity": "{activity}", "since": SINCE, "data": json.dumps({"mood": 4})}, safe="{user}:"
-)
-CASES = (
-    Case("list, 20 of 30 tasks", "GET", "/api/v1/tasks", "/tasks?user={user}", aim="≥ 0.6"),
-    Case("get one task", "GET", "/api/v1/tasks/{task}", "/tasks/{task}?user={user}", aim="≥ 0.7"),
-    Case("create a task", "POST", "/api/v1/tasks", "/tasks?user={user}", {"title": "Plant a tree"}),
-    Case("tasks with a word", "GET", "/api/v1/tasks?q=plant", "/search?user={user}&q=plant"),
-    Case(
-        "log a moment",
-        "POST",
-        "/api/v1/moments",
-        "/moments?user={user}",
-        {"activity_id": "{activity}", **LOGGED},
-    ),
-    Case("moments by data.mood and time", "GET", f"/api/v1/moments?{_DATA_FILTER}", f"/moments?{_BARE_FILTER}"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +82,15 @@ class Bench:
     def loads(self, case: Case, users: list[User]) -> tuple[list[Load], list[Load]]:
         """What is asked of the service, and of the limit, a round each."""
         return (
-            [self._load(self.service, case.path, case, user, user.headers) for user in users],
-            [self._load(self.limit, case.bare_path, case, user, {}) for user in users],
+            [_load(self.service, case.service, user, user.headers) for user in users],
+            [_load(self.limit, case.limit, user, {}) for user in users],
         )
 
-    def _load(self, target: Target, path: str, case: Case, user: User, headers: dict[str, str]) -> Load:
-        filled = path.replace("{user}", user.id).replace("{task}", user.task).replace("{activity}", user.activity)
-        kind = {"Content-Type": "application/json"} if case.body else {}
-        return Load(target, case.method, filled, headers | kind, case.sent(user), CONNECTIONS, SECONDS)
+
+def _load(target: Target, question: Question, user: User, headers: dict[str, str]) -> Load:
+    path, body = question.of(user)
+    kind = {"Content-Type": "application/json"} if body else {}
+    return Load(target, question.method, path, headers | kind, body, CONNECTIONS, SECONDS)
 
 
 @asynccontextmanager
@@ -157,50 +115,61 @@ async def _bench(plan: Plan, suite: dict[str, Any]) -> AsyncIterator[Bench]:
         limit.wait()
 
 
-async def rows(plan: Plan, suite: dict[str, Any]) -> list[Row]:
+async def rows(plan: Plan, suite: dict[str, Any]) -> AsyncIterator[Row]:
     """Every case beside the limit, then with a million rows, then deep pages."""
     async with _bench(plan, suite) as bench, Filling(plan) as filling:
         await filling.grow(FEW, json.dumps(SCHEMA))
         users = [await bench.user(filling) for _ in range(ROUNDS)]
-        found: list[Row] = []
         few: dict[str, float] = {}
         for case in CASES:
-            console.print(f"{case.name} …")
-            ours, bare = bench.loads(case, users)
-            few[case.name], row = await _beside(case.name, ours, bare, "bare asyncpg", case.aim)
-            found.append(row)
-        found.append(await _edge(bench, [await bench.user(filling) for _ in range(ROUNDS)]))
+            few[case.name], row = await _beside(case.name, *bench.loads(case, users), "bare asyncpg", case.aim)
+            yield row
+        yield await _schema_check(few[LOG.name])
+        yield await _edge(bench, [await bench.user(filling) for _ in range(ROUNDS)])
         console.print("Filling in a million tasks and moments …")
         await filling.grow(MANY, json.dumps(SCHEMA))
         users = [await bench.user(filling) for _ in range(ROUNDS)]
         for case in CASES:
-            console.print(f"{case.name}, among {MANY:,} rows …")
             ours, _ = bench.loads(case, users)
             rate = statistics.median([(await measure(load))[0] for load in ours])
             before = few[case.name]
             name = f"{case.name}, among {MANY:,} rows"
-            found.append((name, f"{rate:.0f}/s", f"{before:.0f}/s among {FEW:,}", f"{rate / before:.2f}", "≥ 0.8"))
-        found.append(await _deep(bench, filling, users[0]))
-        return found
+            yield name, f"{rate:.0f}/s", f"{before:.0f}/s among {FEW:,}", f"{rate / before:.2f}", "≥ 0.8"
+        yield await _deep(bench, filling, [await bench.user(filling) for _ in range(DEEP_ROUNDS)])
+
+
+async def _schema_check(logged_per_second: float) -> Row:
+    """Checking a moment's data, by itself, and its part in logging one."""
+    program = _CHECK.format(schema=SCHEMA, data=DATA)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    told, _ = await process.communicate()
+    seconds = float(told)
+    part = seconds * logged_per_second
+    return ("schema check of a moment", f"{seconds * 1e6:.1f} µs", "of logging one", f"{part:.2%}", "< 5 %")
 
 
 async def _edge(bench: Bench, users: list[User]) -> Row:
-    direct, _ = bench.loads(CASES[0], users)
+    direct, _ = bench.loads(LIST, users)
     host = bench.suite["api_url"].removeprefix("https://")
     edge = Target(f"127.0.0.1:{host.split(':')[1]}", host, bench.suite["ca_file"], identity="")
     through = [replace(load, target=edge) for load in direct]
     return (await _beside("the same list through the edge", through, direct, "direct", "≥ 0.6"))[1]
 
 
-async def _deep(bench: Bench, filling: Filling, user: User) -> Row:
+async def _deep(bench: Bench, filling: Filling, users: list[User]) -> Row:
     """The first page of a walk through 200,020 tasks, and the 10,000th."""
-    console.print("page 10,000 …")
-    place = await filling.give_deep(UUID(user.id))
-    cursor = encode_cursor(["-created_at"], [place.created_at.isoformat(), str(place.id)])
-    first = Case("first", "GET", "/api/v1/tasks?cursor=", "")
-    last = Case("last", "GET", f"/api/v1/tasks?cursor={quote(cursor)}", "")
-    deep, near = (bench.loads(case, [user] * ROUNDS)[0] for case in (last, first))
+    console.print("Filling in tasks for 10,000 pages …")
+    places = await filling.give_deep([UUID(user.id) for user in users])
+    cursors = [encode_cursor(["-created_at"], [place.created_at.isoformat(), str(place.id)]) for place in places]
+    near = [_load(bench.service, _page(""), user, user.headers) for user in users]
+    deep = [
+        _load(bench.service, _page(cursor), user, user.headers) for user, cursor in zip(users, cursors, strict=True)
+    ]
     return (await _beside("page 10,000 of a cursor walk", deep, near, "page 1", "≥ 0.8"))[1]
+
+
+def _page(cursor: str) -> Question:
+    return Question("GET", f"/api/v1/tasks?cursor={quote(cursor)}")
 
 
 async def _beside(name: str, ours: list[Load], other: list[Load], other_name: str, aim: str) -> tuple[float, Row]:
