@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from sqlalchemy import Column, Integer, Uuid
+from sqlalchemy import Column, Integer, String, Uuid
 from sqlalchemy.dialects import postgresql
 
 from grove.core.errors import Invalid
@@ -16,7 +16,10 @@ from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.pagination import ListQuery, decode_cursor, encode_cursor, page_headers
 from grove.web.sorting import SortKey, parse_sort
 
-KEYS = Keyset({"age": Sortable(Column("age", Integer), int)}, tie=Column("id", Uuid))
+KEYS = Keyset(
+    {"age": Sortable(Column("age", Integer), int), "name": Sortable(Column("name", String), str)},
+    tie=Column("id", Uuid),
+)
 
 
 def test_limits_of_pages():
@@ -63,10 +66,19 @@ def test_links_lead_to_the_neighbours():
     assert 'rel="next"' not in page_headers(request, ListQuery(page=4, size=10), 35)["Link"]
 
 
-def test_a_keyset_condition_goes_key_by_key():
+def condition(*sort: SortKey) -> str:
+    return str(KEYS.after(sort).compile(dialect=postgresql.dialect(paramstyle="named")))
+
+
+def test_a_keyset_condition_is_one_that_an_index_can_begin_at():
     sort = [SortKey("age", True)]
-    text = str(KEYS.after(sort).compile(dialect=postgresql.dialect(paramstyle="named")))
-    assert text == "age < :_after0::INTEGER OR age = :_after0::INTEGER AND id < :_after1::UUID"
+    assert condition(*sort) == "(age, id) < (:_after0::INTEGER, :_after1::UUID)"
+    assert condition(SortKey("age", False)) == "(age, id) > (:_after0::INTEGER, :_after1::UUID)"
+    assert condition(SortKey("age", True), SortKey("name", False)) == (
+        "age <= :_after0::INTEGER AND (age < :_after0::INTEGER"
+        " OR age = :_after0::INTEGER AND name > :_after1::VARCHAR"
+        " OR age = :_after0::INTEGER AND name = :_after1::VARCHAR AND id > :_after2::UUID)"
+    )
     task = "01a1f95e-d036-723e-9491-672eaa99a91e"
     assert KEYS.place(sort, [30, task]) == {"_after0": 30, "_after1": UUID(task)}
     assert [str(o) for o in KEYS.order([SortKey("age", False)])] == ["age ASC", "id ASC"]

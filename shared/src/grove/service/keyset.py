@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Label, UnaryExpression, and_, bindparam, or_
+from sqlalchemy import ColumnElement, Label, UnaryExpression, and_, bindparam, or_, tuple_
 
 from grove.postgres.base import Expression
 from grove.web.pagination import invalid_query
@@ -49,15 +49,22 @@ class Keyset:
         ]
 
     def after(self, sort: Sequence[SortKey]) -> ColumnElement[bool]:
-        """Rows behind a place, which is given by the bind parameters of `place`."""
+        """Rows behind a place, which is given by the bind parameters of `place`.
+
+        An index in this order begins at the place: by the comparison of all keys at once, or, where some ascend and
+        others descend, by the first key's bound.
+        """
         order = self._order(sort)
         ends = [bindparam(f"_after{i}", type_=sortable.expression.type) for i, (sortable, _) in enumerate(order)]
+        keys = [sortable.expression for sortable, _ in order]
+        (first, descending), *others = zip(keys, (each for _, each in order), strict=True)
+        if all(each is descending for _, each in others):
+            return tuple_(*keys) < tuple_(*ends) if descending else tuple_(*keys) > tuple_(*ends)
         branches = []
-        for i, (sortable, descending) in enumerate(order):
-            equal = [s.expression == end for (s, _), end in zip(order[:i], ends[:i], strict=True)]
-            beyond = sortable.expression < ends[i] if descending else sortable.expression > ends[i]
-            branches.append(and_(*equal, beyond))
-        return or_(*branches)
+        for i, (_, downwards) in enumerate(order):
+            equal = [key == end for key, end in zip(keys[:i], ends[:i], strict=True)]
+            branches.append(and_(*equal, keys[i] < ends[i] if downwards else keys[i] > ends[i]))
+        return and_(first <= ends[0] if descending else first >= ends[0], or_(*branches))
 
     def place(self, sort: Sequence[SortKey], values: Sequence[Any]) -> dict[str, Any]:
         """The place that a cursor's values name. Raises Invalid when they are of another kind."""
