@@ -85,22 +85,15 @@ _BY_DATA = Case(
     Question("GET", f"/api/v1/moments?{_FILTER}"),
     Question("GET", f"/moments?{_BARE_FILTER}"),
 )
-_REST = (LIST, _GET, _CREATE, _SEARCH, LOG, _BY_DATA)
 
 _TASK = """{ id uuid userId title description completed completedAt dueAt priority tags parentId recurrence role
  isDeleted deletedAt createdAt updatedAt }"""
 _MOMENT = "{ id uuid activityId schemaVersion occurredAt data createdAt updatedAt }"
-_GRAPHQL = (
+_READS = (LIST, _GET, _SEARCH, _BY_DATA)
+_GRAPHQL_READS = (
     LIST.over_graphql(f"{{ tasks {{ edges {{ node {_TASK} }} }} }}"),
     _GET.over_graphql(f"query ($id: ID!) {{ task(id: $id) {_TASK} }}", id="{task}"),
-    _CREATE.over_graphql(
-        f"mutation ($input: CreateTaskInput!) {{ createTask(input: $input) {{ task {_TASK} }} }}", input=_MADE
-    ),
     _SEARCH.over_graphql(f'{{ tasks(q: "plant") {{ edges {{ node {_TASK} }} }} }}'),
-    LOG.over_graphql(
-        f"mutation ($input: LogMomentInput!) {{ logMoment(input: $input) {{ moment {_MOMENT} }} }}",
-        input={"activityId": "{activity}", "occurredAt": _LOGGED["occurred_at"], "data": DATA},
-    ),
     _BY_DATA.over_graphql(
         f"""query ($activity: ID!, $since: DateTime!) {{ moments(activityId: $activity, occurredFrom: $since,
  data: [{{path: "mood", equals: "4"}}]) {{ edges {{ node {_MOMENT} }} }} }}""",
@@ -108,4 +101,14 @@ _GRAPHQL = (
         since=SINCE,
     ),
 )
-CASES = (*_REST, *_GRAPHQL)
+_GRAPHQL_WRITES = (
+    _CREATE.over_graphql(
+        f"mutation ($input: CreateTaskInput!) {{ createTask(input: $input) {{ task {_TASK} }} }}", input=_MADE
+    ),
+    LOG.over_graphql(
+        f"mutation ($input: LogMomentInput!) {{ logMoment(input: $input) {{ moment {_MOMENT} }} }}",
+        input={"activityId": "{activity}", "occurredAt": _LOGGED["occurred_at"], "data": DATA},
+    ),
+)
+CASES = (*_READS, *_GRAPHQL_READS, _CREATE, LOG, *_GRAPHQL_WRITES)
+"""Reads first: what writes add would be read."""
