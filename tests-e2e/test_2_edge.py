@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import re
 import ssl
 import warnings
 
 import pytest
 
+from grove.core.ids import new_id
 from grove_stack.pki.authority import Authority
 
 
@@ -15,6 +17,21 @@ async def test_paths_that_nobody_owns_are_errors_in_groves_format(suite, client)
         answer = await client.get(url)
         assert (answer.status_code, answer.json()["error"]["code"]) == (404, "RESOURCE_NOT_FOUND")
         assert answer.headers["api-version"] == "1"
+
+
+async def test_every_documented_operation_is_routed_and_those_for_users_ask_for_a_token(suite, client):
+    document = (await client.get(f"{suite.file['portal_url']}/openapi.json")).json()
+    asked = 0
+    for path, item in document["paths"].items():
+        url = item["servers"][0]["url"] + re.sub(r"{[^}]+}", str(new_id()), path)
+        for method, operation in item.items():
+            if method == "servers" or not operation["security"]:
+                continue
+            answer = await client.request(method, url)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_REQUIRED"), (method, url)
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            asked += 1
+    assert asked > 100
 
 
 async def test_what_is_internal_is_not_routed(suite, client):
