@@ -52,7 +52,9 @@ class RecentQueries:
     async def get(self, size: int) -> str:
         """The first `size` of them, as JSON. MAX_RECENT are kept, so any size is an answer from the cache."""
         lines = await self._cache.get(self._user_id, self._read)
-        return f'{{"items":[{",".join(lines.splitlines()[:size])}]}}'
+        # Not `splitlines`: it also splits at U+2028 and others, which JSON may hold as they are.
+        items = ",".join(lines.split("\n")[:size])
+        return f'{{"items":[{items}]}}'
 
     async def _read(self) -> str:
         rows = await self._reads.all(_RECENT, user_id=self._user_id, since=now() - _WEEK)
