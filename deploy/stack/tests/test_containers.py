@@ -75,6 +75,14 @@ def test_files_are_kept_in_a_volume_that_the_processes_may_write():
     assert f"install -d -o 10001 -g 10001 -m 700 {folder}" in image
 
 
+def test_the_edge_has_a_place_on_disk_for_larger_bodies():
+    """Its root can't be written, and a tmpfs counts as its memory."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert "edge:/tmp" in compose["services"]["traefik"]["volumes"]
+    assert "tmpfs" not in compose["services"]["traefik"]
+    assert compose["volumes"]["edge"] == {}
+
+
 @pytest.mark.parametrize(
     ("path", "names"),
     [
