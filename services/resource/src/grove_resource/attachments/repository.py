@@ -150,13 +150,16 @@ class ScanQueue:
         self._lease = lease
 
     async def claim(self) -> Claimed | None:
-        """The file that waits longest and that no other worker has."""
+        """A file that no other worker has: one that was never taken, oldest first, else the one not tried for longest.
+
+        So files that no scan ends in time keep no newer one waiting.
+        """
         moment = now()
         free = or_(Attachment.scanned_at.is_(None), Attachment.scanned_at < moment - self._lease)
         oldest = (
             select(Attachment.id)
             .where(Attachment.state == AttachmentState.SCANNING, free)
-            .order_by(Attachment.created_at)
+            .order_by(Attachment.scanned_at.nulls_first(), Attachment.created_at)
             .limit(1)
             .with_for_update(skip_locked=True)
             .scalar_subquery()
