@@ -1,6 +1,7 @@
 """Moving all moments of an activity to its present schema, if they satisfy it."""
 
 import asyncio
+import json
 from typing import Any
 
 from grove.core.clock import now
@@ -35,10 +36,10 @@ class Revalidation:
         await self._activities.move_moments(activity, now())
 
     async def _check(self, activity: Activity) -> None:
-        count, told = 0, list[dict[str, Any]]()
+        count, told, schema = 0, list[dict[str, Any]](), json.dumps(activity.data_schema)
         async for batch in self._activities.moments(activity.id, BATCH):
             data = [data for _, data in batch]
-            failing = await self._checks.failing(activity.data_schema, data, explain=MAX_TOLD - len(told))
+            failing = await self._checks.failing(schema, data, explain=MAX_TOLD - len(told))
             count += len(failing)
             told += [
                 {"moment_id": str(batch[index][0]), "pointer": violation.pointer, "message": violation.message}

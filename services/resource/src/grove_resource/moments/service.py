@@ -91,7 +91,7 @@ class MomentService:
     async def _check(self, version: Version, schema: dict[str, Any], data: dict[str, Any]) -> None:
         """Raises DataRefused, CheckGivenUp."""
         try:
-            ready = self._checks.known(version) or self._checks.remember(version, schema)
+            ready = self._checks.ready(version, schema)
             violations = await self._checks.violations(ready, data)
         except Refused as refused:
             raise DataRefused([Violation(refused.pointer, "size", refused.message)]) from None

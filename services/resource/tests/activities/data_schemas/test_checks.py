@@ -1,6 +1,7 @@
 """Hostile schemas and data: an answer in bounded time, and a process that lives on."""
 
 import asyncio
+import json
 import random
 import resource
 import signal
@@ -190,7 +191,7 @@ async def test_a_process_that_is_killed_is_replaced(checks):
 async def test_one_who_gives_up_waiting_leaves_no_answer_for_the_next(checks):
     asked = checks._process._process
     asked.send_signal(signal.SIGSTOP)  # the question is put, and the answer can't be there yet
-    asking = asyncio.create_task(checks.failing(HEAVY["450 branches"][0], ['{"a":[1]}'] * 50, explain=5))
+    asking = asyncio.create_task(checks.failing(json.dumps(HEAVY["450 branches"][0]), ['{"a":[1]}'] * 50, explain=5))
     await asyncio.sleep(0.01)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -32,7 +32,7 @@ _LITTLE_MATCHING = 1000
 _UNEXPLAINED = Violation("", "schema", "does not satisfy the schema; where would take too long to find")
 
 Version = tuple[UUID, int]
-"""An activity, and the version of its schema. What it stands for never changes."""
+"""An activity, and the version of its schema: where to look. A version that was rolled back can become another."""
 
 
 class TooCostlyToCheck(Exception):
@@ -41,9 +41,9 @@ class TooCostlyToCheck(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DataSchema:
-    """A schema made ready. Without a validator it is none that is checked at once."""
+    """A schema, as JSON, made ready. Without a validator it is none that is checked at once."""
 
-    schema: dict[str, Any]
+    text: str
     cost: Cost | None = None
     validator: Draft202012Validator | None = None
 
@@ -56,15 +56,16 @@ class DataSchema:
 
 def prepared(schema: dict[str, Any]) -> DataSchema:
     """A schema that was accepted once, compiled if that takes no time."""
-    if len(json.dumps(schema)) > _SMALL_SCHEMA:
-        return DataSchema(schema)
+    text = json.dumps(schema)
+    if len(text) > _SMALL_SCHEMA:
+        return DataSchema(text)
     try:
         cost = cost_of(subschemas_of(schema))
         if cost.checks > _FEW_CHECKS or cost.patterns > _FEW_PATTERNS:
-            return DataSchema(schema)
-        return DataSchema(schema, cost, compiled(schema, small_patterns=True))
+            return DataSchema(text)
+        return DataSchema(text, cost, compiled(schema, small_patterns=True))
     except Refused:  # a regular expression that takes long to compile
-        return DataSchema(schema)
+        return DataSchema(text)
 
 
 class DataChecks:
@@ -78,8 +79,13 @@ class DataChecks:
         """End the checking process."""
         await self._process.aclose()
 
+    def ready(self, version: Version, schema: dict[str, Any]) -> DataSchema:
+        """The schema of a version made ready; what is kept of the version only if it is this very schema."""
+        found = self.known(version)
+        return found if found is not None and found.text == json.dumps(schema) else self.remember(version, schema)
+
     def known(self, version: Version) -> DataSchema | None:
-        """The schema of a version, if it is at hand."""
+        """What is kept of a version."""
         found = self._kept.get(version)
         if found is not None:
             self._kept.move_to_end(version)
@@ -109,17 +115,15 @@ class DataChecks:
         validator = schema.at_once(measure(data, max_values=MAX_VALUES, max_depth=MAX_DEPTH))
         if validator is not None:
             return violations(validator, data)
-        found = await self.failing(schema.schema, [text], explain=MAX_VIOLATIONS)
+        found = await self.failing(schema.text, [text], explain=MAX_VIOLATIONS)
         return [violation for _, violation in found]
 
-    async def failing(
-        self, schema: dict[str, Any], data: Sequence[str], *, explain: int
-    ) -> list[tuple[int, Violation]]:
-        """Which of `data`, each as JSON, do not satisfy the schema, by index; of the first `explain` also why.
+    async def failing(self, schema: str, data: Sequence[str], *, explain: int) -> list[tuple[int, Violation]]:
+        """Which of `data` do not satisfy the schema, all as JSON, by index; of the first `explain` also why.
 
         Raises TooCostlyToCheck.
         """
-        request = f'{{"schema":{json.dumps(schema)},"explain":{explain},"data":[{",".join(data)}]}}'
+        request = f'{{"schema":{schema},"explain":{explain},"data":[{",".join(data)}]}}'
         try:
             verdict, reasons = await self._process.ask(request, answers=2)
         except TooCostly as ended:
