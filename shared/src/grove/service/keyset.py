@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Label, UnaryExpression, and_, bindparam, or_, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Label, SmallInteger, UnaryExpression, and_, bindparam, or_, tuple_
+from sqlalchemy.types import TypeEngine
 
 from grove.postgres.base import Expression
 from grove.web.pagination import invalid_query
 from grove.web.sorting import SortKey
+
+_MOST_DIGITS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +71,14 @@ class Keyset:
         return and_(first <= ends[0] if descending else first >= ends[0], or_(*branches))
 
     def place(self, sort: Sequence[SortKey], values: Sequence[Any]) -> dict[str, Any]:
-        """The place that a cursor's values name. Raises Invalid when they are of another kind."""
+        """The place that a cursor's values name. Raises Invalid for values that this list never gave."""
         order = self._order(sort)
         try:
             return {
-                f"_after{i}": sortable.parse(value)
+                f"_after{i}": _storable(sortable.parse(value), sortable.expression.type)
                 for i, ((sortable, _), value) in enumerate(zip(order, values, strict=True))
             }
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, AttributeError, ArithmeticError):
             raise invalid_query("cursor", "is not a cursor of this list") from None
 
     def _order(self, sort: Sequence[SortKey]) -> list[tuple[Sortable, bool]]:
@@ -83,8 +87,24 @@ class Keyset:
 
 
 def parse_time(value: Any) -> datetime:
-    """A cursor's time. Raises ValueError."""
+    """A cursor's time. Raises ValueError, TypeError, OverflowError."""
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError("no timezone")
-    return moment
+    return moment.astimezone(UTC)
+
+
+def _storable(value: Any, kind: TypeEngine[Any]) -> Any:
+    """A value that a column of this type can be compared with. Raises ValueError."""
+    if isinstance(value, str) and "\0" in value.encode().decode():  # encoded, since half of a surrogate pair is no text
+        raise ValueError("NUL")
+    if isinstance(value, int) and not -(1 << _bits(kind)) <= value < 1 << _bits(kind):
+        raise ValueError("too large")
+    if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) < _MOST_DIGITS):
+        raise ValueError("too large")
+    return value
+
+
+def _bits(kind: TypeEngine[Any]) -> int:
+    """Of an integer, without its sign."""
+    return 15 if isinstance(kind, SmallInteger) else 63 if isinstance(kind, BigInteger) else 31

@@ -44,7 +44,7 @@ class ListQuery(BaseModel):
     page: Annotated[int | None, Field(ge=1, le=MAX_DEPTH, description="Number of the page, from 1")] = None
     cursor: Annotated[
         str | None,
-        Field(max_length=1000, description="Empty to start a walk, then the `next_cursor` of the last answer"),
+        Field(max_length=4000, description="Empty to start a walk, then the `next_cursor` of the last answer"),
     ] = None
     sort: Annotated[str, Field(max_length=100, description="created_at; `-` for descending")] = "-created_at"
 
@@ -78,8 +78,8 @@ class ListQuery(BaseModel):
 
 
 def page_headers(request: Request, query: ListQuery, total: int) -> dict[str, str]:
-    """`X-Total-Count`, and `Link` (RFC 8288) to the first, previous, next and last page."""
-    last = max(1, query.pages(total))
+    """`X-Total-Count`, and `Link` (RFC 8288) to the first, previous, next and last page that can be asked for."""
+    last = max(1, min(query.pages(total), MAX_DEPTH // query.size))
     numbers = {"first": 1, "prev": query.number - 1, "next": query.number + 1, "last": last}
     kept = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "page"])
     base = f"{request.scope['path']}?{kept}{'&' if kept else ''}page="
@@ -89,7 +89,7 @@ def page_headers(request: Request, query: ListQuery, total: int) -> dict[str, st
 
 def encode_cursor(sort: Sequence[str], values: Sequence[Any]) -> str:
     """An opaque cursor: where the page ended, and under which order."""
-    raw = json.dumps([",".join(sort), *values], default=str, separators=(",", ":"))
+    raw = json.dumps([",".join(sort), *values], default=str, separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
@@ -97,7 +97,7 @@ def decode_cursor(cursor: str, sort: Sequence[str]) -> list[Any]:
     """The values of a cursor made under the same order. Raises Invalid."""
     try:
         order, *values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError, TypeError):
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         raise invalid_query("cursor", "is not a cursor of this list") from None
     if order != ",".join(sort):
         raise invalid_query("cursor", "was made under another sort order")
