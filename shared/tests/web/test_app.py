@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from grove.web.body import depth
+from grove.web.body import depth, is_json
 
 
 async def test_an_error_in_groves_format(client):
@@ -87,6 +87,34 @@ async def test_a_bad_body_is_a_422_and_never_a_500(client, body):
     assert answer.status_code == 422
     assert answer.json()["error"]["code"] == "VALIDATION_ERROR"
     assert answer.json()["error"]["details"]
+
+
+@pytest.mark.parametrize("kind", ["application/JSON", "Application/Json; charset=utf-8", "application/x+JSON"])
+@pytest.mark.parametrize("title", ["a\\u0000b", "\\ud800", "\\uD800"])
+async def test_json_by_any_name_is_looked_at(client, kind, title):
+    answer = await client.post(
+        "/api/v1/things", content=f'{{"title": "{title}"}}'.encode(), headers={"Content-Type": kind}
+    )
+    assert (answer.status_code, answer.json()["error"]["details"][0]["type"][:5]) == (422, "json_")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+async def test_json_is_utf_8(client, encoding):
+    body = '{"title": "\\ud800"}'.encode(encoding)
+    answer = await client.post("/api/v1/things", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["details"][0]["type"]) == (422, "json_encoding")
+
+
+async def test_what_only_looks_like_an_escape_is_text(client):
+    answer = await client.post("/api/v1/things", json={"title": "\\u0000 and \\ud800"})
+    assert (answer.status_code, answer.json()["title"]) == (200, "\\u0000 and \\ud800")
+
+
+def test_what_is_json():
+    for kind in ("application/json", "APPLICATION/JSON ; a=b", "application/merge-patch+json"):
+        assert is_json(kind)
+    for kind in ("", "text/json", "multipart/form-data; boundary=json", "application/jsonl", "json"):
+        assert not is_json(kind)
 
 
 async def test_a_body_over_a_mebibyte_is_a_413(client):

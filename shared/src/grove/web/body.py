@@ -25,11 +25,17 @@ class GroveRoute(APIRoute):
             context = current_context()
             if context is not None:
                 context.route = self.path
-            if "json" in request.headers.get("content-type", ""):
+            if is_json(request.headers.get("content-type", "")):
                 check_json(await request.body())
             return await remember_response(request, handler)
 
         return handle
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a body of this type is read as JSON, by FastAPI's rule."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
 def check_json(body: bytes) -> None:
@@ -38,6 +44,8 @@ def check_json(body: bytes) -> None:
         body.decode()
     except UnicodeDecodeError:
         raise _invalid("json_encoding", "JSON must be UTF-8") from None
+    if b"\0" in body:  # in JSON nowhere; in UTF-16, which would be read as such, everywhere
+        raise _invalid("json_encoding", "JSON must be UTF-8")
     if depth(body) > MAX_DEPTH:
         raise _invalid("json_depth", f"JSON may be nested {MAX_DEPTH} levels deep at most")
     if b"\\u0000" in body or b"\\ud" in body.lower():
@@ -70,14 +78,26 @@ def depth(body: bytes) -> int:
 
 def _check_text(body: bytes) -> None:
     try:
-        text = json.dumps(json.loads(body), ensure_ascii=False)
+        values = [json.loads(body)]
+    except ValueError:
+        return  # not JSON at all, which is told later
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            values += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            values += value
+        elif isinstance(value, str):
+            _check_string(value)
+
+
+def _check_string(text: str) -> None:
+    if "\0" in text:
+        raise _invalid("json_nul", "NUL characters are not allowed")
+    try:
         text.encode()
     except UnicodeEncodeError:
         raise _invalid("json_surrogate", "half of a surrogate pair is not text") from None
-    except ValueError:
-        return  # not JSON at all, which is told later
-    if "\\u0000" in text:
-        raise _invalid("json_nul", "NUL characters are not allowed")
 
 
 def _invalid(kind: str, message: str) -> RequestValidationError:
