@@ -122,7 +122,7 @@ def app(issuer, gate):
         routers=[router, internal],
         lifespan=lifespan,
         health=Health(),
-        unavailable=(StoreLost,),
+        unavailable=lambda error: isinstance(error, StoreLost),
     )
     app.state.authenticator = Authenticator(issuer.verifier(), gate, RateLimiter(NoValkey(), "test"))
     return app

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from grove.core.settings import load
-from grove.mongo.client import MONGO_ERRORS
+from grove.mongo.client import is_unavailable
 from grove.service.server import background, configure, run_api
 from grove.web.app import create_app
 from grove_auth.api import ROUTERS
@@ -31,7 +31,7 @@ def build(settings: AuthSettings, resources: Resources) -> FastAPI:
         routers=ROUTERS,
         lifespan=lifespan,
         health=resources.health(),
-        unavailable=MONGO_ERRORS,
+        unavailable=is_unavailable,
     )
     app.state.resources = resources
     app.state.authenticator = resources.authenticator

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from grove.core.settings import load
-from grove.postgres.engine import STORE_ERRORS
+from grove.postgres.engine import is_unavailable
 from grove.service.server import background, configure, run_api
 from grove.web.app import create_app
 from grove_notification.api import ROUTERS
@@ -30,7 +30,7 @@ def build(settings: NotificationSettings, resources: Resources) -> FastAPI:
         routers=ROUTERS,
         lifespan=lifespan,
         health=resources.api_health(),
-        unavailable=STORE_ERRORS,
+        unavailable=is_unavailable,
     )
     app.state.resources = resources
     app.state.authenticator = resources.sign_in.authenticator

@@ -34,6 +34,11 @@ MONGO_ERRORS: tuple[type[Exception], ...] = (
 )
 
 
+def is_unavailable(error: BaseException) -> bool:
+    """Whether trying again in a moment can help: the database is away."""
+    return isinstance(error, MONGO_ERRORS)
+
+
 class MongoSettings(BaseSettings):
     """MongoDB"""
 

@@ -32,15 +32,31 @@ _AWAY: tuple[type[Exception], ...] = (
     asyncpg.QueryCanceledError,
     OSError,
 )
+_MET_OTHERS: tuple[type[Exception], ...] = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+)
 STORE_ERRORS: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, asyncpg.InterfaceError, *_AWAY)
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the error means that the database is away, rather than that a statement is wrong."""
+    """Whether the error means that the database is away, rather than that a statement or its values are wrong."""
     if isinstance(error, DBAPIError):
-        cause = error.orig.__cause__ if error.orig is not None else None
-        return error.connection_invalidated or isinstance(error, InterfaceError) or isinstance(cause, _AWAY)
+        return error.connection_invalidated or isinstance(error, InterfaceError) or isinstance(_cause(error), _AWAY)
     return isinstance(error, STORE_ERRORS)
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether trying again in a moment can help: the database is away, or others held what the statement needed."""
+    return is_lost(error) or isinstance(_cause(error), _MET_OTHERS)
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """The driver's error."""
+    if isinstance(error, DBAPIError):
+        return error.orig.__cause__ if error.orig is not None else None
+    return error
 
 
 def connection_arguments(settings: DatabaseSettings, *, read_only: bool = False) -> dict[str, Any]:

@@ -35,11 +35,11 @@ def create_app(
     routers: Sequence[APIRouter],
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     health: Health,
-    unavailable: tuple[type[Exception], ...] = (),
+    unavailable: errors.Unavailable = lambda _: False,
 ) -> FastAPI:
     """An app with Grove's errors, headers, context, health and internal OpenAPI document.
 
-    `unavailable`: exceptions that mean the service's store is away; they become 503.
+    `unavailable`: whether an unexpected error means that the service's store can't answer now; it becomes 503.
     """
     app = FastAPI(
         title=title,

@@ -1,7 +1,7 @@
 """The one renderer of errors: Grove's format by default, RFC 9457 for who asks for problem+json."""
 
 import http
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -16,6 +16,8 @@ from grove.core.errors import GroveError, ServiceUnavailable
 
 log = structlog.get_logger()
 
+Unavailable = Callable[[BaseException], bool]
+"""Whether an error means that trying again in a moment can help."""
 PROBLEM = "application/problem+json"
 BY_STATUS = {
     400: "BAD_REQUEST",
@@ -76,8 +78,8 @@ def render(request: Request, error: GroveError) -> JSONResponse:
     return JSONResponse(body.model_dump(), error.status, headers)
 
 
-def install(app: FastAPI, *, unavailable: tuple[type[Exception], ...] = ()) -> None:
-    """Have `app` render every error; exceptions of `unavailable` that mean a lost store become 503."""
+def install(app: FastAPI, *, unavailable: Unavailable = lambda _: False) -> None:
+    """Have `app` render every error; those that `unavailable` says can pass by themselves become 503."""
 
     async def on_grove(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, GroveError)  # noqa: S101 - registered for this class
@@ -92,7 +94,7 @@ def install(app: FastAPI, *, unavailable: tuple[type[Exception], ...] = ()) -> N
         return render(request, invalid(error))
 
     async def on_unknown(request: Request, error: Exception) -> JSONResponse:
-        if unavailable and isinstance(error, unavailable):
+        if unavailable(error):
             log.error("store.unavailable", error=str(error)[:500])
             return render(request, ServiceUnavailable())
         log.error("request.failed", exc_info=error)
