@@ -17,7 +17,7 @@ def nested(levels: int) -> str:
 
 
 def page(fields: int, first: int | str = 100) -> str:
-    """An operation that costs first × (2 + fields) + 2."""
+    """An operation that costs PAGE_COST + first × (2 + fields)."""
     names = " ".join(["title", "dueAt", "priority", "completed", "createdAt"][:fields])
     return f"{{ tasks(first: {first}) {{ edges {{ node {{ {names} }} }} }} }}"
 
