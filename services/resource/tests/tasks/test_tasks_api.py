@@ -278,6 +278,8 @@ async def test_pages_behind_the_end_know_the_total(client, me, many):
         "page=1&cursor=",
         "status=odd",
         "date_from=2030-01-01",
+        "date_from=0001-01-01T00:00:00%2B01:00",
+        "due_before=9999-12-31T23:59:59-01:00",
     ],
 )
 async def test_anything_out_of_range_is_a_422(client, me, query):

@@ -5,9 +5,10 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 from sqlalchemy import ColumnElement, String, bindparam, func, literal_column
 
+from grove.core.schema import Moment
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.service.pages import Either
 from grove.web.pagination import ListQuery
@@ -62,10 +63,10 @@ class TaskFilter(ListQuery):
 
     status: Annotated[TaskStatus, Field(description="Which tasks")] = TaskStatus.ALL
     include_deleted: Annotated[bool, Field(description="Show deleted tasks among the others")] = False
-    date_from: Annotated[AwareDatetime | None, Field(description="Created at this time or later")] = None
-    date_to: Annotated[AwareDatetime | None, Field(description="Created before this time")] = None
-    due_after: Annotated[AwareDatetime | None, Field(description="Due at this time or later")] = None
-    due_before: Annotated[AwareDatetime | None, Field(description="Due before this time")] = None
+    date_from: Annotated[Moment | None, Field(description="Created at this time or later")] = None
+    date_to: Annotated[Moment | None, Field(description="Created before this time")] = None
+    due_after: Annotated[Moment | None, Field(description="Due at this time or later")] = None
+    due_before: Annotated[Moment | None, Field(description="Due before this time")] = None
     tag: Annotated[str | None, Field(min_length=1, max_length=50, description="Has this tag")] = None
     priority: Annotated[Priority | None, Field(description="Has this priority")] = None
     shared: Annotated[Shared | None, Field(description="Only your own, or only what others share with you")] = None
