@@ -23,6 +23,7 @@ from grove_resource.graphql.documents import Documents
 from grove_resource.graphql.errors import Refused, told
 from grove_resource.graphql.openapi import DESCRIBED
 from grove_resource.graphql.protocol import GRAPHQL, Malformed, media_type, must_be_json, parse_request
+from grove_resource.graphql.reads import FewAtOnce
 from grove_resource.graphql.schema import SCHEMA, execute
 
 router = APIRouter(tags=["graphql"], route_class=GroveRoute)
@@ -69,7 +70,7 @@ async def graphql(
         resources=resources,
         session=session,
         outbox=outbox,
-        reads=SessionReads(session) if prepared.changes else reads,
+        reads=SessionReads(session) if prepared.changes else FewAtOnce(reads),
     )
     try:
         async with asyncio.timeout(resources.settings.graphql_seconds):

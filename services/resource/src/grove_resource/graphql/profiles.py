@@ -1,5 +1,6 @@
 """The user's own profile in GraphQL."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -60,11 +61,16 @@ class ProfileNode(Node):
 
 
 async def own_profile(context: Context) -> ProfileNode:
-    """The acting user's profile. Raises ProfileNotFound for an erased user."""
+    """The acting user's profile, read once. Raises ProfileNotFound for an erased user."""
+    return await context.loader("profile", partial(_own, context)).load(context.user_id)
+
+
+async def _own(context: Context, ids: list[UUID]) -> Sequence[ProfileNode]:
+    """The loader's only row: a new user's look makes the profile, in a transaction of its own."""
     resources = context.resources
     viewer = Viewer(ProfileQueries(context.reads), resources.sessions, context.user_id)
     tag, body = await viewer.own_json(resources.profile_cache, resources.settings.public_api_url)
-    return ProfileNode.of(_PROFILE.validate_json(body), tag)
+    return [ProfileNode.of(_PROFILE.validate_json(body), tag) for _ in ids]
 
 
 async def profile_by_id(context: Context, user_id: UUID) -> ProfileNode:

@@ -1,0 +1,32 @@
+"""Reading for one request, which may ask for thirty lists, from a pool that is everybody's."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from grove.postgres.reads import Reads, Row, Statement
+
+AT_ONCE = 3
+
+
+class FewAtOnce(Reads):
+    """Reads of which AT_ONCE run at once, while the others wait without a connection."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self._turn = asyncio.Semaphore(AT_ONCE)
+
+    async def all(self, statement: Statement, **values: Any) -> Sequence[Row]:
+        """Its rows."""
+        async with self._turn:
+            return await self._reads.all(statement, **values)
+
+    async def first(self, statement: Statement, **values: Any) -> Row | None:
+        """Its first row, if there is one."""
+        async with self._turn:
+            return await self._reads.first(statement, **values)
+
+    async def scalar(self, statement: Statement, **values: Any) -> Any:
+        """The first column of its first row, None without rows."""
+        async with self._turn:
+            return await self._reads.scalar(statement, **values)
