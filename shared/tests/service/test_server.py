@@ -10,8 +10,11 @@ import uvicorn
 import websockets
 from fastapi import FastAPI, Request, WebSocket
 
+from grove.core.settings import AppSettings
+from grove.observability.health import Health
 from grove.security.mtls import TlsMaterial, peer_identity
-from grove.service.server import PeerProtocol, _Server, background
+from grove.service import server as server_module
+from grove.service.server import PeerProtocol, _Server, background, run_api
 from grove_stack.pki.authority import Authority, needs_renewal
 from grove_stack.ports import free_port
 
@@ -162,3 +165,10 @@ async def test_background_work_that_fails_is_started_again(monkeypatch):
     async with background({"fails": fails}):
         await asyncio.wait_for(again.wait(), 20)
     assert runs[1] - runs[0] >= 1, "after a pause"
+
+
+def test_routes_are_prepared_before_anybody_asks(pki, monkeypatch):
+    monkeypatch.setattr(server_module, "_run", lambda main, _: main.close())
+    app = FastAPI()
+    run_api(AppSettings(), app, pki.material("auth"), Health())
+    assert app.openapi_schema is not None

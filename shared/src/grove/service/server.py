@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 import uvicorn
 import uvloop
-from starlette.types import ASGIApp
+from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from grove.core.settings import AppSettings
@@ -53,8 +53,9 @@ def configure(settings: AppSettings) -> None:
     configure_tracing(settings)
 
 
-def run_api(settings: AppSettings, app: ASGIApp, tls: TlsMaterial, health: Health) -> None:
+def run_api(settings: AppSettings, app: FastAPI, tls: TlsMaterial, health: Health) -> None:
     """Serve `app` over mTLS until SIGTERM or SIGINT; requests in hand are finished."""
+    app.openapi()  # prepares all routes; each router's first request would hold up the others for as long
     main = _Server(
         uvicorn.Config(
             app,
