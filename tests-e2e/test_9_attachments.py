@@ -60,3 +60,23 @@ async def test_many_downloads_at_once_are_whole(ada):
     url = (await attach(ada, f"/tasks/{task}/attachments", content)).json()["url"].removeprefix("/api/v1")
     answers = await asyncio.gather(*(ada.call("GET", url) for _ in range(8)))
     assert {answer.content == content for answer in answers} == {True}
+
+
+async def test_a_download_is_not_held_back_and_leaves_nothing_at_the_edge(suite, ada):
+    task = (await ada.call("POST", "/tasks", json={"title": "Plant"})).json()["id"]
+    url = (await attach(ada, f"/tasks/{task}/attachments", BYTES)).json()["url"]
+    held = suite.layout.root / "traefik" / "tmp"
+    before = set(held.iterdir())
+    port = suite.file["api_url"].rsplit(":", 1)[1]
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", int(port), ssl=suite.tls, server_hostname="api.localhost"
+    )
+    asked = [f"GET {url} HTTP/1.1", "Host: api.localhost", f"Authorization: {ada.headers['Authorization']}", "", ""]
+    writer.write("\r\n".join(asked).encode())
+    headers = await reader.readuntil(b"\r\n\r\n")
+    assert b" 200 " in headers.splitlines()[0]
+    assert await reader.readexactly(1000) == BYTES[:1000]
+    assert set(held.iterdir()) <= before  # a file there, of what a client does not fetch, would stay
+    writer.transport.abort()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from grove_resource.images.process import MEMORY_BYTES
+from grove_resource.images.renderer import AT_ONCE
 from grove_resource.settings import ResourceSettings
 from grove_stack.compose import write_files
 from grove_stack.development import ROOT, affected, run_migration
@@ -73,6 +75,13 @@ def test_files_are_kept_in_a_volume_that_the_processes_may_write():
     assert "files" in compose["volumes"]
     image = (ROOT / "deploy" / "images" / "service.Dockerfile").read_text()
     assert f"install -d -o 10001 -g 10001 -m 700 {folder}" in image
+
+
+def test_the_pictures_that_are_taken_fit():
+    """Decoders in their bounds, and what the process has beside them."""
+    api = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["resource-api"]
+    mebibyte = 1024 * 1024
+    assert int(api["mem_limit"].removesuffix("m")) * mebibyte >= AT_ONCE * MEMORY_BYTES + 512 * mebibyte
 
 
 def test_the_edge_has_a_place_on_disk_for_larger_bodies():

@@ -51,10 +51,15 @@ class Edge:
             name="traefik",
             command=[_binary(), f"--configFile={self._folder / 'traefik.yml'}"],
             probe=self._probe,
+            environment={"TMPDIR": str(self._folder / "tmp")},  # larger bodies wait there
             address=f"127.0.0.1:{self._settings.https_port}",
             ops_address=f"127.0.0.1:{self._settings.ops_port}",
-            before=self.render,
+            before=self._prepare,
         )
+
+    def _prepare(self) -> None:
+        (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
+        self.render()
 
     def render(self) -> None:
         """Write static and dynamic files."""

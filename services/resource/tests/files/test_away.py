@@ -51,7 +51,7 @@ async def test_a_lost_store_is_a_503_and_the_rest_works(
 
 
 async def test_a_store_that_hangs_is_given_up(s3_settings, silent, monkeypatch):
-    monkeypatch.setattr("grove_resource.files.store._PUT_SECONDS", 1)
+    monkeypatch.setattr("grove_resource.files.store.PUT_SECONDS", 1)
     files = FileStore(s3_settings(silent))
 
     async def chunks():

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import obstore
@@ -14,8 +15,12 @@ import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from grove.core.clock import now
 from grove.core.errors import ServiceUnavailable
 from grove_resource.settings import FileSettings
+
+if TYPE_CHECKING:
+    from obstore.store import S3Credential
 
 log = structlog.get_logger()
 
@@ -23,7 +28,11 @@ PIECE_BYTES = 1024 * 1024
 """What is read at a time. Each piece is a request of its own, so that a slow reader holds no connection."""
 _LOCAL_PART_BYTES = 256 * 1024
 _S3_PART_BYTES = 5 * 1024 * 1024  # the least that S3 takes
-_PUT_SECONDS = 60
+PUT_SECONDS = 20
+"""For one object, a turn included. The edge gives up after 30 s: what a request asks of the store ends before."""
+DELETE_SECONDS = 5
+_GET_SECONDS = 20
+_KEYS_SECONDS = 60  # and then the secrets are looked at again
 _PUTS_AT_ONCE = 8  # each has some parts in memory
 
 
@@ -46,18 +55,30 @@ class FileStore:
     """Objects by path. Every method raises FileStoreAway when the store does not answer."""
 
     def __init__(self, settings: FileSettings) -> None:
-        self._store = _open(settings)
+        self._settings = settings
+        self._opened: ObjectStore | None = None
         local = urlsplit(settings.files_url)
         self.folder = Path(local.path) if local.scheme == "file" else None
         """Where a local store keeps its files; None for one over the network."""
         self._part_bytes = _LOCAL_PART_BYTES if self.folder else _S3_PART_BYTES
         self._putting = asyncio.Semaphore(_PUTS_AT_ONCE)
 
+    @property
+    def _store(self) -> ObjectStore:
+        """Opened when it is first needed: a process starts without it. Raises FileStoreAway."""
+        if self._opened is None:
+            try:
+                self._opened = _open(self._settings)
+            except OSError as error:
+                log.error("files.no_folder", error=str(error))
+                raise FileStoreAway from error
+        return self._opened
+
     async def put(self, path: str, chunks: AsyncIterator[bytes]) -> None:
         """Store what `chunks` yields, all of it or nothing. On return it survives a loss of power."""
         with _answering():
             try:
-                async with asyncio.timeout(_PUT_SECONDS), self._putting:
+                async with asyncio.timeout(PUT_SECONDS), self._putting:
                     await obstore.put_async(self._store, path, chunks, chunk_size=self._part_bytes, max_concurrency=2)
                     if self.folder is not None:
                         await asyncio.to_thread(_to_disk, self.folder / path)
@@ -67,21 +88,25 @@ class FileStore:
     async def get(self, path: str, *, start: int, end: int) -> AsyncIterator[bytes]:
         """The bytes from `start` to before `end`, in pieces. Raises FileNotFoundError."""
         for begin in range(start, end, PIECE_BYTES):
+            stop = min(begin + PIECE_BYTES, end)
             with _answering():
-                piece = await obstore.get_range_async(self._store, path, start=begin, end=min(begin + PIECE_BYTES, end))
+                async with asyncio.timeout(_GET_SECONDS):
+                    piece = await obstore.get_range_async(self._store, path, start=begin, end=stop)
             yield bytes(piece)
 
     async def read(self, path: str) -> bytes:
         """A small object, whole. Raises FileNotFoundError."""
         with _answering():
-            return bytes(await (await obstore.get_async(self._store, path)).bytes_async())
+            async with asyncio.timeout(_GET_SECONDS):
+                return bytes(await (await obstore.get_async(self._store, path)).bytes_async())
 
     async def delete(self, paths: Iterable[str]) -> None:
         """Delete what is there of these."""
         for path in paths:
             with _answering():
                 try:
-                    await obstore.delete_async(self._store, path)
+                    async with asyncio.timeout(DELETE_SECONDS):
+                        await obstore.delete_async(self._store, path)
                 except FileNotFoundError:
                     continue
 
@@ -93,14 +118,24 @@ class FileStore:
                     yield StoredFile(meta["path"], meta["size"], meta["last_modified"])
 
     async def check(self) -> str | None:
-        """A health check."""
+        """A health check: there is a folder that can be written, or a bucket."""
         try:
-            await obstore.head_async(self._store, "health")
-        except FileNotFoundError:
-            return None
+            store = self._store
+            if self.folder is not None:
+                return await asyncio.to_thread(_problem_of, self.folder)
+            async for _ in obstore.list(store, "health"):
+                break
+        except FileStoreAway as away:
+            return f"the folder can't be made: {away.__cause__}"
         except BaseError as error:
             return f"the object store does not answer: {error}"[:300]
         return None
+
+
+def _problem_of(folder: Path) -> str | None:
+    if not folder.is_dir():
+        return f"the folder {folder} is not there"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} can't be written"
 
 
 @contextmanager
@@ -126,13 +161,21 @@ def _open(settings: FileSettings) -> ObjectStore:
     url = urlsplit(settings.files_url)
     if url.scheme == "file":
         return LocalStore(url.path, mkdir=True, automatic_cleanup=True)
+    secrets = settings.secrets
+
+    def keys() -> "S3Credential":
+        return {
+            "access_key_id": secrets.read("files_s3_access_key"),
+            "secret_access_key": secrets.read("files_s3_secret_key"),
+            "expires_at": now() + timedelta(seconds=_KEYS_SECONDS),
+        }
+
     return S3Store(
         url.netloc,
         prefix=url.path.strip("/") or None,
         config={"endpoint": settings.files_s3_endpoint} if settings.files_s3_endpoint else {},
         region=settings.files_s3_region,
-        access_key_id=settings.secrets.read("files_s3_access_key"),
-        secret_access_key=settings.secrets.read("files_s3_secret_key"),
+        credential_provider=keys,
         client_options={
             "allow_http": settings.files_s3_endpoint.startswith("http://"),
             "connect_timeout": "3s",

@@ -18,7 +18,9 @@ log = structlog.get_logger()
 AT_ONCE = 2
 MOST = 10
 """So many may be at work or wait for it."""
-WALL_SECONDS = 20
+TURN_SECONDS = 4
+"""How long one waits for a turn. The edge gives up after 30 s: waiting, decoding and storing end before."""
+WALL_SECONDS = 15
 RETRY_AFTER_SECONDS = 5
 
 
@@ -40,7 +42,7 @@ class Renderer:
         self._taken = 0
 
     async def thumbnails(self, upload: Upload) -> dict[int, bytes]:
-        """A WebP for each of SIZES. Raises UnsupportedMedia, NoPicture, and ServiceUnavailable when too many wait."""
+        """A WebP for each of SIZES. Raises UnsupportedMedia, NoPicture, and ServiceUnavailable when many wait."""
         await upload.file.seek(0)
         kind = kind_of(upload.name, upload.content_type, await upload.file.read(HEAD_BYTES))
         async with self._turn():
@@ -50,13 +52,27 @@ class Renderer:
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         if self._taken >= MOST:
-            raise ServiceUnavailable("Too many photos at once. Try again soon.", retry_after=RETRY_AFTER_SECONDS)
+            raise _busy()
         self._taken += 1
         try:
-            async with self._free:
+            await self._begin()
+            try:
                 yield
+            finally:
+                self._free.release()
         finally:
             self._taken -= 1
+
+    async def _begin(self) -> None:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise _busy() from None
+
+
+def _busy() -> ServiceUnavailable:
+    return ServiceUnavailable("Too many photos at once. Try again soon.", retry_after=RETRY_AFTER_SECONDS)
 
 
 async def _decoded(kind: str, data: bytes) -> bytes:
@@ -80,11 +96,11 @@ async def _decoded(kind: str, data: bytes) -> bytes:
     log.warning("photo.refused", code=process.returncode, reason=(output + errors).decode(errors="replace")[-500:])
     if process.returncode == REFUSED:
         raise NoPicture(output.decode())
-    if process.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
+    if process.returncode == -signal.SIGXCPU:
         raise NoPicture("The picture takes too long to decode.")
-    if process.returncode is not None and process.returncode < 0:  # a decoder crashed
-        raise NoPicture
-    raise ServiceUnavailable
+    if process.returncode is None or process.returncode >= 0 or process.returncode == -signal.SIGKILL:
+        raise ServiceUnavailable(retry_after=RETRY_AFTER_SECONDS)  # SIGKILL: the host has no memory left
+    raise NoPicture  # a decoder crashed
 
 
 def _pieces(output: bytes) -> list[bytes]:

@@ -25,8 +25,9 @@ from grove_resource.profiles.service import ProfileService
 
 log = structlog.get_logger()
 
-STORE_SECONDS = 30
-REMOVAL_SECONDS = 10
+STORE_SECONDS = 6
+REMOVAL_SECONDS = 2
+"""With the renderer's they are less than the 30 s after which the edge gives up, so that a 5xx means: not changed."""
 
 Later = Callable[[Callable[[], Awaitable[None]]], None]
 """Takes what to do once the transaction is safe."""
