@@ -33,6 +33,10 @@ _WEBP: dict[int | str, dict[str, Any]] = {
     200: {"description": "The photo", "content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}}},
     **HAVE_IT,
 }
+_KEPT = "private, max-age=3600"  # the address of another photo is another one
+_ASKED_AGAIN = "private, no-cache"
+_CHANGED = {"Content-Location": "/api/v1/profile"}
+"""So that clients drop what they have of the profile."""
 
 
 class PhotoSize(IntEnum):
@@ -80,8 +84,7 @@ async def upload_photo(
     """Show another photo. Its middle square is kept in three sizes, without what the file says of place or camera."""
     async with received_file(request, limit=MAX_BYTES) as upload:
         profile = await photos.replace(upload, conditions)
-    # What it is a representation of, so that clients drop what they have of it.
-    return profile_answer(profile, resources.settings.public_api_url, {"Content-Location": "/api/v1/profile"})
+    return profile_answer(profile, resources.settings.public_api_url, _CHANGED)
 
 
 @router.get("/profile/photo", response_class=Response, responses=_WEBP)
@@ -89,13 +92,15 @@ async def get_photo(
     profiles: ProfileViewer, resources: ResourcesDep, conditions: RequestConditions, size: Size = PhotoSize.LARGE
 ) -> Response:
     """Your photo, as WebP."""
-    return _answer(await read_photo(profiles.own, resources.files, size, conditions), {"Vary": "Authorization"})
+    photo = await read_photo(profiles.own, resources.files, size, conditions)
+    return _answer(photo, {"Cache-Control": _ASKED_AGAIN, "Vary": "Authorization"})
 
 
 @router.delete("/profile/photo", status_code=204, responses=error_responses(412))
-async def delete_photo(photos: Deletions, conditions: RequestConditions) -> None:
-    """Show no photo any more."""
+async def delete_photo(photos: Deletions, conditions: RequestConditions) -> Response:
+    """Show no photo any more. `If-Match` may name the photo's ETag or the profile's."""
     await photos.delete(conditions)
+    return Response(status_code=204, headers=_CHANGED)
 
 
 @router.get("/profiles/{user_id}/photo", response_class=Response, responses=_WEBP)
@@ -108,11 +113,12 @@ async def get_public_photo(
     v: Version = None,
 ) -> Response:
     """A user's photo, as WebP."""
-    return _answer(await read_photo(partial(profiles.of, user_id), resources.files, size, conditions), {})
+    photo = await read_photo(partial(profiles.of, user_id), resources.files, size, conditions)
+    return _answer(photo, {"Cache-Control": _ASKED_AGAIN if v is None else _KEPT})
 
 
 def _answer(photo: Photo, more: dict[str, str]) -> Response:
-    headers = {"ETag": photo.tag, "Cache-Control": "private, max-age=3600", **more}
+    headers = {"ETag": photo.tag, **more}
     if photo.content is None:
         return Response(status_code=304, headers=headers)
     headers["Content-Disposition"] = "inline"

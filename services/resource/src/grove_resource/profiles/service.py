@@ -1,11 +1,13 @@
 """The rules of profiles."""
 
+from contextlib import suppress
 from uuid import UUID
 
 from grove.core.clock import now
-from grove.core.errors import ServiceUnavailable
+from grove.core.errors import PreconditionFailed, ServiceUnavailable
 from grove.outbox.postgres import Outbox
 from grove.web.etag import Conditions, etag
+from grove_resource.images.rules import SIZES
 from grove_resource.models import Profile
 from grove_resource.profiles import events
 from grove_resource.profiles.errors import ProfileNotFound
@@ -39,10 +41,14 @@ class ProfileService:
         return await self._saved(profile, changed)
 
     async def set_photo(self, photo_key: UUID | None, conditions: Conditions) -> tuple[Profile, UUID | None]:
-        """Show another photo, or none. The profile, and the key of the photo that it showed before."""
+        """Show another photo, or none. The profile, and the key of the photo that it showed before.
+
+        Who takes it away may name the photo's version instead of the profile's.
+        """
         profile = await self.own()
-        conditions.require(etag(profile.user_id, profile.version))
         before = profile.photo_key
+        shown = [etag(before, size) for size in SIZES] if before and photo_key is None else []
+        _require_one(conditions, etag(profile.user_id, profile.version), shown)
         profile.photo_key = photo_key
         return await self._saved(profile, ["photo"] if before != photo_key else []), before
 
@@ -80,3 +86,12 @@ class ProfileService:
             await self._profiles.save()
             await self._outbox.add((events.updated(profile, changed), profile.version))
         return profile
+
+
+def _require_one(conditions: Conditions, current: str, others: list[str]) -> None:
+    """Raises PreconditionFailed, with `current`, when `If-Match` names neither that nor one of the others."""
+    for tag in others:
+        with suppress(PreconditionFailed):
+            conditions.require(tag)
+            return
+    conditions.require(current)
