@@ -5,7 +5,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -178,3 +178,28 @@ async def until(condition: Any, seconds: float) -> None:
 @pytest.fixture(scope="session")
 def wait_until() -> Any:
     return until
+
+
+async def last_admitted(since: float, *asks: Callable[[], Awaitable[httpx2.Response]]) -> float:
+    """Ask each again and again until it answers 401. Seconds behind `since`, by `time.perf_counter`, at which the last
+    request began that was still admitted: what a slow machine takes for an answer is not the suite's.
+    """
+
+    async def of(ask: Callable[[], Awaitable[httpx2.Response]]) -> float:
+        latest = 0.0
+        while True:
+            began = time.perf_counter()
+            answer = await ask()
+            if answer.status_code == 401:
+                return latest
+            assert answer.status_code == 200, answer.text
+            latest = began - since
+            await asyncio.sleep(0.02)
+
+    async with asyncio.timeout(30):
+        return max(await asyncio.gather(*(of(ask) for ask in asks)))
+
+
+@pytest.fixture(scope="session")
+def until_refused() -> Any:
+    return last_admitted

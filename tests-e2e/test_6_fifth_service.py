@@ -45,6 +45,7 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.timeout(1800)  # it installs a whole environment
 async def test_a_fifth_service_starts_is_routed_and_hears_of_tasks(clone, suite, ada, wait_until):
     blocks = steps()
     assert len(blocks) == 6

@@ -15,8 +15,8 @@ def two_workers(suite):
 
 
 async def test_a_reminder_is_told_live_and_once_although_two_workers_look(two_workers, ada, wait_until):
-    fires_at = datetime.now(UTC) + timedelta(seconds=2)
     async with ada.live() as live:
+        fires_at = datetime.now(UTC) + timedelta(seconds=3)
         body = {"title": "Water the oak", "remind_at": fires_at.isoformat()}
         answer = await ada.call("POST", "/tasks", json=body)
         assert answer.status_code == 201, answer.text
