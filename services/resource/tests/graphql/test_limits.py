@@ -29,6 +29,7 @@ REFUSED = {
     + "title"
     + " } }" * 8,
     "aliases": "{ " + " ".join(f"a{i}: __typename" for i in range(limits.MAX_ALIASES + 1)) + " }",
+    "a long alias": f"{{ {'a' * (limits.MAX_ALIAS + 1)}: __typename }}",
     "directives": "{ " + "__typename @skip(if: false) " * (limits.MAX_DIRECTIVES + 1) + "}",
     "directives at one place": "{ __typename @skip(if: false) @skip(if: false) }",
     "fields": "{ " + "__typename " * (limits.MAX_FIELDS + 1) + "}",
@@ -75,6 +76,7 @@ async def test_the_cost_counts_the_rows_that_variables_ask_for(ask, variables, s
         nested(limits.MAX_DEPTH),
         "{ tasks { edges { cursor node { id title dueAt subtasks(first: 10) { edges { node { id title } } } } } } }",
         "{ " + " ".join(f"a{i}: __typename" for i in range(limits.MAX_ALIASES)) + " }",
+        f"{{ {'a' * limits.MAX_ALIAS}: __typename }}",
     ],
 )
 async def test_normal_use_fits(ask, query):

@@ -98,6 +98,11 @@ async def begin(
         raise Replay(stored)
 
 
+def forget(request: Request) -> None:
+    """Keep no answer of this request: its effect was rolled back, and its key is free."""
+    request.state.idempotency = None
+
+
 async def remember_response(request: Request, handler: Callable[[Request], Coroutine[Any, Any, Response]]) -> Response:
     """Run the handler; keep its answer if the request is idempotent. An error rolls back, so it is not kept."""
     try:

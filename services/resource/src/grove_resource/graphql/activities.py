@@ -21,6 +21,7 @@ from grove_resource.graphql.connections import FIRST, After, Connection, First, 
 from grove_resource.graphql.context import Context, Info
 from grove_resource.graphql.fields import field
 from grove_resource.graphql.nodes import Kind, Node, global_id, uuid_of
+from grove_resource.graphql.room import Sized
 from grove_resource.models import Activity, Moment
 from grove_resource.moments.listing import FILTERS as MOMENT_FILTERS
 from grove_resource.moments.listing import ORDERS as MOMENT_ORDERS
@@ -49,10 +50,15 @@ class MomentNode(Node):
     activity_id: UUID
     schema_version: int = strawberry.field(description="The version of the activity's schema that `data` satisfies.")
     occurred_at: datetime
-    data: JSON
+    logged: strawberry.Private[Sized]
     created_at: datetime
     updated_at: datetime
     etag: str = strawberry.field(description="The version: send it as `ifMatch`.")
+
+    @field("What was logged of it.")
+    def data(self, info: Info) -> JSON:
+        """As it is, while the request has room for it."""
+        return JSON(info.context.room.answered(self.logged))
 
     @field("What was done.", needs="moments:read")
     async def activity(self, info: Info) -> "ActivityNode | None":
@@ -68,7 +74,7 @@ class MomentNode(Node):
             activity_id=read.activity_id,
             schema_version=read.schema_version,
             occurred_at=read.occurred_at,
-            data=JSON(read.data),
+            logged=Sized(read.data),
             created_at=read.created_at,
             updated_at=read.updated_at,
             etag=etag(read.id, version),
@@ -90,11 +96,16 @@ class ActivityNode(Node):
     uuid: UUID
     name: str
     description: str
-    data_schema: JSON = strawberry.field(description="JSON Schema 2020-12 of each moment's `data`.")
+    demanded: strawberry.Private[Sized]
     version: int = strawberry.field(description="How many schemas it has had.")
     created_at: datetime
     updated_at: datetime
     etag: str = strawberry.field(description="The version: send it as `ifMatch`.")
+
+    @field("JSON Schema 2020-12 of each moment's `data`.")
+    def data_schema(self, info: Info) -> JSON:
+        """As it is, while the request has room for it."""
+        return JSON(info.context.room.answered(self.demanded))
 
     @field("Its moments, those that occurred last first.", needs="moments:read")
     async def moments(self, info: Info, first: First = FIRST, after: After = None) -> Moments | None:
@@ -111,7 +122,7 @@ class ActivityNode(Node):
             uuid=read.id,
             name=read.name,
             description=read.description,
-            data_schema=JSON(read.data_schema),
+            demanded=Sized(read.data_schema),
             version=read.version,
             created_at=read.created_at,
             updated_at=read.updated_at,
@@ -134,13 +145,14 @@ async def activity_by_id(context: Context, activity_id: UUID) -> ActivityNode:
 
 async def _by_ids(context: Context, ids: list[UUID]) -> Sequence[ActivityNode | None]:
     rows = await context.reads.all(_BY_IDS, ids=ids, user_id=context.user_id)
+    context.room.take(sum(len(row[0]) for row in rows))
     found = {activity.uuid: activity for activity in (ActivityNode.of_json(row[0], row[1]) for row in rows)}
     return [found.get(activity_id) for activity_id in ids]
 
 
 async def _moments(context: Context, query: MomentFilter, parents: list[UUID]) -> Sequence[Moments]:
     found = await _MOMENTS.rows_below(context.reads, parents, query, {"user_id": context.user_id})
-    return [connection(found[parent], query, MomentNode.of_json) for parent in parents]
+    return [connection(context, found[parent], query, MomentNode.of_json) for parent in parents]
 
 
 @strawberry.type
@@ -159,4 +171,4 @@ class ActivityQuery:
         """A page of the list."""
         query = wanted(ActivityFilter, first, after, sort=sort)
         found = await _ACTIVITIES.rows(info.context.reads, query, scope(info.context.user_id))
-        return connection(found, query, ActivityNode.of_json)
+        return connection(info.context, found, query, ActivityNode.of_json)

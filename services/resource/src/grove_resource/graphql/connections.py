@@ -10,6 +10,7 @@ from grove.core.errors import Invalid
 from grove.service.listing import Stretch
 from grove.web.errors import details_of
 from grove.web.pagination import ListQuery
+from grove_resource.graphql.context import Context
 from grove_resource.graphql.limits import DEFAULT_FIRST, MAX_FIRST
 
 T = TypeVar("T")
@@ -56,8 +57,9 @@ def wanted(model: type[Q], first: int, after: str | None, **filters: Any) -> Q:
         raise Invalid(details=details_of(invalid, "query")) from None
 
 
-def connection(found: Stretch, query: ListQuery, node: Callable[[str, int], T]) -> Connection[T]:
-    """The page; `node` makes a row of its JSON and version."""
+def connection(context: Context, found: Stretch, query: ListQuery, node: Callable[[str, int], T]) -> Connection[T]:
+    """The page; `node` makes a row of its JSON and version. Raises AnswerTooLarge."""
+    context.room.take(sum(len(row.json) for row in found.rows))
     edges = [Edge(cursor=row.cursor, node=node(row.json, row.version)) for row in found.rows]
     info = PageInfo(
         has_next_page=found.more,

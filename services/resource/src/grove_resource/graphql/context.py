@@ -18,6 +18,7 @@ from grove.outbox.postgres import Outbox
 from grove.postgres.reads import Reads
 from grove.security.principal import Principal
 from grove.web.auth import Authenticator
+from grove_resource.graphql.room import Room
 from grove_resource.resources import Resources
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class Context:
     session: AsyncSession
     outbox: Outbox
     reads: Reads
+    room: Room = field(default_factory=Room)
     _loaders: dict[Hashable, DataLoader[UUID, Any]] = field(default_factory=dict)
 
     @property

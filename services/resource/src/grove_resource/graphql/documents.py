@@ -23,8 +23,30 @@ from grove_resource.graphql.limits import MAX_COMMENTS, MAX_SOURCE, MAX_TOKENS, 
 from grove_resource.graphql.protocol import GraphQLRequest
 
 _MAX_ERRORS = 10
-_KEPT = 256
+KEPT_CHARACTERS = 200_000
 _THREADS = 2
+
+
+class _Kept:
+    """The documents that were used last, by their source: a character of it can stand for hundreds of bytes."""
+
+    def __init__(self) -> None:
+        self._by_source: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._characters = 0
+
+    def get(self, source: str) -> DocumentNode | None:
+        """The document, used just now."""
+        if source in self._by_source:
+            self._by_source.move_to_end(source)
+        return self._by_source.get(source)
+
+    def keep(self, source: str, document: DocumentNode) -> None:
+        """Keep it in the place of others."""
+        if source not in self._by_source:
+            self._characters += len(source)
+        self._by_source[source] = document
+        while self._characters > KEPT_CHARACTERS:
+            self._characters -= len(self._by_source.popitem(last=False)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +64,7 @@ class Documents:
         self._schema = schema
         self._introspection = introspection
         self._rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
-        self._kept: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._kept = _Kept()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="graphql")
         self._pages = frozenset(
             name
@@ -58,11 +80,7 @@ class Documents:
         if document is None:
             # Validation compares fields with one another: a large document takes tens of milliseconds.
             document = await asyncio.get_running_loop().run_in_executor(self._threads, self._valid, request.query)
-            self._kept[request.query] = document
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end(request.query)
+            self._kept.keep(request.query, document)
         operation = _operation(document, request.operation_name)
         Cost(self._pages, fragments_of(document), operation, request.variables).check()
         return Prepared(document, operation.operation is OperationType.MUTATION)

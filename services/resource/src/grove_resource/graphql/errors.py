@@ -1,6 +1,7 @@
 """Errors as GraphQL tells them: with the code, status and details of REST in `extensions`."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ log = structlog.get_logger()
 
 _SUGGESTION = re.compile(r" Did you mean [^?]*\?")
 _MAX_MESSAGE = 500
+_TAKEN_BACK = "Nothing was changed, because of an error that may pass. Repeat this with the same Idempotency-Key."
 
 
 class NotAcceptable(GroveError):
@@ -23,6 +25,12 @@ class NotAcceptable(GroveError):
     status = 406
     code = "NOT_ACCEPTABLE"
     message = "Accept application/graphql-response+json or application/json."
+
+
+class AnswerTooLarge(BadRequest):
+    """400: more would be read and answered than one operation may."""
+
+    message = "This would read and answer more than 8 MiB. Ask for fewer fields or rows."
 
 
 class Refused(Exception):
@@ -49,6 +57,22 @@ def told(error: GraphQLError, *, suggestions: bool) -> dict[str, Any]:
         cause = GroveError()
     answer = {key: value for key, value in error.formatted.items() if key in {"locations", "path"}}
     return {"message": cause.message, **answer, "extensions": _extensions(cause)}
+
+
+def reasons(data: Any, errors: Sequence[GraphQLError]) -> Sequence[GraphQLError]:
+    """Why the whole request is refused, if it is: nothing could be executed, or the answer would be too large."""
+    if data is None and all(error.path is None for error in errors):
+        return errors
+    return [error for error in errors if isinstance(_cause(error), AnswerTooLarge)][:1]
+
+
+def passing(errors: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """What a client is told of the whole of a request that it can repeat, if one of its errors (as told) may pass."""
+    for error in errors:
+        status = error["extensions"]["status"]
+        if status in {409, 429} or status >= 500:
+            return {"message": _TAKEN_BACK, "extensions": error["extensions"] | {"details": []}}
+    return None
 
 
 def _cause(error: GraphQLError) -> Exception | None:

@@ -27,6 +27,7 @@ MAX_TOKENS = 2_000
 MAX_COMMENTS = 100
 MAX_DEPTH = 10
 MAX_ALIASES = 30
+MAX_ALIAS = 100
 MAX_DIRECTIVES = 30
 MAX_FIELDS = 200
 MAX_FRAGMENTS = 50
@@ -48,6 +49,8 @@ class _Counter(Visitor):
     def enter_field(self, node: FieldNode, *_: Any) -> None:
         self.fields += 1
         self.aliases += node.alias is not None
+        if node.alias and len(node.alias.value) > MAX_ALIAS:  # it would be answered for each row
+            raise Refused(GraphQLError(f"An alias may have {MAX_ALIAS} characters.", node))
 
     def enter_directive(self, *_: Any) -> None:
         self.directives += 1

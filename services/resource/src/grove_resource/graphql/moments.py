@@ -76,4 +76,5 @@ class MomentQuery:
         )
         by_data = data_filters.given(pair for one in data or () for pair in one.parameters())
         given: dict[str, Any] = {"user_id": info.context.user_id, **query.given(by_data)}
-        return connection(await _MOMENTS.rows(info.context.reads, query, given), query, MomentNode.of_json)
+        found = await _MOMENTS.rows(info.context.reads, query, given)
+        return connection(info.context, found, query, MomentNode.of_json)

@@ -124,7 +124,7 @@ async def _by_ids(context: Context, ids: list[UUID]) -> Sequence[TaskNode | None
 async def _subtasks(context: Context, query: TaskFilter, parents: list[UUID]) -> Sequence[Tasks]:
     given: dict[str, Any] = {"visible": None, "not_deleted": None, "user_id": context.user_id}
     found = await _SUBTASKS.rows_below(context.reads, parents, query, given)
-    return [connection(found[parent], query, TaskNode.of_json) for parent in parents]
+    return [connection(context, found[parent], query, TaskNode.of_json) for parent in parents]
 
 
 @strawberry.type
@@ -177,4 +177,5 @@ class TaskQuery:
             q=q,
         )
         given = {"user_id": info.context.user_id, **query.given}
-        return connection(await _TASKS.rows(info.context.reads, query, given), query, TaskNode.of_json)
+        found = await _TASKS.rows(info.context.reads, query, given)
+        return connection(info.context, found, query, TaskNode.of_json)
