@@ -80,7 +80,7 @@ async def test_conditions_on_the_tag(get):
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         answer = await get(if_none_match=known, range="bytes=0-9")
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
-        assert answer.headers["cache-control"] == "private, no-cache"
+        assert answer.headers["cache-control"] == "private, no-store"
     assert (await get(if_none_match='"other"')).status_code == 200
     assert (await get(if_match='"other"')).status_code == 412
 
@@ -95,7 +95,7 @@ async def test_nothing_of_a_file_runs_in_a_browser(ada):
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["content-security-policy"] == "default-src 'none'; sandbox"
         assert headers["content-disposition"].startswith("attachment; ")
-        assert headers["cache-control"] == "private, no-cache"
+        assert headers["cache-control"] == "private, no-store"
 
 
 HOSTILE = [

@@ -15,8 +15,7 @@ from grove_resource.files.store import FileStore
 
 log = structlog.get_logger()
 
-# Kept by the one who may read it and no cache between, and asked for again: who may read it can change.
-_CACHED = "private, no-cache"
+_NOT_KEPT = "private, no-store"  # who may read it can change
 _HARMLESS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
@@ -47,7 +46,7 @@ class Download:
         Raises PreconditionFailed, RangeNotSatisfiable, FileStoreAway, and NotFound for an object that is gone.
         """
         tag = content_tag(self.sha256)
-        headers = {"ETag": tag, "Cache-Control": _CACHED}
+        headers = {"ETag": tag, "Cache-Control": _NOT_KEPT}
         conditions.require(tag)
         if conditions.unchanged(tag):
             return Response(status_code=304, headers=headers)
