@@ -64,6 +64,8 @@ def many(resources):
         ("Ａｄａ", "ada"),
         ("Ada  Lovelace", "ada lovelace"),
         ("A\u200bda", "Ada"),
+        ("Zoe\u034f\u0308", "zoë"),
+        *((f"A{char}da", "Ada") for char in "\u034f\u115f\u17b4\u180b\u180f\u2800\u3164\uffa0\U000e0100\U000e0001"),
         ("Zoe\u0308", "zoë"),
         ("\ufdfa" * 100, "\ufdfa" * 100),
     ],
@@ -77,7 +79,7 @@ def test_names_that_differ_are_two():
     assert len({name_key(name) for name in ("Ada", "Adá", "Ada2", "\ufdfa" * 100, "\ufdfa" * 99)}) == 5
 
 
-@pytest.mark.parametrize("name", ["", " ", "A", "\u200b\u200b", "a\nb", "x\u202ey"])
+@pytest.mark.parametrize("name", ["", " ", "A", "\u200b\u200b", "\u3164\u2800", "a\nb", "x\u202ey"])
 def test_what_is_no_name_is_replaced(name):
     assert usable(name, USER) == made_up(USER)
 

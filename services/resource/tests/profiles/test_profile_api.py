@@ -74,6 +74,7 @@ async def test_conditions(ada):
         {"name": "A\nB"},
         {"name": "Ada\u202e"},
         {"name": "\u200b\u200b\u200b"},
+        {"name": "\u3164\u3164\u2800"},
         {"name": "Ada", "bio": "b" * 501},
         {"name": "Ada", "bio": None},
         {"name": "Ada", "bio": "\u202e"},

@@ -12,7 +12,11 @@ _KEY_LENGTH = 300
 _FIRST = range(2, 34)
 _GALLOP = [2**power for power in range(6, 31)]
 _PROBES = 32
-_VARIATION_SELECTORS = range(0xFE00, 0xFE10)
+# Unicode's Default_Ignorable_Code_Points that are not of the category Cf, and the empty pattern of Braille.
+_UNSEEN = frozenset(
+    {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810), 0x2065, 0x2800, 0x3164, 0xFFA0}
+    | {*range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000)}
+)
 
 Taken = Callable[[list[str]], Awaitable[set[str]]]
 """Which of some keys are names already."""
@@ -20,9 +24,10 @@ Taken = Callable[[list[str]], Awaitable[set[str]]]
 
 def name_key(name: str) -> str:
     """What two names have in common that are the same for people: without case, width, spacing and invisible parts."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    visible = [char for char in folded if unicodedata.category(char) != "Cf" and ord(char) not in _VARIATION_SELECTORS]
-    key = " ".join("".join(visible).split())
+    # First, since one between a letter and its accent keeps the two apart.
+    visible = "".join(char for char in name if unicodedata.category(char) != "Cf" and ord(char) not in _UNSEEN)
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
+    key = " ".join(folded.split())
     return key if len(key) <= _KEY_LENGTH else "#" + hashlib.sha256(key.encode()).hexdigest()
 
 
