@@ -36,6 +36,8 @@ PASSWORD = "plant trees not walls"
 AUTH = "/api/v1/auth"
 ADDRESS = "203.0.113.7"
 """Of clients in tests."""
+PATIENT = {"socket_timeout": 30, "socket_connect_timeout": 30}
+"""To Valkey, where tests count: a process that gives up on a slow one counts alone."""
 BY_NETWORK = ("register", "password-reset", "anonymous")
 CLEANED = (
     "captcha_solutions",
@@ -220,6 +222,7 @@ class Replicas:
     async def __call__(self, **changes) -> httpx2.AsyncClient:
         settings = self._resources.settings.model_copy(update=changes)
         made = Resources(settings, self._resources.client)
+        made.valkey.connection_pool.connection_kwargs |= PATIENT
         self.opened.append(made)
         return client_of(build(settings, made), base_url="https://auth.test")
 

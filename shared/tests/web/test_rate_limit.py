@@ -12,7 +12,9 @@ from grove.web.rate_limit import Limit, LocalBuckets, RateLimiter
 
 @pytest.fixture
 async def valkey(settings):
+    """Patient, as exact numbers are asked of it: who gives up on a slow one counts alone."""
     client: Redis = create_valkey(settings)
+    client.connection_pool.connection_kwargs |= {"socket_timeout": 30, "socket_connect_timeout": 30}
     yield client
     await client.aclose()
 

@@ -1,14 +1,20 @@
 """The pytest plugin that gives tests real servers; servers.py says where they come from."""
 
+import hashlib
+import math
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from grove.core.settings import ProcessSettings
+from grove.web import rate_limit
 from grove_stack.layout import Layout
 from grove_stack.plan import Plan
 from grove_stack.services import SERVICES
@@ -23,6 +29,15 @@ def pytest_configure() -> None:
     *before, _ = structlog.get_config()["processors"]
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*before, plain])
+    _judge_no_example_by_the_clock()
+
+
+def _judge_no_example_by_the_clock() -> None:
+    """Hypothesis fails examples that take 200 ms, which says more about the machine than about the code."""
+    chosen = settings()  # by the command line, or a CI's environment
+    unasked = {*chosen.suppress_health_check, HealthCheck.too_slow}
+    settings.register_profile("grove", parent=chosen, deadline=None, suppress_health_check=unasked)
+    settings.load_profile("grove")
 
 
 class Stores:
@@ -55,3 +70,19 @@ def stores() -> Iterator[Stores]:
     """Real servers for the tests of this run."""
     with servers() as state_dir:
         yield Stores(state_dir)
+
+
+@pytest.fixture
+def stopped_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock of rate limits stands still: nothing comes back to a bucket, however long a test takes to empty it."""
+    moment, script = math.ceil(time.time()), rate_limit._BUCKET  # noqa: SLF001 - the clock is inside
+    for running, stopped in (
+        ("redis.call('TIME')", f"{{{moment}, 0}}"),
+        ("math.ceil((capacity - tokens) / rate / 1000) + 1000", "3600000"),  # a bucket that is full again is forgotten
+    ):
+        if running not in script:
+            raise LookupError(running)
+        script = script.replace(running, stopped)
+    monkeypatch.setattr(rate_limit, "_BUCKET", script)
+    monkeypatch.setattr(rate_limit, "_BUCKET_SHA", hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest())
+    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: 1000.0))
