@@ -14,6 +14,7 @@ from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
 from grove.web.pagination import CursorPage, Page
 from grove.web.query import parameters_of, query_as
+from grove_resource.activities.data_schemas.turns import Asker
 from grove_resource.activities.listing import (
     FILTERS,
     ORDERS,
@@ -34,7 +35,7 @@ from grove_resource.activities.schemas import (
     RecentActivities,
     VersionRead,
 )
-from grove_resource.activities.service import ActivityService
+from grove_resource.activities.service import ActivityService, must_be_usable
 from grove_resource.activities.statistics import StatisticsQueries, StatisticsRead
 from grove_resource.deps import (
     EventOutbox,
@@ -76,6 +77,19 @@ async def _service(
 Activities = Annotated[ActivityService, Depends(_service)]
 
 
+async def _new_is_usable(data: ActivityCreate, user: MomentWriter, resources: ResourcesDep) -> None:
+    await must_be_usable(resources.data_checks, data.data_schema, Asker(user.user_id))
+
+
+async def _replacing_is_usable(data: ActivityReplace, user: MomentWriter, resources: ResourcesDep) -> None:
+    await must_be_usable(resources.data_checks, data.data_schema, Asker(user.user_id))
+
+
+async def _other_is_usable(data: ActivityPatch, user: MomentWriter, resources: ResourcesDep) -> None:
+    if "data_schema" in data.model_fields_set:
+        await must_be_usable(resources.data_checks, data.data_schema, Asker(user.user_id))
+
+
 @router.get(
     "",
     response_model=Page[ActivityRead] | CursorPage[ActivityRead],
@@ -86,10 +100,10 @@ async def list_activities(request: Request, user: MomentReader, reads: ReadsDep,
     return await _ACTIVITIES.answer(request, reads, wanted, scope(user.user_id))
 
 
-@router.post("", status_code=201, response_model=ActivityRead, dependencies=[MomentOnce])
+@router.post("", status_code=201, response_model=ActivityRead, dependencies=[Depends(_new_is_usable), MomentOnce])
 async def create_activity(data: ActivityCreate, activities: Activities) -> Response:
     """Define an activity. `data_schema` says what each of its moments holds."""
-    activity = await activities.create(data)
+    activity = await activities.create(data, usable=True)
     answer = _answer(activity, status=201)
     answer.headers["Location"] = f"/api/v1/activities/{activity.id}"
     return answer
@@ -116,7 +130,7 @@ async def get_activity(
     return not_modified(tag) if conditions.unchanged(tag) else json_text(activity, headers={"ETag": tag})
 
 
-@router.put("/{activity_id}", response_model=ActivityRead)
+@router.put("/{activity_id}", response_model=ActivityRead, dependencies=[Depends(_replacing_is_usable)])
 async def replace_activity(
     activity_id: UUID,
     data: ActivityReplace,
@@ -125,10 +139,10 @@ async def replace_activity(
     revalidate: Revalidate = False,
 ) -> Response:
     """Replace all writable fields. Another `data_schema` is a new version; moments keep theirs unless `revalidate`."""
-    return _answer(await activities.change(activity_id, data, conditions, revalidate=revalidate))
+    return _answer(await activities.change(activity_id, data, conditions, revalidate=revalidate, usable=True))
 
 
-@router.patch("/{activity_id}", response_model=ActivityRead)
+@router.patch("/{activity_id}", response_model=ActivityRead, dependencies=[Depends(_other_is_usable)])
 async def update_activity(
     activity_id: UUID,
     data: ActivityPatch,
@@ -137,7 +151,7 @@ async def update_activity(
     revalidate: Revalidate = False,
 ) -> Response:
     """Change the fields that are sent. Another `data_schema` is a new version."""
-    return _answer(await activities.change(activity_id, data, conditions, revalidate=revalidate))
+    return _answer(await activities.change(activity_id, data, conditions, revalidate=revalidate, usable=True))
 
 
 @router.delete("/{activity_id}", status_code=204)

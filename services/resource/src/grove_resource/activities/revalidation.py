@@ -6,6 +6,7 @@ from typing import Any
 
 from grove.core.clock import now
 from grove_resource.activities.data_schemas.checks import DataChecks, TooCostlyToCheck
+from grove_resource.activities.data_schemas.turns import Asker
 from grove_resource.activities.errors import CheckGivenUp, MomentsDoNotFit, TooManyMoments
 from grove_resource.activities.repository import ActivityRepository
 from grove_resource.models import Activity
@@ -20,9 +21,10 @@ MAX_SECONDS = 15
 class Revalidation:
     """Works in the transaction that changed the activity: what does not fit takes the change back."""
 
-    def __init__(self, activities: ActivityRepository, checks: DataChecks) -> None:
+    def __init__(self, activities: ActivityRepository, checks: DataChecks, asker: Asker) -> None:
         self._activities = activities
         self._checks = checks
+        self._asker = asker
 
     async def run(self, activity: Activity) -> None:
         """Check all moments of a locked activity. Raises MomentsDoNotFit, TooManyMoments, CheckGivenUp."""
@@ -39,7 +41,7 @@ class Revalidation:
         count, told, schema = 0, list[dict[str, Any]](), json.dumps(activity.data_schema)
         async for batch in self._activities.moments(activity.id, BATCH):
             data = [data for _, data in batch]
-            failing = await self._checks.failing(schema, data, explain=MAX_TOLD - len(told))
+            failing = await self._checks.failing(schema, data, explain=MAX_TOLD - len(told), asker=self._asker)
             count += len(failing)
             told += [
                 {"moment_id": str(batch[index][0]), "pointer": violation.pointer, "message": violation.message}

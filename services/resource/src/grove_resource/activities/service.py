@@ -10,6 +10,7 @@ from grove.web.etag import Conditions, etag
 from grove_resource.activities import events
 from grove_resource.activities.data_schemas.checks import DataChecks, TooCostlyToCheck
 from grove_resource.activities.data_schemas.measure import Refused, same_json
+from grove_resource.activities.data_schemas.turns import Asker
 from grove_resource.activities.errors import CheckGivenUp, SchemaRefused, TooManyVersions
 from grove_resource.activities.repository import ActivityRepository
 from grove_resource.activities.revalidation import Revalidation
@@ -19,17 +20,32 @@ from grove_resource.models import Activity
 MAX_VERSIONS = 100
 
 
+async def must_be_usable(checks: DataChecks, schema: dict[str, Any], asker: Asker) -> None:
+    """Raises SchemaRefused, CheckGivenUp."""
+    try:
+        await checks.check_schema(schema, asker)
+    except Refused as refused:
+        raise SchemaRefused(refused) from None
+    except TooCostlyToCheck:
+        raise CheckGivenUp from None
+
+
 class ActivityService:
-    """Changes activities of the acting user; each change raises the version and tells the outbox. Never commits."""
+    """Changes activities of the acting user; each change raises the version and tells the outbox. Never commits.
+
+    `usable`: whether `must_be_usable` was asked about the schema already, before the transaction.
+    """
 
     def __init__(self, activities: ActivityRepository, outbox: Outbox, checks: DataChecks) -> None:
         self._activities = activities
         self._outbox = outbox
         self._checks = checks
+        self._asker = Asker(activities.user_id, in_transaction=True)
 
-    async def create(self, data: ActivityCreate) -> Activity:
+    async def create(self, data: ActivityCreate, *, usable: bool = False) -> Activity:
         """A new activity. Raises SchemaRefused, TooManyActivities, CheckGivenUp."""
-        await self._check_schema(data.data_schema)
+        if not usable:
+            await must_be_usable(self._checks, data.data_schema, self._asker)
         moment = now()
         activity = Activity(
             id=new_id(),
@@ -47,15 +63,21 @@ class ActivityService:
         return activity
 
     async def change(
-        self, activity_id: UUID, data: ActivityReplace | ActivityPatch, conditions: Conditions, *, revalidate: bool
+        self,
+        activity_id: UUID,
+        data: ActivityReplace | ActivityPatch,
+        conditions: Conditions,
+        *,
+        revalidate: bool,
+        usable: bool = False,
     ) -> Activity:
         """Set the fields that were sent. Another schema is a new version, which old moments are not of; unless with
         `revalidate`, where all must satisfy it. Nothing changes, and nothing is told, when all is so already.
 
         Raises SchemaRefused, TooManyVersions, MomentsDoNotFit, TooManyMoments, CheckGivenUp.
         """
-        if "data_schema" in data.model_fields_set:
-            await self._check_schema(data.data_schema)  # first: no row is locked as long as it takes
+        if not usable and "data_schema" in data.model_fields_set:  # first: no row is locked as long as it takes
+            await must_be_usable(self._checks, data.data_schema, self._asker)
         activity = await self._activities.locked(activity_id)
         conditions.require(etag(activity.id, activity.version))
         changed = _apply(activity, data)
@@ -63,7 +85,7 @@ class ActivityService:
             _touch(activity)
             await self._activities.save(activity, new_version="data_schema" in changed)
         if revalidate:
-            await Revalidation(self._activities, self._checks).run(activity)
+            await Revalidation(self._activities, self._checks, self._asker).run(activity)
         if changed:
             await self._outbox.add((events.updated(activity, changed), activity.version))
         return activity
@@ -75,14 +97,6 @@ class ActivityService:
         _touch(activity)
         await self._activities.remove(activity)
         await self._outbox.add((events.deleted(activity), activity.version))
-
-    async def _check_schema(self, schema: dict[str, Any]) -> None:
-        try:
-            await self._checks.check_schema(schema)
-        except Refused as refused:
-            raise SchemaRefused(refused) from None
-        except TooCostlyToCheck:
-            raise CheckGivenUp from None
 
 
 def _touch(activity: Activity) -> None:

@@ -25,6 +25,7 @@ from grove_resource.deps import (
 )
 from grove_resource.models import Moment
 from grove_resource.moments import data_filters
+from grove_resource.moments.checking import EarlyChecks, Verdict
 from grove_resource.moments.listing import FILTERS, ORDERS, MomentFilter, parameters
 from grove_resource.moments.repository import MOMENT_JSON, MomentQueries, MomentRepository
 from grove_resource.moments.schemas import MomentCreate, MomentPatch, MomentRead, MomentReplace
@@ -46,7 +47,21 @@ async def _service(
     return MomentService(MomentRepository(session, user.user_id), outbox, resources.data_checks)
 
 
+async def _early_checks(user: MomentWriter, reads: ReadsDep, resources: ResourcesDep) -> EarlyChecks:
+    return EarlyChecks(reads, user.user_id, resources.data_checks)
+
+
 Moments = Annotated[MomentService, Depends(_service)]
+Early = Annotated[EarlyChecks, Depends(_early_checks)]
+
+
+async def _checked(data: MomentCreate, early: Early) -> Verdict | None:
+    return await early.of_new(data)
+
+
+Checked = Annotated[Verdict | None, Depends(_checked)]
+_CHECKED = Depends(_checked)
+"""Before the Idempotency-Key is taken, which opens the transaction."""
 
 
 @router.get("", response_model=Page[MomentRead] | CursorPage[MomentRead], openapi_extra=parameters())
@@ -56,10 +71,10 @@ async def list_moments(request: Request, user: MomentReader, reads: ReadsDep, wa
     return await _MOMENTS.answer(request, reads, wanted, {"user_id": user.user_id, **given})
 
 
-@router.post("", status_code=201, response_model=MomentRead, dependencies=[MomentOnce])
-async def create_moment(data: MomentCreate, moments: Moments) -> Response:
+@router.post("", status_code=201, response_model=MomentRead, dependencies=[_CHECKED, MomentOnce])
+async def create_moment(data: MomentCreate, checked: Checked, moments: Moments) -> Response:
     """Log a moment of an activity; `data` must satisfy the activity's present schema."""
-    moment = await moments.create(data)
+    moment = await moments.create(data, checked)
     answer = _answer(moment, status=201)
     answer.headers["Location"] = f"/api/v1/moments/{moment.id}"
     return answer
@@ -75,18 +90,18 @@ async def get_moment(moment_id: UUID, user: MomentReader, reads: ReadsDep, condi
 
 @router.put("/{moment_id}", response_model=MomentRead)
 async def replace_moment(
-    moment_id: UUID, data: MomentReplace, moments: Moments, conditions: RequestConditions
+    moment_id: UUID, data: MomentReplace, early: Early, moments: Moments, conditions: RequestConditions
 ) -> Response:
     """Replace all writable fields. `data` must satisfy the schema version that the moment is of."""
-    return _answer(await moments.change(moment_id, data, conditions))
+    return _answer(await moments.change(moment_id, data, conditions, await early.of_change(moment_id, data)))
 
 
 @router.patch("/{moment_id}", response_model=MomentRead)
 async def update_moment(
-    moment_id: UUID, data: MomentPatch, moments: Moments, conditions: RequestConditions
+    moment_id: UUID, data: MomentPatch, early: Early, moments: Moments, conditions: RequestConditions
 ) -> Response:
     """Change the fields that are sent. In another activity, the moment is of that activity's present schema."""
-    return _answer(await moments.change(moment_id, data, conditions))
+    return _answer(await moments.change(moment_id, data, conditions, await early.of_change(moment_id, data)))
 
 
 @router.delete("/{moment_id}", status_code=204)

@@ -1,5 +1,6 @@
 """Queries on moments, always scoped by the acting user."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -32,15 +33,36 @@ _GET = Statement(
         Moment.id == bindparam("moment_id"), Moment.user_id == bindparam("user_id")
     )
 )
+_PRESENT = Statement(
+    select(Activity.schema_version, Activity.data_schema).where(
+        Activity.id == bindparam("activity_id"), Activity.user_id == bindparam("user_id")
+    )
+)
+_WITH_SCHEMA = Statement(
+    select(Moment.activity_id, Moment.schema_version, Moment.data, ActivityVersion.data_schema)
+    .join(
+        ActivityVersion,
+        (ActivityVersion.activity_id == Moment.activity_id) & (ActivityVersion.version == Moment.schema_version),
+    )
+    .where(Moment.id == bindparam("moment_id"), Moment.user_id == bindparam("user_id"))
+)
 
 
 @dataclass(frozen=True, slots=True)
-class PresentSchema:
-    """The schema that an activity has now."""
+class SchemaVersion:
+    """A schema of an activity."""
 
     activity_id: UUID
     version: int
     schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """What a moment holds, and the schema that it was logged under."""
+
+    data: dict[str, Any]
+    under: SchemaVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +71,7 @@ class Locked:
 
     moment: Moment
     schema: dict[str, Any]
-    present: PresentSchema | None
+    present: SchemaVersion | None
 
 
 class MomentQueries:
@@ -66,6 +88,19 @@ class MomentQueries:
             raise MomentNotFound
         return row[0], row[1]
 
+    async def present_schema(self, activity_id: UUID) -> SchemaVersion | None:
+        """The schema that an activity of the user has at this moment."""
+        row = await self._reads.first(_PRESENT, activity_id=activity_id, user_id=self._user_id)
+        return None if row is None else SchemaVersion(activity_id, row.schema_version, json.loads(row.data_schema))
+
+    async def logged(self, moment_id: UUID) -> Logged | None:
+        """What a moment of the user holds at this moment."""
+        row = await self._reads.first(_WITH_SCHEMA, moment_id=moment_id, user_id=self._user_id)
+        if row is None:
+            return None
+        under = SchemaVersion(row.activity_id, row.schema_version, json.loads(row.data_schema))
+        return Logged(json.loads(row.data), under)
+
 
 class MomentRepository:
     """Rows for change, in a transaction. Who locks both locks the activity before the moment."""
@@ -74,7 +109,7 @@ class MomentRepository:
         self._session = session
         self.user_id = user_id
 
-    async def present_schema(self, activity_id: UUID) -> PresentSchema:
+    async def present_schema(self, activity_id: UUID) -> SchemaVersion:
         """What a new moment of the activity must satisfy. It stays so until the transaction ends.
 
         Raises ActivityNotFound.
@@ -82,7 +117,7 @@ class MomentRepository:
         row = (await self._session.execute(self._present(activity_id))).first()
         if row is None:
             raise ActivityNotFound
-        return PresentSchema(activity_id, row.schema_version, row.data_schema)
+        return SchemaVersion(activity_id, row.schema_version, row.data_schema)
 
     async def locked(self, moment_id: UUID, activity_id: UUID | None) -> Locked:
         """The moment, locked until the transaction ends, with the schema that it was logged under, and the one that
@@ -105,7 +140,7 @@ class MomentRepository:
             schema = await self._session.scalar(_schema_of(moment.activity_id, moment.schema_version))
         if activity_id is None or version is None:
             return Locked(moment, schema, None)
-        return Locked(moment, schema, PresentSchema(activity_id, version, present))
+        return Locked(moment, schema, SchemaVersion(activity_id, version, present))
 
     async def add(self, moment: Moment) -> None:
         """Insert."""

@@ -8,13 +8,14 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.outbox.postgres import Outbox
 from grove.web.etag import Conditions, etag
-from grove_resource.activities.data_schemas.checks import DataChecks, TooCostlyToCheck, Version
-from grove_resource.activities.data_schemas.measure import Refused, same_json
-from grove_resource.activities.data_schemas.validators import Violation
-from grove_resource.activities.errors import ActivityNotFound, CheckGivenUp
+from grove_resource.activities.data_schemas.checks import DataChecks, Version
+from grove_resource.activities.data_schemas.measure import same_json
+from grove_resource.activities.data_schemas.turns import Asker
+from grove_resource.activities.errors import ActivityNotFound
 from grove_resource.models import Moment
 from grove_resource.moments import events
-from grove_resource.moments.errors import DataRefused, InTheFuture
+from grove_resource.moments.checking import Verdict, refusal
+from grove_resource.moments.errors import InTheFuture
 from grove_resource.moments.repository import MomentRepository
 from grove_resource.moments.schemas import MomentCreate, MomentPatch, MomentReplace
 
@@ -22,18 +23,22 @@ MAX_AHEAD = timedelta(days=1)
 
 
 class MomentService:
-    """Changes moments of the acting user; each change raises the version and tells the outbox. Never commits."""
+    """Changes moments of the acting user; each change raises the version and tells the outbox. Never commits.
+
+    `early` is what was found before the transaction (checking.py). Where it is not about the schema that is locked now,
+    the check is made in the transaction.
+    """
 
     def __init__(self, moments: MomentRepository, outbox: Outbox, checks: DataChecks) -> None:
         self._moments = moments
         self._outbox = outbox
         self._checks = checks
 
-    async def create(self, data: MomentCreate) -> Moment:
+    async def create(self, data: MomentCreate, early: Verdict | None = None) -> Moment:
         """A new moment. Raises ActivityNotFound, DataRefused, InTheFuture, CheckGivenUp."""
         _must_have_been(data.occurred_at)
         present = await self._moments.present_schema(data.activity_id)
-        await self._check((present.activity_id, present.version), present.schema, data.data)
+        await self._check((present.activity_id, present.version), present.schema, data.data, early)
         logged = now()
         moment = Moment(
             id=new_id(),
@@ -50,7 +55,13 @@ class MomentService:
         await self._outbox.add((events.logged(moment), moment.version))
         return moment
 
-    async def change(self, moment_id: UUID, data: MomentReplace | MomentPatch, conditions: Conditions) -> Moment:
+    async def change(
+        self,
+        moment_id: UUID,
+        data: MomentReplace | MomentPatch,
+        conditions: Conditions,
+        early: Verdict | None = None,
+    ) -> Moment:
         """Set the fields that were sent. Nothing changes, and nothing is told, when they already are so.
 
         Other data must satisfy the schema that the moment was logged under; of another activity, the present one.
@@ -72,7 +83,7 @@ class MomentService:
         values = {field: getattr(data, field) for field in changed}
         if "activity_id" in changed or "data" in changed:
             activity_id = values.get("activity_id", moment.activity_id)
-            await self._check((activity_id, version), schema, values.get("data", moment.data))
+            await self._check((activity_id, version), schema, values.get("data", moment.data), early)
         for field, value in {**values, "schema_version": version}.items():
             setattr(moment, field, value)
         _touch(moment)
@@ -88,17 +99,17 @@ class MomentService:
         await self._moments.remove(moment)
         await self._outbox.add((events.deleted(moment), moment.version))
 
-    async def _check(self, version: Version, schema: dict[str, Any], data: dict[str, Any]) -> None:
+    async def _check(
+        self, version: Version, schema: dict[str, Any], data: dict[str, Any], early: Verdict | None
+    ) -> None:
         """Raises DataRefused, CheckGivenUp."""
-        try:
-            ready = self._checks.ready(version, schema)
-            violations = await self._checks.violations(ready, data)
-        except Refused as refused:
-            raise DataRefused([Violation(refused.pointer, "size", refused.message)]) from None
-        except TooCostlyToCheck:
-            raise CheckGivenUp from None
-        if violations:
-            raise DataRefused(violations)
+        ready = self._checks.ready(version, schema)
+        if early is not None and early.is_about(ready, data):
+            found = early.refusal
+        else:
+            found = await refusal(self._checks, ready, data, Asker(self._moments.user_id, in_transaction=True))
+        if found is not None:
+            raise found
 
 
 def _must_have_been(moment: datetime) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from grove.core.errors import ServiceUnavailable
 from grove_resource.activities.data_schemas import checks as module
-from grove_resource.activities.data_schemas import process
+from grove_resource.activities.data_schemas import process, turns
 from grove_resource.activities.data_schemas.checks import DataChecks, TooCostlyToCheck, prepared
 from grove_resource.activities.data_schemas.measure import Refused, measure
 
@@ -203,7 +203,7 @@ async def test_one_who_gives_up_waiting_leaves_no_answer_for_the_next(checks):
 
 
 async def test_too_many_waiting_are_turned_away(checks, monkeypatch):
-    monkeypatch.setattr(process, "MAX_WAITING", 3)
+    monkeypatch.setattr(turns, "MAX_WAITING", 3)
     asked = [checks.check_schema({"type": "object"}) for _ in range(5)]
     outcomes = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes].count(ServiceUnavailable) == 2

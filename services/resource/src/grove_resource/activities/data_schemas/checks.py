@@ -16,6 +16,7 @@ from grove_resource.activities.data_schemas.costs import Cost, cost_of
 from grove_resource.activities.data_schemas.measure import Refused, Size, measure, within_bytes
 from grove_resource.activities.data_schemas.process import CheckingProcess, TooCostly
 from grove_resource.activities.data_schemas.rules import subschemas_of
+from grove_resource.activities.data_schemas.turns import Asker
 from grove_resource.activities.data_schemas.validators import MAX_VIOLATIONS, Violation, compiled, violations
 
 MAX_VALUES = 5000
@@ -74,6 +75,7 @@ class DataChecks:
     def __init__(self) -> None:
         self._process = CheckingProcess()
         self._kept: OrderedDict[Version, DataSchema] = OrderedDict()
+        self._latest: dict[UUID, int] = {}
 
     async def aclose(self) -> None:
         """End the checking process."""
@@ -95,37 +97,58 @@ class DataChecks:
         """Have the schema of a version at hand."""
         found = self._kept[version] = prepared(schema)
         self._kept.move_to_end(version)
+        activity_id, number = version
+        self._latest[activity_id] = max(number, self._latest.get(activity_id, 0))
         while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
+            gone, number = self._kept.popitem(last=False)[0]
+            if self._latest.get(gone) == number:
+                del self._latest[gone]
         return found
 
-    async def check_schema(self, schema: dict[str, Any]) -> None:
+    def seems_at_once(self, activity_id: UUID, data: dict[str, Any]) -> bool:
+        """Whether `data` would be checked at once under the latest schema of the activity that is kept.
+
+        A guess: that schema need not be the present one.
+        """
+        kept = self.known((activity_id, self._latest.get(activity_id, 0)))
+        return kept is not None and self.at_once(kept, data)
+
+    def at_once(self, schema: DataSchema, data: dict[str, Any]) -> bool:
+        """Whether `violations` asks nobody: it knows, or refuses data that is too large."""
+        try:
+            return schema.at_once(_size(data)) is not None
+        except Refused:
+            return True
+
+    async def check_schema(self, schema: dict[str, Any], asker: Asker | None = None) -> None:
         """Raises Refused when it can't be the schema of an activity, TooCostlyToCheck when that can't be told."""
         text = within_bytes(schema)
         try:
-            [answer] = await self._process.ask(f'{{"schema":{text}}}', answers=1)
+            [answer] = await self._process.ask(f'{{"schema":{text}}}', 1, asker)
         except TooCostly:
             raise TooCostlyToCheck from None
         if answer["problem"] is not None:
             raise Refused(**answer["problem"])
 
-    async def violations(self, schema: DataSchema, data: dict[str, Any]) -> list[Violation]:
+    async def violations(self, schema: DataSchema, data: dict[str, Any], asker: Asker | None = None) -> list[Violation]:
         """Where data does not satisfy the schema. Raises Refused for data that is too large, TooCostlyToCheck."""
         text = within_bytes(data)
-        validator = schema.at_once(measure(data, max_values=MAX_VALUES, max_depth=MAX_DEPTH))
+        validator = schema.at_once(_size(data))
         if validator is not None:
             return violations(validator, data)
-        found = await self.failing(schema.text, [text], explain=MAX_VIOLATIONS)
+        found = await self.failing(schema.text, [text], explain=MAX_VIOLATIONS, asker=asker)
         return [violation for _, violation in found]
 
-    async def failing(self, schema: str, data: Sequence[str], *, explain: int) -> list[tuple[int, Violation]]:
+    async def failing(
+        self, schema: str, data: Sequence[str], *, explain: int, asker: Asker | None = None
+    ) -> list[tuple[int, Violation]]:
         """Which of `data` do not satisfy the schema, all as JSON, by index; of the first `explain` also why.
 
         Raises TooCostlyToCheck.
         """
         request = f'{{"schema":{schema},"explain":{explain},"data":[{",".join(data)}]}}'
         try:
-            verdict, reasons = await self._process.ask(request, answers=2)
+            verdict, reasons = await self._process.ask(request, 2, asker)
         except TooCostly as ended:
             if not ended.answers:
                 raise TooCostlyToCheck from None
@@ -133,3 +156,7 @@ class DataChecks:
         told = [Violation(*reason) for reason in reasons["violations"]]
         unknown = [_UNEXPLAINED] * (len(verdict["invalid"]) - len(told))
         return list(zip(verdict["invalid"], told + unknown, strict=True))
+
+
+def _size(data: dict[str, Any]) -> Size:
+    return measure(data, max_values=MAX_VALUES, max_depth=MAX_DEPTH)

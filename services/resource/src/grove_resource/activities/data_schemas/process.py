@@ -4,14 +4,14 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from grove.core.errors import ServiceUnavailable
 from grove_resource.activities.data_schemas.child import LENGTH
+from grove_resource.activities.data_schemas.turns import Asker, Turns
 
 log = structlog.get_logger()
 
@@ -19,7 +19,6 @@ _MODULE = "grove_resource.activities.data_schemas.child"
 _ENDED_FOR_COST = {-signal.SIGPROF, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL}
 ANSWER_SECONDS = 10.0
 """How long an answer may take by the clock, on a busy machine; processor time is limited by the process itself."""
-MAX_WAITING = 64
 
 
 class TooCostly(Exception):
@@ -35,13 +34,14 @@ class CheckingProcess:
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None
-        self._turn = asyncio.Lock()
-        self._waiting = 0
+        self._turns = Turns()
 
-    async def ask(self, request: str, answers: int) -> list[dict[str, Any]]:
-        """So many answers to a request, which is JSON. Raises TooCostly, and ServiceUnavailable when too many wait."""
+    async def ask(self, request: str, answers: int, asker: Asker | None = None) -> list[dict[str, Any]]:
+        """So many answers to a request, which is JSON. Raises TooCostly, and RateLimited or ServiceUnavailable when too
+        many wait.
+        """
         body = request.encode()
-        async with self._in_turn():
+        async with self._turns.next(asker):
             got: list[dict[str, Any]] = []
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
@@ -68,17 +68,6 @@ class CheckingProcess:
     async def aclose(self) -> None:
         """End the process."""
         await self._end()
-
-    @asynccontextmanager
-    async def _in_turn(self) -> AsyncIterator[None]:
-        if self._waiting >= MAX_WAITING:
-            raise ServiceUnavailable
-        self._waiting += 1
-        try:
-            async with self._turn:
-                yield
-        finally:
-            self._waiting -= 1
 
     async def _running(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
