@@ -5,10 +5,11 @@ import json
 import pytest
 from graphql import GraphQLSchema
 
-from grove_resource.graphql import documents, room
+from grove_resource.graphql import activities, documents, room
 from grove_resource.graphql.activities import MomentNode
 from grove_resource.graphql.documents import Documents
 from grove_resource.graphql.protocol import GraphQLRequest
+from grove_resource.graphql.reads import AT_ONCE
 from grove_resource.graphql.room import Room, Sized
 from grove_resource.graphql.schema import SCHEMA
 
@@ -127,3 +128,25 @@ async def test_what_is_kept_of_documents_has_a_length(monkeypatch):
     assert len(parsed) == 11
     await prepare("Q1")
     assert len(parsed) == 12
+
+
+async def test_no_statement_begins_once_too_much_was_read(ask, activity, log, statements, monkeypatch):
+    await log(await activity(), note="x" * 10_000)
+    monkeypatch.setattr(room, "MAX_BYTES", 5_000)
+    pages = " ".join(f"a{number}: moments(first: 1) {{ edges {{ cursor }} }}" for number in range(30))
+    with statements() as noted:
+        assert_too_large(await ask(f"{{ {pages} }}"))
+    assert len(noted) == AT_ONCE
+
+
+async def test_moments_of_many_activities_are_read_in_parts(data, activity, log, statements, monkeypatch):
+    monkeypatch.setattr(activities, "ROWS_AT_ONCE", 6)
+    for number in range(5):
+        await log(await activity(), number=number)
+    with statements() as noted:
+        found = await data(
+            '{ activities(sort: "created_at") { edges { node { moments(first: 3) { edges { node { data } } } } } } }'
+        )
+    assert len(noted) == 1 + 3
+    pages = [edge["node"]["moments"]["edges"] for edge in found["activities"]["edges"]]
+    assert [[edge["node"]["data"]["number"] for edge in page] for page in pages] == [[0], [1], [2], [3], [4]]

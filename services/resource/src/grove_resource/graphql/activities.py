@@ -29,6 +29,9 @@ from grove_resource.moments.listing import MomentFilter
 from grove_resource.moments.repository import MOMENT_JSON
 from grove_resource.moments.schemas import MomentRead
 
+ROWS_AT_ONCE = 200
+"""Moments of several activities that one statement reads: each may have 64 KiB."""
+
 _ACTIVITY = TypeAdapter(ActivityRead)
 _ACTIVITIES = List(item=ACTIVITY_JSON, filters=FILTERS, orders=ORDERS)
 _MOMENT = TypeAdapter(MomentRead)
@@ -112,7 +115,8 @@ class ActivityNode(Node):
         """By the request's loader."""
         query = wanted(MomentFilter, first, after)
         key = ("moments", first, after)
-        return await info.context.loader(key, partial(_moments, info.context, query)).load(self.uuid)
+        at_once = max(1, ROWS_AT_ONCE // query.size)
+        return await info.context.loader(key, partial(_moments, info.context, query), at_once).load(self.uuid)
 
     @classmethod
     def of(cls, read: ActivityRead, version: int) -> "ActivityNode":

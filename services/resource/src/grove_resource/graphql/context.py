@@ -35,7 +35,7 @@ class Context:
     session: AsyncSession
     outbox: Outbox
     reads: Reads
-    room: Room = field(default_factory=Room)
+    room: Room
     _loaders: dict[Hashable, DataLoader[UUID, Any]] = field(default_factory=dict)
 
     @property
@@ -49,9 +49,11 @@ class Context:
             await self.authenticator.refused(self.principal, "scope")
             raise Forbidden(f"The token lacks the scope {scope}.")
 
-    def loader(self, key: Hashable, load: Callable[[list[UUID]], Awaitable[Sequence[T]]]) -> DataLoader[UUID, T]:
-        """The request's loader of that key, which asks `load` for many ids at once."""
-        return self._loaders.setdefault(key, DataLoader(load))
+    def loader(
+        self, key: Hashable, load: Callable[[list[UUID]], Awaitable[Sequence[T]]], at_once: int | None = None
+    ) -> DataLoader[UUID, T]:
+        """The request's loader of that key, which asks `load` for many ids at once, or for `at_once` of them."""
+        return self._loaders.setdefault(key, DataLoader(load, at_once))
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[AsyncSession]:

@@ -25,6 +25,7 @@ from grove_resource.graphql.errors import Refused, passing, reasons, told
 from grove_resource.graphql.openapi import DESCRIBED
 from grove_resource.graphql.protocol import GRAPHQL, Malformed, media_type, must_be_json, parse_request
 from grove_resource.graphql.reads import FewAtOnce
+from grove_resource.graphql.room import Room
 from grove_resource.graphql.schema import SCHEMA, execute
 
 router = APIRouter(tags=["graphql"], route_class=GroveRoute)
@@ -69,6 +70,7 @@ async def graphql(
         )
     if prepared.changes:
         await idempotency.begin(request, PostgresIdempotency(session), user.user_id, key)
+    room = Room()
     context = Context(
         document=prepared.document,
         principal=user,
@@ -76,7 +78,8 @@ async def graphql(
         resources=resources,
         session=session,
         outbox=outbox,
-        reads=SessionReads(session) if prepared.changes else FewAtOnce(reads),
+        reads=SessionReads(session) if prepared.changes else FewAtOnce(reads, room),
+        room=room,
     )
     try:
         async with asyncio.timeout(resources.settings.graphql_seconds):
