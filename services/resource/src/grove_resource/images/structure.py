@@ -22,22 +22,28 @@ MAX_FILL = 64
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 # A byte more than the tag's name: four bytes alone also turn up by chance in the noise of one large photo in a hundred.
 _ACTIVE = re.compile(rb"<(?:script|html|svg)[\s/>]|<\?php\s|%pdf-")
+_PACKED = re.compile(rb"PK\x03\x04[\x00-\x3f]\x00|Rar!\x1a\x07|7z\xbc\xaf\x27\x1c")
+"""How archives begin. `is_zipfile` looks for the end of one, near the end of the file."""
 _SOUND_FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BARE = frozenset({0x01, *range(0xD0, 0xD8)})  # markers without a segment
 
 
-def check(kind: Kind, data: bytes) -> None:
-    """Raises Unreadable for what is cut off, too large, or a picture and something else in one file."""
+def check(kind: Kind, data: bytes) -> bytes:
+    """The picture alone. Telephones write more behind a JPEG: a movie, another exposure, notes. It is cut off.
+
+    Raises Unreadable for what is cut off, too large, or a picture and something else in one file.
+    """
     try:
         size, end = _READERS[kind](data)
     except IndexError:
         raise Unreadable("The picture is not complete.") from None
-    if end != len(data):
+    if end != len(data) and kind != Kind.JPEG:
         raise Unreadable("There is something behind the end of the picture.")
     check_size(size)
-    if _ACTIVE.search(data.lower()) or zipfile.is_zipfile(io.BytesIO(data)):
+    if _ACTIVE.search(data.lower()) or _PACKED.search(data, end) or zipfile.is_zipfile(io.BytesIO(data)):
         raise Unreadable("There is something else than a picture in the file.")
+    return data[:end]
 
 
 def check_size(size: Size) -> None:

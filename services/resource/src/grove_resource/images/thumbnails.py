@@ -30,8 +30,7 @@ warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 def thumbnails(kind: Kind, data: bytes) -> list[bytes]:
     """A WebP for each of SIZES. Raises Unreadable, and what a decoder raises about a hostile file."""
-    check(kind, data)
-    with Image.open(io.BytesIO(data), formats=[kind]) as image:
+    with Image.open(io.BytesIO(check(kind, data)), formats=[kind]) as image:
         check_size(image.size)
         image.draft(None, (BASE, BASE))  # a JPEG is decoded at an eighth of its size where that is enough
         image.load()
