@@ -154,11 +154,12 @@ class ActivityRepository:
         async for part in rows.partitions():
             yield [(row.id, row.data) for row in part]
 
-    async def move_moments(self, activity: Activity, moment: datetime) -> None:
-        """Have all moments of a locked activity be of its present version."""
+    async def move_moments(self, activity: Activity, moment: datetime) -> int:
+        """Have all moments of a locked activity be of its present version; how many were not."""
         await self._session.execute(text(f"SET LOCAL statement_timeout = '{_MOVE_SECONDS}s'"))
-        await (await self._session.connection()).execute(
+        moved = await (await self._session.connection()).execute(
             update(Moment)
             .where(Moment.activity_id == activity.id, Moment.schema_version != activity.schema_version)
             .values(schema_version=activity.schema_version, version=Moment.version + 1, updated_at=moment)
         )
+        return moved.rowcount

@@ -26,8 +26,11 @@ class Revalidation:
         self._checks = checks
         self._asker = asker
 
-    async def run(self, activity: Activity) -> None:
-        """Check all moments of a locked activity. Raises MomentsDoNotFit, TooManyMoments, CheckGivenUp."""
+    async def run(self, activity: Activity) -> bool:
+        """Check all moments of a locked activity; whether any had to be moved.
+
+        Raises MomentsDoNotFit, TooManyMoments, CheckGivenUp.
+        """
         if await self._activities.count_moments(activity.id, MAX_MOMENTS) > MAX_MOMENTS:
             raise TooManyMoments
         try:
@@ -35,7 +38,7 @@ class Revalidation:
                 await self._check(activity)
         except (TooCostlyToCheck, TimeoutError):
             raise CheckGivenUp from None
-        await self._activities.move_moments(activity, now())
+        return await self._activities.move_moments(activity, now()) > 0
 
     async def _check(self, activity: Activity) -> None:
         count, told, schema = 0, list[dict[str, Any]](), json.dumps(activity.data_schema)

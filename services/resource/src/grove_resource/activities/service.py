@@ -72,7 +72,8 @@ class ActivityService:
         usable: bool = False,
     ) -> Activity:
         """Set the fields that were sent. Another schema is a new version, which old moments are not of; unless with
-        `revalidate`, where all must satisfy it. Nothing changes, and nothing is told, when all is so already.
+        `revalidate`, where all must satisfy it: "moments" is told to have changed if any was of another version.
+        Nothing changes, and nothing is told, when all is so already.
 
         Raises SchemaRefused, TooManyVersions, MomentsDoNotFit, TooManyMoments, CheckGivenUp.
         """
@@ -82,10 +83,11 @@ class ActivityService:
         conditions.require(etag(activity.id, activity.version))
         changed = _apply(activity, data)
         if changed:
-            _touch(activity)
-            await self._activities.save(activity, new_version="data_schema" in changed)
-        if revalidate:
-            await Revalidation(self._activities, self._checks, self._asker).run(activity)
+            await self._save(activity, new_version="data_schema" in changed)
+        if revalidate and await Revalidation(self._activities, self._checks, self._asker).run(activity):
+            if not changed:
+                await self._save(activity, new_version=False)
+            changed = sorted([*changed, "moments"])
         if changed:
             await self._outbox.add((events.updated(activity, changed), activity.version))
         return activity
@@ -97,6 +99,10 @@ class ActivityService:
         _touch(activity)
         await self._activities.remove(activity)
         await self._outbox.add((events.deleted(activity), activity.version))
+
+    async def _save(self, activity: Activity, *, new_version: bool) -> None:
+        _touch(activity)
+        await self._activities.save(activity, new_version=new_version)
 
 
 def _touch(activity: Activity) -> None:
