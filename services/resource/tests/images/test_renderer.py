@@ -172,6 +172,12 @@ def test_memory_is_bounded():
     assert "MemoryError" in done.stderr
 
 
+def test_the_decoder_goes_first_when_the_host_has_no_memory():
+    code = "from grove_resource.images.process import _bound; _bound(); print(open('/proc/self/oom_score_adj').read())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1000"
+
+
 def test_time_is_bounded():
     code = "from grove_resource.images import process; process.CPU_SECONDS = 1; process._bound()\nwhile True: pass"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == -24

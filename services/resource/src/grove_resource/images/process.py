@@ -6,6 +6,7 @@ Decoders work on whatever strangers send. Here they may take a bounded time and 
 import os
 import resource
 import sys
+from pathlib import Path
 
 from grove_resource.images.rules import Kind, Unreadable
 
@@ -45,6 +46,7 @@ def _bound() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        Path("/proc/self/oom_score_adj").write_text("1000")  # when memory ends, this one goes and not the api
 
 
 if __name__ == "__main__":
