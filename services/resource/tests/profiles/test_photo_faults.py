@@ -86,6 +86,24 @@ async def test_a_lost_store_takes_photos_only(ada, red, lose_store):
     assert (await ada.replace(name="Ada")).status_code == 200
 
 
+async def test_a_store_that_is_too_slow_is_a_503_and_nothing_changes(ada, red, blue, resources, stored, monkeypatch):
+    before = (await ada.upload(red)).json()
+    shown = await stored()
+    put = resources.files.put
+
+    async def stuck(path: str, chunks) -> None:
+        await put(path, chunks)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(resources.files, "put", stuck)
+    monkeypatch.setattr("grove_resource.profiles.photos.STORE_SECONDS", 0.05)
+    answer = await ada.upload(blue)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+    assert "retry-after" in answer.headers
+    assert await ada.profile() == before
+    assert await stored() == shown
+
+
 async def test_a_lost_store_is_told_to_who_looks_and_a_photo_can_go(ada, bob, red, lose_store):
     before = (await ada.upload(red)).json()
     lose_store()
