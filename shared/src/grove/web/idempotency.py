@@ -23,7 +23,8 @@ KeyHeader = Annotated[
         alias=HEADER,
         min_length=1,
         max_length=255,
-        description="Repeating a request with this key repeats its answer",
+        description="Repeating a request with this key within 24 hours repeats its answer. Errors are not kept: "
+        "after one (4xx, 5xx) the same key runs the request again",
     ),
 ]
 
@@ -83,7 +84,7 @@ async def begin(
 ) -> None:
     """Start an idempotent request: replays, refuses, or lets it run. Without a key it just runs.
 
-    `content` stands for the body where that was streamed: its digest.
+    `content` stands for the body: its digest where that was streamed, or the body with what else must be the same.
     """
     if key is None:
         return

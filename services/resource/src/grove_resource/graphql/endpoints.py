@@ -69,7 +69,9 @@ async def graphql(
             refused.errors, media, introspection=introspection, well_formed=not isinstance(refused, Malformed)
         )
     if prepared.changes:
-        await idempotency.begin(request, PostgresIdempotency(session), user.user_id, key)
+        # Fields ask for scopes when they are executed, which a repeated answer was before.
+        content = await request.body() + " ".join(sorted(user.scopes)).encode()
+        await idempotency.begin(request, PostgresIdempotency(session), user.user_id, key, content=content)
     room = Room()
     context = Context(
         document=prepared.document,

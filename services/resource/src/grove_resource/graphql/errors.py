@@ -8,8 +8,8 @@ import structlog
 from graphql import GraphQLError
 
 from grove.core.context import current_context
-from grove.core.errors import BadRequest, GroveError
-from grove.postgres.engine import is_lost
+from grove.core.errors import BadRequest, GroveError, ServiceUnavailable
+from grove.postgres.engine import is_lost, is_unavailable
 from grove_resource.graphql.names import in_graphql
 
 log = structlog.get_logger()
@@ -52,6 +52,8 @@ def told(error: GraphQLError, *, suggestions: bool) -> dict[str, Any]:
         cause = BadRequest(message if len(message) <= _MAX_MESSAGE else f"{message[:_MAX_MESSAGE]}…")
     elif is_lost(cause):
         raise cause
+    elif is_unavailable(cause):
+        cause = ServiceUnavailable()
     elif not isinstance(cause, GroveError):
         log.error("graphql.unknown_error", path=error.path, exc_info=cause)
         cause = GroveError()
