@@ -44,7 +44,8 @@ def following(rule: Rule, due_at: datetime, now: datetime, where: tzinfo) -> Nex
     series is over by COUNT or UNTIL, or has no occurrence within PERIODS.
     """
     try:
-        local = due_at.astimezone(where).replace(tzinfo=None)
+        # The time of day alone: of a time that came twice when clocks went back, not which of the two it was.
+        local = due_at.astimezone(where).replace(tzinfo=None, fold=0)
         after = max(due_at, now)
         begin = local.date()
         if rule.count is None:  # occurrences in between need not be counted
