@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
 from grove.testing.http import client_of
 from grove.testing.postgres import empty, migrate_both_ways
@@ -35,6 +36,22 @@ async def resources(settings: ResourceSettings) -> AsyncIterator[Resources]:
 async def clean(request: pytest.FixtureRequest) -> None:
     if "resources" in request.fixturenames:
         await empty(request.getfixturevalue("resources").engine, Base.metadata)
+
+
+@pytest.fixture
+def until_waiting(resources):
+    """Until so many connections wait for what another one has locked."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    async def until_waiting(count: int) -> None:
+        async with asyncio.timeout(30), resources.engine.connect() as connection:
+            while await connection.scalar(waiting) < count:
+                await connection.rollback()  # the next look is a new one
+                await asyncio.sleep(0.02)
+
+    return until_waiting
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from grove.web.pagination import ListQuery
 from grove_resource.models import Task
 from grove_resource.models.task import TITLE_KEY
 from grove_resource.tasks.access import ANYTHING_SHARED_WITH_ME, IS_MINE, IS_SHARED_WITH_ME
-from grove_resource.tasks.schemas import Priority, TaskStatus
+from grove_resource.tasks.schemas import Priority, Tag, TaskStatus
 
 _NEVER: ColumnElement[datetime] = literal_column("'9999-12-31T00:00:00Z'::timestamptz")
 
@@ -67,7 +67,7 @@ class TaskFilter(ListQuery):
     date_to: Annotated[Moment | None, Field(description="Created before this time")] = None
     due_after: Annotated[Moment | None, Field(description="Due at this time or later")] = None
     due_before: Annotated[Moment | None, Field(description="Due before this time")] = None
-    tag: Annotated[str | None, Field(min_length=1, max_length=50, description="Has this tag")] = None
+    tag: Annotated[Tag | None, Field(description="Has this tag")] = None
     priority: Annotated[Priority | None, Field(description="Has this priority")] = None
     shared: Annotated[Shared | None, Field(description="Only your own, or only what others share with you")] = None
     parent_id: Annotated[UUID | None, Field(description="Subtasks of this task")] = None
@@ -84,7 +84,7 @@ class TaskFilter(ListQuery):
             "date_to": self.date_to,
             "due_after": self.due_after,
             "due_before": self.due_before,
-            "tag": [self.tag.lower()] if self.tag is not None else None,
+            "tag": [self.tag] if self.tag is not None else None,
             "priority": self.priority.rank if self.priority is not None else None,
             "parent_id": self.parent_id,
             "q": self.q,
