@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import ColumnElement, Delete, delete, exists, func, literal_column, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
@@ -16,6 +16,10 @@ from grove.core.clock import now
 from grove.messaging.handlers import Received
 from grove.outbox.postgres import Outbox
 from grove.postgres.base import Base
+
+AT_ONCE = 10_000
+"""Rows that one statement deletes at most: however much somebody left, none runs into its time limit."""
+_TOMBSTONES = 500
 
 
 class ErasedUser(Base):
@@ -50,10 +54,15 @@ class Erasure:
         self._fact = fact
 
     async def on_deleted(self, session: AsyncSession, event: Received[UserDeleted]) -> None:
-        """An account is gone."""
+        """An account is gone. Where a table has more than AT_ONCE rows of it, these go first, in transactions of their
+        own: whoever tries again after a failure has less to do.
+        """
         user_id, moment = event.data.user_id, now()
         await session.execute(insert(ErasedUser).values(user_id=user_id, erased_at=moment).on_conflict_do_nothing())
         session.info.setdefault("erased_users", {})[user_id] = True
+        for column in self.columns:
+            if await _has_many(session, column, user_id):
+                await _delete_apart(async_sessionmaker(session.bind), column, [user_id])
         for column in self.columns:
             await session.execute(delete(column.class_).where(column == user_id))
         if self._fact is not None:
@@ -64,8 +73,46 @@ class Erasure:
         moment, or by a fact that came late. Returns how many rows.
         """
         swept = 0
-        for column in self.columns:
-            async with sessions.begin() as session:
-                late = delete(column.class_).where(column.in_(select(ErasedUser.user_id)))
-                swept += len((await session.execute(late.returning(column))).all())
+        last = UUID(int=0)
+        while users := await _erased_after(last, sessions):
+            last = users[-1]
+            for column in self.columns:
+                swept += await _delete_apart(sessions, column, users)
         return swept
+
+
+async def _erased_after(last: UUID, sessions: async_sessionmaker[AsyncSession]) -> Sequence[UUID]:
+    tombstones = (
+        select(ErasedUser.user_id).where(ErasedUser.user_id > last).order_by(ErasedUser.user_id).limit(_TOMBSTONES)
+    )
+    async with sessions() as session:
+        return (await session.scalars(tombstones)).all()
+
+
+async def _has_many(session: AsyncSession, column: InstrumentedAttribute[Any], user_id: UUID) -> bool:
+    some = select(column).where(column == user_id).limit(AT_ONCE + 1).subquery()
+    return (await session.scalar(select(func.count()).select_from(some)) or 0) > AT_ONCE
+
+
+async def _delete_apart(
+    sessions: async_sessionmaker[AsyncSession], column: InstrumentedAttribute[Any], users: Sequence[UUID]
+) -> int:
+    """Delete the rows that nobody else holds, some in each transaction. Returns how many.
+
+    The caller may have a transaction open. If that holds what goes by cascade, this fails soon, rather than wait for it
+    as long as a statement may take.
+    """
+    count = 0
+    while True:
+        async with sessions.begin() as session:
+            await session.execute(text("SET LOCAL lock_timeout = '1s'"))
+            deleted = await (await session.connection()).execute(_some(column, users))
+        count += deleted.rowcount
+        if deleted.rowcount < AT_ONCE:
+            return count
+
+
+def _some(column: InstrumentedAttribute[Any], users: Sequence[UUID]) -> Delete:
+    place: ColumnElement[object] = literal_column("ctid")
+    wanted = select(place).select_from(column.class_).where(column.in_(users)).limit(AT_ONCE)
+    return delete(column.class_).where(place.in_(wanted.with_for_update(skip_locked=True)))
