@@ -12,7 +12,7 @@ from grove.postgres.base import Base
 class Share(Base):
     """Somebody's part in another user's task. `user_id` is None until the owner of the address has verified it.
 
-    `version` is the sequence of the share's events.
+    `version` is the sequence of the share's events, and rises only with one.
     """
 
     __tablename__ = "shares"

@@ -164,4 +164,5 @@ def _holder(email: str) -> ScalarSelect[UUID]:
 
 
 def _to_wait(shares: Update, moment: datetime) -> Update:
-    return shares.values(user_id=None, version=Share.version + 1, updated_at=moment)
+    """Told to nobody, so the version stays."""
+    return shares.values(user_id=None, updated_at=moment)

@@ -51,7 +51,7 @@ class ShareService:
         user_id = share.user_id or found.holder
         if found.share is not None and (share.role, share.user_id) == (data.role, user_id):
             return
-        if found.share is not None:
+        if found.share is not None and user_id is not None:  # of one that waits nobody is told
             share.version += 1
         share.role, share.user_id, share.updated_at = data.role, user_id, now()
         await self._shares.release(task_id, user_id, share.email, share.updated_at)
