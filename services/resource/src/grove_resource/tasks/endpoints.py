@@ -10,7 +10,7 @@ from grove.service.listing import List
 from grove.web.answers import json_answer, json_text, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from grove.web.etag import RequestConditions, etag
+from grove.web.etag import RequestConditions
 from grove.web.pagination import CursorPage, Page
 from grove.web.query import parameters_of, query_as
 from grove_resource.deps import EventOutbox, ReadsDep, TaskOnce, TaskReader, TaskWriter, WriteSession
@@ -20,6 +20,7 @@ from grove_resource.tasks.listing import EITHER, FILTERS, ORDERS, TaskFilter
 from grove_resource.tasks.repository import TASK_JSON, TaskQueries, TaskRepository
 from grove_resource.tasks.schemas import Completion, TaskCreate, TaskPatch, TaskRead, TaskReplace
 from grove_resource.tasks.service import TaskService
+from grove_resource.tasks.versions import etag_of
 
 router = APIRouter(prefix="/api/v1/tasks", tags=["tasks"], route_class=GroveRoute, responses=error_responses(404, 412))
 
@@ -70,8 +71,7 @@ async def change_tasks(data: BulkRequest, bulk: Bulk) -> Response:
 @router.get("/{task_id}", response_model=TaskRead, responses={304: {"description": "You have this version"}})
 async def get_task(task_id: UUID, user: TaskReader, reads: ReadsDep, conditions: RequestConditions) -> Response:
     """Read a task; a deleted one shows `is_deleted`."""
-    task, version = await TaskQueries(reads, user.user_id).get(task_id)
-    tag = etag(task_id, version)
+    task, tag = await TaskQueries(reads, user.user_id).tagged(task_id)
     return not_modified(tag) if conditions.unchanged(tag) else json_text(task, headers={"ETag": tag})
 
 
@@ -116,7 +116,7 @@ async def restore_task(task_id: UUID, tasks: Tasks, conditions: RequestCondition
 
 
 def _answer(held: HeldTask, status: int = 200) -> Response:
-    headers = {"ETag": etag(held.task.id, held.task.version)}
+    headers = {"ETag": etag_of(held)}
     if held.successor is not None:
         headers["Link"] = f'</api/v1/tasks/{held.successor.id}>; rel="next"'
     return json_answer(_TASK, TaskRead.of(held), status=status, headers=headers)

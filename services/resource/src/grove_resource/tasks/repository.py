@@ -29,12 +29,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from grove.core.clock import now
 from grove.postgres.json_rows import JsonRow, one_of
-from grove.postgres.reads import Reads, Statement
+from grove.postgres.reads import Reads, Row, Statement
 from grove_resource.models import Tag, Task, User
 from grove_resource.reminders import arming
 from grove_resource.tasks.access import IS_VISIBLE, PARTICIPANTS, ROLE, HeldTask, Role, missing
 from grove_resource.tasks.schemas import Priority, TaskRead
 from grove_resource.tasks.successor import copied
+from grove_resource.tasks.versions import task_etag
 
 TASK_JSON = JsonRow(
     Task,
@@ -67,7 +68,8 @@ _CHANGING = tuple(name for name in _STORED if name not in {"id", "user_id", "cre
 
 _TIMEZONE = select(User.timezone).where(User.id == Task.user_id).correlate(Task).scalar_subquery()
 
-_GET = Statement(TASK_JSON.select(Task.version).where(Task.id == bindparam("task_id"), IS_VISIBLE))
+_THIS = Task.id == bindparam("task_id")
+_GET = Statement(TASK_JSON.select(Task.version, ROLE.label("own_role")).where(_THIS, IS_VISIBLE))
 _IS_THERE = select(exists().where(Task.id == bindparam("task_id")))
 _READ_IS_THERE = Statement(_IS_THERE)
 
@@ -81,10 +83,19 @@ class TaskQueries:
 
     async def get(self, task_id: UUID) -> tuple[str, int]:
         """One task's JSON, and its version. Raises TaskNotFound or TaskOfAnotherUser."""
+        row = await self._get(task_id)
+        return row[0], row[1]
+
+    async def tagged(self, task_id: UUID) -> tuple[str, str]:
+        """One task's JSON, and its ETag. Raises TaskNotFound or TaskOfAnotherUser."""
+        row = await self._get(task_id)
+        return row[0], task_etag(task_id, row[1], row[2])
+
+    async def _get(self, task_id: UUID) -> Row:
         row = await self._reads.first(_GET, task_id=task_id, user_id=self._user_id)
         if row is None:
             raise missing(is_there=await self._reads.scalar(_READ_IS_THERE, task_id=task_id))
-        return row[0], row[1]
+        return row
 
 
 class TaskRepository:

@@ -6,7 +6,7 @@ from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.outbox.postgres import Outbox
-from grove.web.etag import Conditions, etag
+from grove.web.etag import Conditions
 from grove_resource.models import Task
 from grove_resource.reminders.rules import must_be_ahead
 from grove_resource.tasks import events
@@ -15,6 +15,7 @@ from grove_resource.tasks.access import HeldTask, Role
 from grove_resource.tasks.errors import ParentDeleted, ParentUnusable, TaskDeleted, TaskNotDeleted
 from grove_resource.tasks.repository import TaskRepository
 from grove_resource.tasks.schemas import Priority, TaskCreate, TaskPatch, TaskReplace
+from grove_resource.tasks.versions import require
 
 
 class TaskService:
@@ -128,7 +129,7 @@ class TaskService:
     async def _editable(self, task_id: UUID, conditions: Conditions) -> HeldTask:
         held = await self._tasks.locked(task_id)
         held.must_be_editable()
-        conditions.require(etag(held.task.id, held.task.version))
+        require(conditions, held)
         if held.task.deleted_at is not None:
             raise TaskDeleted
         return held
@@ -136,7 +137,7 @@ class TaskService:
     async def _owned(self, task_id: UUID, conditions: Conditions) -> HeldTask:
         held = await self._tasks.locked(task_id)
         held.must_be_owned()
-        conditions.require(etag(held.task.id, held.task.version))
+        require(conditions, held)
         return held
 
     async def _set_completed(self, held: HeldTask, *, completed: bool) -> list[tuple[EventData, int]]:
