@@ -8,25 +8,64 @@ from grove.web.sorting import parse_sort
 from grove_resource.tasks import endpoints
 
 pytestmark = pytest.mark.integration
-MANY = """INSERT INTO tasks (id, user_id, title, created_at, updated_at)
-SELECT uuidv7(), :user, 'T', now() - n * interval '1 second', now() FROM generate_series(1, 5000) n"""
-PLACE = "SELECT id, created_at FROM tasks ORDER BY created_at {0}, id {0} OFFSET 4000 LIMIT 1"
+MANY = """INSERT INTO tasks (id, user_id, title, created_at, updated_at, due_at)
+SELECT uuidv7(), :user, 'T', now() - n * interval '1 second', now(),
+       CASE WHEN n % 3 > 0 THEN now() + n * interval '1 minute' END FROM generate_series(1, 5000) n"""
+PLACE = "SELECT id, {1} AS key FROM tasks ORDER BY 2 {0}, id {0} OFFSET {2} LIMIT 1"
+DUE = "COALESCE(due_at, '9999-12-31 00:00:00+00'::timestamp with time zone)"
+WITHIN = "SELECT due_at, due_at + interval '1 hour' FROM tasks WHERE due_at IS NOT NULL ORDER BY 1 OFFSET 3000 LIMIT 1"
 
 
-@pytest.mark.parametrize(("sort", "direction"), [("-created_at", "DESC"), ("created_at", "ASC")])
-async def test_a_deep_page_begins_at_its_place(resources, sort, direction):
+@pytest.fixture
+async def user(resources):
+    """Somebody with many tasks, a third of them without a due date."""
     user = new_id()
     async with resources.engine.begin() as connection:
         await connection.execute(text(MANY), {"user": user})
         await connection.execute(text("ANALYZE tasks"))
-        place = (await connection.execute(text(PLACE.format(direction)))).one()
+    return user
+
+
+@pytest.fixture
+def plan(resources):
+    async def plan(statement, values) -> str:
+        async with resources.reads._running(statement) as connection:
+            rows = await connection.fetch(f"EXPLAIN (ANALYZE) {statement.text}", *statement.arguments(values))
+        return "\n".join(row[0] for row in rows)
+
+    return plan
+
+
+@pytest.mark.parametrize(
+    ("sort", "direction", "key", "behind"),
+    [
+        ("-created_at", "DESC", "created_at", 4000),
+        ("created_at", "ASC", "created_at", 4000),
+        ("due_at", "ASC", DUE, 3000),
+        ("-due_at", "DESC", DUE, 3000),
+        ("due_at", "ASC", DUE, 4000),
+    ],
+)
+async def test_a_deep_page_begins_at_its_place(resources, user, plan, sort, direction, key, behind):
+    async with resources.engine.connect() as connection:
+        place = (await connection.execute(text(PLACE.format(direction, key, behind)))).one()
     tasks = endpoints._TASKS
     given = {"user_id": user, "mine": None, "with_me": None, "not_deleted": None}
     keys = parse_sort(sort, endpoints.ORDERS.names)
     statement = tasks._walk(tasks._names.intersection(given), keys, begun=True)
-    values = {**given, "_after0": place.created_at, "_after1": place.id, "_size": 20}
-    async with resources.reads._running(statement) as connection:
-        plan = await connection.fetch(f"EXPLAIN (ANALYZE) {statement.text}", *statement.arguments(values))
-    lines = "\n".join(row[0] for row in plan)
-    assert f"Index Cond: ((user_id = '{user}'::uuid) AND (ROW(created_at, id)" in lines, lines
+    lines = await plan(statement, {**given, "_after0": place.key, "_after1": place.id, "_size": 20})
+    assert f"Index Cond: ((user_id = '{user}'::uuid) AND (ROW({key}, id)" in lines, lines
+    assert "Rows Removed by Filter" not in lines, lines
+
+
+async def test_what_is_due_within_a_time_is_read_from_there_to_there(resources, user, plan):
+    async with resources.engine.connect() as connection:
+        due_after, due_before = (await connection.execute(text(WITHIN))).one()
+    tasks = endpoints._TASKS
+    given = {"user_id": user, "mine": None, "due_after": due_after, "due_before": due_before}
+    statement = tasks._walk(tasks._names.intersection(given), parse_sort("due_at", endpoints.ORDERS.names), begun=False)
+    lines = await plan(statement, {**given, "_size": 20})
+    bounds = [line for line in lines.splitlines() if "Index Cond" in line and line.count(DUE) == 2]
+    assert bounds, lines
+    assert "ix_tasks_user_due" in lines, lines
     assert "Rows Removed by Filter" not in lines, lines

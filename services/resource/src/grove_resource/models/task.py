@@ -13,12 +13,15 @@ from sqlalchemy import (
     String,
     column,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 from grove.postgres.base import Base
+
+_DUE_KEY = "COALESCE(due_at, '9999-12-31 00:00:00+00'::timestamp with time zone)"
 
 
 class Task(Base):
@@ -54,7 +57,7 @@ class Task(Base):
         # GET /tasks in its default order, numbered and by cursor
         Index("ix_tasks_user_created", "user_id", column("created_at").desc(), column("id").desc()),
         # GET /tasks?sort=due_at, due_before, due_after
-        Index("ix_tasks_user_due", "user_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_tasks_user_due", "user_id", text(_DUE_KEY), "id"),
         # the purge of what was deleted long ago
         Index("ix_tasks_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
         # GET /tasks?parent_id=, and the cascade from a parent
@@ -68,3 +71,5 @@ class Task(Base):
 
 TITLE_KEY = func.lower(Task.title)
 """What `sort=title` compares."""
+DUE_KEY = func.coalesce(Task.due_at, literal_column("'9999-12-31 00:00:00+00'::timestamptz", Task.due_at.type))
+"""What `sort=due_at` compares: tasks without a due date come last. `ix_tasks_user_due` has it (_DUE_KEY)."""

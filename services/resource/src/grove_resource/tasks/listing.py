@@ -1,29 +1,26 @@
 """The task list: its filters and orders."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, String, bindparam, func, literal_column
+from sqlalchemy import ColumnElement, String, and_, bindparam, func
 
 from grove.core.schema import Moment
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.service.pages import Either
 from grove.web.pagination import ListQuery
 from grove_resource.models import Task
-from grove_resource.models.task import TITLE_KEY
+from grove_resource.models.task import DUE_KEY, TITLE_KEY
 from grove_resource.tasks.access import ANYTHING_SHARED_WITH_ME, IS_MINE, IS_SHARED_WITH_ME
 from grove_resource.tasks.schemas import Priority, Tag, TaskStatus
-
-_NEVER: ColumnElement[datetime] = literal_column("'9999-12-31T00:00:00Z'::timestamptz")
 
 ORDERS = Keyset(
     {
         "created_at": Sortable(Task.created_at, parse_time),
         "updated_at": Sortable(Task.updated_at, parse_time),
-        "due_at": Sortable(func.coalesce(Task.due_at, _NEVER), parse_time),
+        "due_at": Sortable(DUE_KEY, parse_time),
         "priority": Sortable(Task.priority, int),
         "title": Sortable(TITLE_KEY, str),
     },
@@ -40,8 +37,8 @@ FILTERS: dict[str, ColumnElement[bool]] = {
     "completed": Task.completed_at.is_not(None),
     "date_from": Task.created_at >= bindparam("date_from"),
     "date_to": Task.created_at < bindparam("date_to"),
-    "due_after": Task.due_at >= bindparam("due_after"),
-    "due_before": Task.due_at < bindparam("due_before"),
+    "due_after": and_(Task.due_at.is_not(None), bindparam("due_after", type_=Task.due_at.type) <= DUE_KEY),
+    "due_before": and_(Task.due_at.is_not(None), bindparam("due_before", type_=Task.due_at.type) > DUE_KEY),
     "tag": Task.tags.contains(bindparam("tag", type_=Task.tags.type)),
     "priority": Task.priority == bindparam("priority"),
     "parent_id": Task.parent_id == bindparam("parent_id"),
