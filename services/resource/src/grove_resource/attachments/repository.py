@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Text, and_, bindparam, cast, delete, func, or_, select, update
+from sqlalchemy import Select, Text, and_, bindparam, cast, delete, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
@@ -14,6 +14,7 @@ from grove.postgres.reads import Reads, Row, Statement
 from grove_resource.attachments.errors import AttachmentNotFound, OnlyToRead
 from grove_resource.attachments.schemas import AttachmentRead, AttachmentState
 from grove_resource.models import Attachment, Share, Task
+from grove_resource.tasks.access import access_now
 from grove_resource.tasks.errors import TaskDeleted, TaskNotFound, TaskOfAnotherUser
 
 ATTACHMENT_JSON = JsonRow(
@@ -57,7 +58,16 @@ _READ = Statement(
     ).outerjoin(Attachment, and_(Attachment.task_id == Task.id, Attachment.id == bindparam("attachment_id")))
 )
 # Two changes of a task's files wait for each other, and for the task's own; what refers to the task does not.
-_LOCK_ACCESS = _access().with_for_update(of=Task, key_share=True)
+_LOCKED = (
+    select(Task.id, Task.user_id, Task.deleted_at)
+    .where(Task.id == bindparam("task_id"))
+    .with_for_update(key_share=True)
+    .subquery("locked")
+)
+_ACCESS_NOW = access_now(_LOCKED.c.id)
+_LOCK_ACCESS = select(_LOCKED.c.user_id, _LOCKED.c.deleted_at, _ACCESS_NOW.c.role).select_from(
+    _LOCKED.join(_ACCESS_NOW, true())
+)
 
 
 class AttachmentQueries:

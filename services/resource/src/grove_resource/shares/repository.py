@@ -1,6 +1,5 @@
 """Queries on shares, and on whose an address is."""
 
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from grove.postgres.json_rows import JsonRow
 from grove.postgres.reads import Reads, Statement
 from grove_resource.models import Reminder, Share, Task, User
+from grove_resource.shares import addresses
 from grove_resource.shares.schemas import ShareRead
 from grove_resource.tasks.access import ROLE, Role, missing
 from grove_resource.tasks.errors import TaskNotOwned
@@ -36,7 +36,6 @@ SHARE_JSON = JsonRow(
     Share, ShareRead, {"id": Share.id, "email": Share.email, "role": Share.role, "created_at": Share.created_at}
 )
 
-_LOCK_CLASS = 0x7368  # the advisory locks of addresses
 _APART = {"synchronize_session": False}
 _TABLE = cast("Table", Share.__table__)
 _ROLE = Statement(select(ROLE).select_from(Task).where(Task.id == bindparam("task_id")))
@@ -79,8 +78,7 @@ class ShareRepository:
 
     async def hold(self, emails: Iterable[str]) -> None:
         """Keep others from binding these addresses until the transaction ends."""
-        for lock in sorted(zlib.crc32(email.encode()) - 2**31 for email in emails):
-            await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, lock)))
+        await addresses.hold(self._session, emails)
 
     async def find(self, task_id: UUID, email: str) -> Found:
         """What there is about a held address and a locked task."""

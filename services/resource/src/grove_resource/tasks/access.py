@@ -1,12 +1,13 @@
 """Who may do what with a task: its owner, and whom it is shared with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, bindparam, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, String, TableValuedAlias, Uuid, bindparam, case, column, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from grove.postgres.base import Expression
 from grove.postgres.json_rows import constant
 from grove_resource.models import Share, Task
 from grove_resource.tasks.errors import TaskNotFound, TaskNotOwned, TaskOfAnotherUser, TaskReadOnly
@@ -30,6 +31,8 @@ class HeldTask:
     """Users whom it is shared with."""
     timezone: str | None = None
     """The owner's; known when the task was locked."""
+    waiting: list[str] = field(default_factory=list)
+    """Addresses it is shared with that were nobody's when it was locked."""
     successor: Task | None = None
     """What completing it made, when it recurs."""
 
@@ -69,6 +72,22 @@ PARTICIPANTS: ColumnElement[list[UUID]] = func.array(
     .scalar_subquery(),
     type_=ARRAY(Uuid),
 )
+
+
+def access_now(task_id: Expression) -> TableValuedAlias:
+    """What a task is to the acting user and others at the moment at which its row is locked, not before.
+
+    A statement that waits for a row goes on with the newest row, but sees all else as it was when the statement
+    began: a share that was ended meanwhile would still count. The function (migration 0007) looks anew for each row.
+    Join it with a subquery that locks: `FOR UPDATE` beside it would lock behind the look.
+    """
+    columns = (
+        column("role", String),
+        column("participants", ARRAY(Uuid)),
+        column("timezone", String),
+        column("waiting", ARRAY(String)),
+    )
+    return func.task_access(task_id, _USER).table_valued(*columns, name="access")
 
 
 def missing(*, is_there: bool | None) -> TaskNotFound | TaskOfAnotherUser:

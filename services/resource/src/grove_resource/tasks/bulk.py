@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeGuard
 from uuid import UUID
 
 from pydantic import Field
@@ -89,7 +89,8 @@ class BulkResults:
 class BulkService:
     """Runs operations as the acting user, each by the rules of its own route. Never commits.
 
-    What they touch is locked before, in the order in which everybody locks it: tasks by id, then new tags by name.
+    What they touch is locked before, in the order in which everybody locks it: the turn of who says what is below what,
+    tasks by id, addresses that shares of completed ones wait for, then new tags by name.
     """
 
     def __init__(self, tasks: TaskRepository, service: TaskService) -> None:
@@ -98,8 +99,12 @@ class BulkService:
 
     async def run(self, operations: Sequence[Operation]) -> list[BulkResult]:
         """How each went."""
+        if any(map(_moves, operations)):
+            await self._tasks.turn()
         held = await self._tasks.all_locked(_touched(operations), trees=_trees(operations))
         owners = {each.task.id: each.task.user_id for each in held if each.role is not Role.VIEWER}
+        ended = {each.id for each in operations if _completes(each)}.intersection(owners)
+        await self._tasks.hold_waiting([each for each in held if each.task.id in ended])
         words = {word for operation in operations for word in self._words(operation, owners)}
         new = await self._tasks.add_tags(words)
         results = [await self._attempt(operation) for operation in operations]
@@ -152,3 +157,17 @@ def _touched(operations: Sequence[Operation]) -> set[UUID]:
 
 def _trees(operations: Sequence[Operation]) -> set[UUID]:
     return {each.id for each in operations if isinstance(each, Delete | Restore)}
+
+
+def _moves(operation: Operation) -> bool:
+    """Whether it needs the turn (TaskRepository.turn)."""
+    if isinstance(operation, Create | Update):
+        return operation.data.parent_id is not None
+    return isinstance(operation, Delete) and operation.permanent
+
+
+def _completes(operation: Operation) -> TypeGuard[Update | Complete]:
+    """Whether the next one of a recurring task can come of it."""
+    if isinstance(operation, Update):
+        return operation.data.completed
+    return isinstance(operation, Complete) and operation.completed is not False

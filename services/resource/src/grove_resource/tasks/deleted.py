@@ -40,7 +40,7 @@ class DeletedTasks:
         free = select(Task.id).where(Task.parent_id.in_(ids), Task.deleted_at.is_(None)).order_by(Task.id)
         freed = (
             update(Task)
-            .where(Task.id.in_(free.with_for_update(skip_locked=True)))
+            .where(Task.id.in_(free.with_for_update(skip_locked=True, key_share=True)))
             .values(parent_id=None, updated_at=moment, version=Task.version + 1)
             .returning(Task, PARTICIPANTS)
         )

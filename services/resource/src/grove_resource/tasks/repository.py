@@ -14,25 +14,27 @@ from sqlalchemy import (
     String,
     Table,
     Uuid,
+    and_,
     any_,
     bindparam,
     delete,
     exists,
     func,
     literal,
-    or_,
     select,
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from sqlalchemy.ext.asyncio import AsyncSessionTransaction
 
 from grove.core.clock import now
 from grove.postgres.json_rows import JsonRow, one_of
 from grove.postgres.reads import Reads, Row, Statement
-from grove_resource.models import Tag, Task, User
+from grove_resource.models import Tag, Task
 from grove_resource.reminders import arming
 from grove_resource.tasks.access import IS_VISIBLE, PARTICIPANTS, ROLE, HeldTask, Role, missing
+from grove_resource.tasks.locks import IS_THERE, STORED, TaskLocks
+from grove_resource.tasks.nesting import MAX_NESTING, above, below, levels
 from grove_resource.tasks.schemas import Priority, TaskRead
 from grove_resource.tasks.successor import copied
 from grove_resource.tasks.versions import task_etag
@@ -59,19 +61,14 @@ TASK_JSON = JsonRow(
         "updated_at": Task.updated_at,
     },
 )
-MAX_NESTING = 32
 
 _TABLE = cast("Table", Task.__table__)
-_STORED = tuple(column.key for column in _TABLE.columns if column.computed is None)
 _TAG = ("id", "user_id", "name", "created_at", "updated_at")
-_CHANGING = tuple(name for name in _STORED if name not in {"id", "user_id", "created_at"})
-
-_TIMEZONE = select(User.timezone).where(User.id == Task.user_id).correlate(Task).scalar_subquery()
+_CHANGING = tuple(name for name in STORED if name not in {"id", "user_id", "created_at"})
 
 _THIS = Task.id == bindparam("task_id")
 _GET = Statement(TASK_JSON.select(Task.version, ROLE.label("own_role")).where(_THIS, IS_VISIBLE))
-_IS_THERE = select(exists().where(Task.id == bindparam("task_id")))
-_READ_IS_THERE = Statement(_IS_THERE)
+_READ_IS_THERE = Statement(IS_THERE)
 
 
 class TaskQueries:
@@ -98,27 +95,8 @@ class TaskQueries:
         return row
 
 
-class TaskRepository:
+class TaskRepository(TaskLocks):
     """Rows for change, in a transaction. They are held apart from the session: what `save` writes is written."""
-
-    def __init__(self, session: AsyncSession, user_id: UUID) -> None:
-        self._session = session
-        self.user_id = user_id
-
-    async def locked(self, task_id: UUID) -> HeldTask:
-        """The task, locked until the transaction ends. Raises TaskNotFound or TaskOfAnotherUser."""
-        held = await self._held(Task.id == task_id)
-        if not held:
-            raise missing(is_there=await self._session.scalar(_IS_THERE, {"task_id": task_id}))
-        return held[0]
-
-    async def all_locked(self, task_ids: Collection[UUID], *, trees: Collection[UUID] = ()) -> list[HeldTask]:
-        """Lock those of them that are there, and all of these `trees`; which those are.
-
-        In one order always, so that two who do this never wait in a circle.
-        """
-        below = select(_below(Task.id.in_(trees)).c.id)
-        return await self._held(or_(Task.id.in_(task_ids), Task.id.in_(below)) if trees else Task.id.in_(task_ids))
 
     def attempt(self) -> AsyncSessionTransaction:
         """A part of the transaction that can fail without the rest."""
@@ -141,22 +119,9 @@ class TaskRepository:
         if tag_ids:
             await self._execute(delete(Tag).where(Tag.id.in_(tag_ids)))
 
-    async def _held(self, condition: ColumnElement[bool]) -> list[HeldTask]:
-        rows = await self._session.execute(
-            select(Task, ROLE, PARTICIPANTS, _TIMEZONE)
-            .where(condition, IS_VISIBLE)
-            .order_by(Task.id)
-            .with_for_update(of=Task)
-            .execution_options(populate_existing=True),
-            {"user_id": self.user_id},
-        )
-        held = [HeldTask(task, Role(role), list(participants), zone) for task, role, participants, zone in rows]
-        self._session.expunge_all()
-        return held
-
     async def add(self, task: Task, *, remind_at: datetime | None = None) -> None:
         """Insert, with those of its tags that its owner did not have, and a reminder."""
-        statement = insert(_TABLE).values({name: getattr(task, name) for name in _STORED})
+        statement = insert(_TABLE).values({name: getattr(task, name) for name in STORED})
         reminder = [arming.added(task, remind_at)] if remind_at is not None else []
         await self._execute(statement.add_cte(*_new_tags(task), *reminder))
 
@@ -185,7 +150,7 @@ class TaskRepository:
 
     async def remove_tree(self, task: Task) -> list[HeldTask]:
         """Delete the task and what is below it for good. Which those were, the task first."""
-        gone = delete(Task).where(Task.id.in_(select(_below(Task.id == task.id).c.id)))
+        gone = delete(Task).where(Task.id.in_(select(below(Task.id == task.id).c.id)))
         return self._as_tree(task, await self._execute(gone.returning(Task, PARTICIPANTS)))
 
     async def _change_tree(
@@ -193,7 +158,7 @@ class TaskRepository:
     ) -> list[HeldTask]:
         changed = (
             update(Task)
-            .where(Task.id.in_(select(_below(Task.id == task.id).c.id)), condition)
+            .where(Task.id.in_(select(below(Task.id == task.id).c.id)), condition)
             .values(deleted_at=deleted_at, updated_at=moment, version=Task.version + 1)
         )
         return self._as_tree(task, await self._execute(changed.returning(Task, PARTICIPANTS)))
@@ -211,32 +176,16 @@ class TaskRepository:
         return bool(await self._session.scalar(select(Task.deleted_at.is_not(None)).where(Task.id == task_id)))
 
     async def can_be_parent(self, parent_id: UUID, child_id: UUID | None) -> bool:
-        """Whether the user's task `parent_id` may have `child_id` below it: it must not itself be below the child."""
-        above = (
-            select(Task.id, Task.parent_id, Task.deleted_at, literal(0).label("level"))
-            .where(Task.id == parent_id, Task.user_id == self.user_id)
-            .cte("above", recursive=True)
-        )
-        above = above.union_all(
-            select(Task.id, Task.parent_id, Task.deleted_at, above.c.level + 1).where(
-                Task.id == above.c.parent_id, above.c.level < MAX_NESTING
-            )
-        )
-        line = (await self._session.execute(select(above.c.id, above.c.deleted_at, above.c.level))).all()
-        return (
-            bool(line)
-            and len(line) < MAX_NESTING
-            and line[0].deleted_at is None
-            and all(row.id != child_id for row in line)
-        )
-
-
-def _below(roots: ColumnElement[bool]) -> CTE:
-    """The tasks and what is below them."""
-    below = select(Task.id, literal(0).label("level")).where(roots).cte("below", recursive=True)
-    return below.union_all(
-        select(Task.id, below.c.level + 1).where(Task.parent_id == below.c.id, below.c.level < MAX_NESTING)
-    )
+        """Whether the user's task `parent_id` may have `child_id` below it, with all that is below that: it must not
+        itself be below the child. The user has the turn.
+        """
+        line_up = above(and_(Task.id == parent_id, Task.user_id == self.user_id))
+        height = select(func.max(levels(child_id).c.level)).scalar_subquery() if child_id else literal(1)
+        line = {row.id: row for row in await self._session.execute(select(line_up, height.label("height")))}
+        if parent_id not in line or child_id in line:
+            return False
+        parent = line[parent_id]
+        return parent.deleted_at is None and len(line) + parent.height <= MAX_NESTING
 
 
 def _new_tags(task: Task) -> list[CTE]:

@@ -27,6 +27,8 @@ class TaskService:
 
     async def create(self, data: TaskCreate) -> HeldTask:
         """A new task. Raises ParentUnusable, RecurrenceRefused, ReminderTooLate."""
+        if data.parent_id is not None:
+            await self._tasks.turn()
         await self._check_parent(data.parent_id, None)
         await recurring.check(data.recurrence, data.due_at)
         must_be_ahead(data.remind_at, "remind_at")
@@ -58,6 +60,8 @@ class TaskService:
 
         Raises TaskReadOnly, TaskDeleted, ParentUnusable, RecurrenceRefused.
         """
+        if "parent_id" in data.model_fields_set and data.parent_id is not None:
+            await self._tasks.turn()
         held = await self._editable(task_id, conditions)
         task = held.task
         if "parent_id" in data.model_fields_set and data.parent_id != task.parent_id:
@@ -99,7 +103,9 @@ class TaskService:
 
         Raises TaskNotOwned.
         """
-        held = await self._owned(task_id, conditions)
+        if permanent:
+            await self._tasks.turn()
+        held = await self._owned(task_id, conditions, all_of_it=permanent)
         if permanent:
             gone = await self._tasks.remove_tree(held.task)
             moment = now()
@@ -134,8 +140,8 @@ class TaskService:
             raise TaskDeleted
         return held
 
-    async def _owned(self, task_id: UUID, conditions: Conditions) -> HeldTask:
-        held = await self._tasks.locked(task_id)
+    async def _owned(self, task_id: UUID, conditions: Conditions, *, all_of_it: bool = False) -> HeldTask:
+        held = await (self._tasks.tree_locked(task_id) if all_of_it else self._tasks.locked(task_id, tree=True))
         held.must_be_owned()
         require(conditions, held)
         return held
@@ -145,9 +151,11 @@ class TaskService:
         task = held.task
         _touch(task)
         task.completed_at = task.updated_at if completed else None
-        facts: list[tuple[EventData, int]] = [(events.completion(held), task.version)]
         if completed:
             held.successor = await recurring.successor(task, held.timezone)
+        if held.successor is not None:
+            await self._tasks.hold_waiting([held])
+        facts: list[tuple[EventData, int]] = [(events.completion(held), task.version)]
         if held.successor is not None:
             task.repeated_at = task.completed_at
             made = HeldTask(held.successor, held.role, held.participants)
