@@ -20,15 +20,19 @@ MAX_FIELDS = 20
 _FIELD_DEPTH = 3
 _AVERAGE_DIGITS = 12
 _NONE = "{}"
+_REGIONS = {"CET": "Europe/Brussels", "EET": "Europe/Athens", "MET": "Europe/Brussels", "WET": "Europe/Lisbon"}
+"""What PostgreSQL takes for an abbreviation, without summer time, and the region that IANA has the name stand for."""
+_REGION = " ".join(f"WHEN '{name}' THEN '{region}'" for name, region in _REGIONS.items())
 
 _STATISTICS = Statement(
     f"""
     WITH RECURSIVE activity AS MATERIALIZED (
-        SELECT a.id, a.data_schema, coalesce(CAST(:timezone AS text), u.timezone, 'UTC') AS zone
+        SELECT a.id, a.data_schema, asked.timezone, CASE asked.timezone {_REGION} ELSE asked.timezone END AS zone
         FROM activities a LEFT JOIN users u ON u.id = a.user_id
+        CROSS JOIN LATERAL (SELECT coalesce(CAST(:timezone AS text), u.timezone, 'UTC') AS timezone) asked
         WHERE a.id = :activity_id AND a.user_id = :user_id
     ), span AS MATERIALIZED (
-        SELECT id, zone, CAST(:finish AS timestamptz) AS finish, coalesce(
+        SELECT id, timezone, zone, CAST(:finish AS timestamptz) AS finish, coalesce(
             CAST(:start AS timestamptz),
             (date_trunc(:period, CAST(:finish AS timestamptz) AT TIME ZONE zone - interval '1 microsecond')
                 - (CAST(:before AS text) || ' ' || CAST(:period AS text))::interval) AT TIME ZONE zone
@@ -68,7 +72,7 @@ _STATISTICS = Statement(
         FROM bucket CROSS JOIN field LEFT JOIN tally USING (local, name)
         GROUP BY local
     )
-    SELECT span.start AS from_time, span.zone, bucket.start, coalesce(moments, 0) AS moments,
+    SELECT span.start AS from_time, span.timezone, bucket.start, coalesce(moments, 0) AS moments,
         fields
     FROM span CROSS JOIN bucket
     LEFT JOIN measured USING (local)
@@ -130,7 +134,7 @@ class StatisticsQueries:
         )
         return (
             f'{{"activity_id":"{activity_id}","period":"{wanted.period}","from":"{_time(rows[0].from_time)}",'
-            f'"to":"{_time(finish)}","timezone":"{rows[0].zone}","buckets":[{buckets}]}}'
+            f'"to":"{_time(finish)}","timezone":"{rows[0].timezone}","buckets":[{buckets}]}}'
         )
 
     async def _rows(self, activity_id: UUID, wanted: StatisticsQuery, finish: datetime) -> Sequence[Row]:
