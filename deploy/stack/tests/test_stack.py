@@ -153,8 +153,9 @@ async def test_a_process_is_stopped_with_its_whole_group(tmp_path):
     grandchild = int(last_lines(tmp_path / "x.log")[0])
     await child.stop()
     assert not child.running
-    await asyncio.sleep(0.1)
-    assert started_at(grandchild) is None
+    async with asyncio.timeout(30):  # it was killed; only whoever inherited it can say when it is gone
+        while started_at(grandchild) is not None:
+            await asyncio.sleep(0.02)
 
 
 def test_a_sweep_ends_only_what_was_recorded():

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aio_pika.abc import AbstractIncomingMessage
 from prometheus_client import REGISTRY
 from sqlalchemy import func, select
 
@@ -15,7 +16,7 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.core.tasks import end
 from grove.messaging.broker import BROKER_ERRORS, EventPublisher
-from grove.messaging.consumer import Consumer
+from grove.messaging.consumer import HANDLER_SECONDS, Consumer
 from grove.messaging.dead_letters import DeadLetters
 from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable
 from grove.messaging.topology import EVENTS, queue_name
@@ -27,6 +28,7 @@ from grove.postgres.engine import STORE_ERRORS
 pytestmark = pytest.mark.integration
 
 QUEUE = queue_name("resource")
+PREFETCH = 10
 
 
 def registered(user=None) -> UserRegistered:
@@ -86,19 +88,21 @@ async def running(*works: Consumer | Relay) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def consuming(brokers, sessions, handling, inbox=None) -> AsyncIterator[Consumer]:
+async def consuming(brokers, sessions, handling, inbox=None, tries: int = 2) -> AsyncIterator[Consumer]:
     handlers = Handlers()
     handlers.add(UserRegistered, handling)
     inbox = inbox or PostgresInbox(sessions)
-    consumer = Consumer("resource", QUEUE, brokers("resource"), inbox, handlers, prefetch=10, delays={1: 1})
+    delays = dict.fromkeys(range(1, tries), 1)
+    consumer = Consumer("resource", QUEUE, brokers("resource"), inbox, handlers, prefetch=PREFETCH, delays=delays)
     async with running(consumer):
         yield consumer
 
 
-async def publish(brokers, body: bytes, event_type: str = UserRegistered.type, service: str = "auth") -> None:
+async def publish(brokers, *bodies: bytes, event_type: str = UserRegistered.type, service: str = "auth") -> None:
     async with brokers(service).connection() as connection:
         publisher = await EventPublisher.on(connection)
-        await publisher.publish(new_id(), event_type, body, mandatory=True)
+        for body in bodies:
+            await publisher.publish(new_id(), event_type, body, mandatory=True)
 
 
 async def until(condition, seconds: float = 8) -> None:
@@ -107,15 +111,20 @@ async def until(condition, seconds: float = 8) -> None:
             await asyncio.sleep(0.02)
 
 
+def consumed(outcome: str) -> float:
+    """How many events this process took so far that ended so."""
+    labels = {"queue": QUEUE, "type": UserRegistered.type, "outcome": outcome}
+    return REGISTRY.get_sample_value("grove_events_consumed_total", labels) or 0
+
+
 async def test_an_event_is_applied_once_however_often_it_comes(brokers, sessions, letters):
     body = outbox_event("auth", registered(), sequence=1).body
-    handling = Handling()
+    handling, applied, again = Handling(), consumed("applied"), consumed("duplicate")
     async with consuming(brokers, sessions, handling):
-        for _ in range(3):
-            await publish(brokers, body)
-        await until(handling.handled.is_set)
-        await asyncio.sleep(0.3)
+        await publish(brokers, body, body, body)
+        await until(lambda: consumed("applied") + consumed("duplicate") == applied + again + 3)
     assert len(handling.seen) == 1
+    assert consumed("duplicate") == again + 2
 
 
 async def test_a_failure_is_retried_after_a_pause(brokers, sessions, letters):
@@ -157,15 +166,24 @@ async def test_poison_is_parked_with_its_reason_holds_nobody_up_and_can_be_repla
     assert [envelope.id for envelope in handling.seen].count(poison.id) == 3
 
 
-async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers, sessions, letters):
-    """The first event holds the consumer while 20 more arrive; the eleventh of them always fails."""
-    release, good, sizes = asyncio.Event(), [], []
+@pytest.fixture
+def arrived(monkeypatch) -> list[AbstractIncomingMessage]:
+    """What the broker handed to consumers so far, whether in hand or waiting."""
+    arrived = []
 
-    def retried() -> float:
-        labels = {"queue": QUEUE, "type": UserRegistered.type, "outcome": "retried"}
-        return REGISTRY.get_sample_value("grove_events_consumed_total", labels) or 0
+    class Watched(asyncio.Queue):
+        async def put(self, item) -> None:
+            if isinstance(item, AbstractIncomingMessage):
+                arrived.append(item)
+            await super().put(item)
 
-    before = retried()
+    monkeypatch.setattr("grove.messaging.consumer.asyncio.Queue", Watched)
+    return arrived
+
+
+async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers, sessions, letters, arrived):
+    """The first event holds the consumer while more arrive, as many as it takes; the twelfth always fails."""
+    release, good, sizes, before = asyncio.Event(), [], [], consumed("retried")
     events = [outbox_event("auth", registered(), sequence=number) for number in range(1, 22)]
 
     class CountingInbox(PostgresInbox):
@@ -174,7 +192,7 @@ async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers,
             return await super().apply(works)
 
     async def handle(session, event) -> None:
-        await asyncio.wait_for(release.wait(), 5)
+        await release.wait()
         if event.sequence == 12:
             raise ValueError("bad")
 
@@ -187,14 +205,16 @@ async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers,
         return len(await letters.all()) == 1
 
     async with consuming(brokers, sessions, handle, inbox=CountingInbox(sessions)):
-        for event in events:
-            await publish(brokers, event.body)
+        await publish(brokers, events[0].body)
+        await until(lambda: sizes == [1])
+        await publish(brokers, *(event.body for event in events[1:]))
+        await until(lambda: len(arrived) == PREFETCH)
         release.set()
         await until(lambda: len(good) == 20)
         await until(parked)
     assert good == [number for number in range(1, 22) if number != 12]
-    assert max(sizes) > 5
-    assert retried() - before == 1, "the others of the batch were not sent round"
+    assert sizes[:2] == [1, PREFETCH - 1]
+    assert consumed("retried") - before == 1, "the others of the batch were not sent round"
     [letter] = await letters.all()
     assert letter.reason == "ValueError: bad"
 
@@ -235,20 +255,22 @@ async def test_a_store_that_is_away_costs_no_tries(brokers, sessions, letters, m
 
 
 async def test_a_handler_that_hangs_counts_as_failed(brokers, sessions, letters, monkeypatch):
-    monkeypatch.setattr("grove.messaging.consumer.HANDLER_SECONDS", 0.2)
+    """Only the hanging one has little time, and more tries than one to begin in it."""
+    monkeypatch.setattr("grove.messaging.consumer.HANDLER_SECONDS", 1)
     handling = Handling()
     hung = []
 
     async def hang(session, event) -> None:
         if not hung:
             hung.append(1)
-            await asyncio.sleep(60)
+            monkeypatch.setattr("grove.messaging.consumer.HANDLER_SECONDS", HANDLER_SECONDS)
+            await asyncio.sleep(3600)
         await handling(session, event)
 
-    async with consuming(brokers, sessions, hang):
+    async with consuming(brokers, sessions, hang, tries=4):
         await publish(brokers, outbox_event("auth", registered(), sequence=1).body)
         await until(handling.handled.is_set)
-    assert len(handling.seen) == 1
+    assert len(hung) == len(handling.seen) == 1
 
 
 async def test_the_broker_refuses_events_of_another_service(brokers, letters):
@@ -281,13 +303,13 @@ async def test_an_event_that_should_be_read_waits_until_somebody_can_and_holds_n
 
     There are more of them than a batch holds, and what was written after them goes out meanwhile.
     """
-    monkeypatch.setattr("grove.outbox.relay.REFUSED_SECONDS", 1)
+    monkeypatch.setattr("grove.outbox.relay.REFUSED_SECONDS", 3600)
     refused, others = [new_id() for _ in range(BATCH + 20)], [new_id() for _ in range(10)]
     updated, known = Handling(), Handling()
     handlers = Handlers()
     handlers.add(UserUpdated, updated)
     handlers.add(UserRegistered, known)
-    consumer = Consumer("resource", QUEUE, brokers("resource"), PostgresInbox(sessions), handlers, prefetch=10)
+    consumer = Consumer("resource", QUEUE, brokers("resource"), PostgresInbox(sessions), handlers, prefetch=PREFETCH)
     relay = Relay(brokers("auth"), PostgresOutboxStore(engine), store_errors=STORE_ERRORS)
 
     def published() -> float:
@@ -295,9 +317,9 @@ async def test_an_event_that_should_be_read_waits_until_somebody_can_and_holds_n
 
     before = published()
 
-    async def waiting() -> int:
+    async def only_the_refused_wait() -> bool:
         async with sessions() as session:
-            return await session.scalar(select(func.count()).select_from(OutboxRow))
+            return await session.scalar(select(func.count()).select_from(OutboxRow)) == len(refused)
 
     async with running(relay, consumer):
         async with unbound(brokers, UserRegistered.type):
@@ -305,8 +327,9 @@ async def test_an_event_that_should_be_read_waits_until_somebody_can_and_holds_n
                 await Outbox(session, "auth").add(*((registered(user), 1) for user in refused))
                 await Outbox(session, "auth").add(*((changed(user), 1) for user in others))
             await until(lambda: len(updated.seen) == 10)
+            await until(only_the_refused_wait)
             assert known.seen == []
-            assert await waiting() == len(refused)
+        relay._resting = dict.fromkeys(relay._resting, 0.0)  # their rest is over
         await until(lambda: len(known.seen) == len(refused))
     assert published() - before == 10, "what was confirmed was not published again"
 

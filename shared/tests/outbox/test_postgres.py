@@ -123,9 +123,10 @@ async def test_a_commit_wakes_the_relay(sessions, engine):
             woken.set()
 
     listener = asyncio.create_task(listen())
-    await asyncio.sleep(0.3)
-    await write(sessions, (created(), 1))
-    await asyncio.wait_for(woken.wait(), 2)
+    async with asyncio.timeout(60):
+        while not woken.is_set():  # nobody can see from outside when it begins to listen
+            await write(sessions, (created(), 1))
+            await asyncio.sleep(0.1)
     await end(listener)
 
 
@@ -221,10 +222,13 @@ async def test_connections_that_the_database_closed_cost_no_request(engine, sett
     mine = create_engine(settings, pool_size=3)
     async with mine.connect() as one, mine.connect() as two:
         pids = [await connection.scalar(text("SELECT pg_backend_pid()")) for connection in (one, two)]
+        drivers = [(await connection.get_raw_connection()).driver_connection for connection in (one, two)]
     async with engine.connect() as connection:
         for pid in pids:
             await connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-    await asyncio.sleep(0.1)  # for the news of it to arrive
+    async with asyncio.timeout(60):
+        while not all(driver.is_closed() for driver in drivers):
+            await asyncio.sleep(0.01)
     async with mine.connect() as one, mine.connect() as two:
         for connection in (one, two):
             assert await connection.scalar(text("SELECT 1")) == 1

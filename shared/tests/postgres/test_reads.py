@@ -50,22 +50,23 @@ async def test_more_reads_than_connections_wait_for_each_other(engine, settings)
 
 
 async def test_who_waits_too_long_for_a_connection_is_told_that_the_store_is_away(engine, settings, monkeypatch):
-    monkeypatch.setattr("grove.postgres.reads.ACQUIRE_SECONDS", 0.1)
     reads = Reads(settings.model_copy(update={"database_pool_size": 1}))
-    sleeping = asyncio.create_task(reads.scalar(Statement("SELECT pg_sleep(0.6)")))
-    await asyncio.sleep(0.2)
-    with pytest.raises(STORE_ERRORS):
-        await reads.scalar(NUMBER, number=1)
-    await sleeping
+    async with reads._running(NUMBER):
+        monkeypatch.setattr("grove.postgres.reads.ACQUIRE_SECONDS", 0.1)
+        with pytest.raises(STORE_ERRORS):
+            await reads.scalar(NUMBER, number=1)
     await reads.aclose()
 
 
 async def test_connections_that_the_database_closed_cost_no_read(reads, settings):
-    pid = await reads.scalar(Statement("SELECT pg_backend_pid()"))
+    async with reads._running(NUMBER) as held:
+        pid, driver = held.get_server_pid(), held._con
     other = Reads(settings)
     await other.scalar(Statement("SELECT pg_terminate_backend(:pid)"), pid=pid)
     await other.aclose()
-    await asyncio.sleep(0.1)  # for the news of it to arrive
+    async with asyncio.timeout(60):
+        while not driver.is_closed():
+            await asyncio.sleep(0.01)
     assert await reads.scalar(NUMBER, number=1) == 1
 
 
