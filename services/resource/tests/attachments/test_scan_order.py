@@ -3,8 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
+from grove.core.clock import now
 from grove_resource.attachments.repository import ScanQueue
 from grove_resource.models import Attachment
 
@@ -42,3 +43,16 @@ async def test_files_without_a_verdict_keep_no_newer_one_waiting(ada, queue, cla
     taken = [await queue.claim() for _ in range(4)]
     assert [str(each.id) for each in taken] == [*newer, first, second]
     assert await queue.claim() is None
+
+
+async def test_the_claim_reads_its_index_in_order(ada, queue, resources):
+    await ada.attached(await ada.task())
+    statement = (
+        "EXPLAIN SELECT id FROM attachments WHERE state = 'scanning' AND (scanned_at IS NULL OR scanned_at < :moment)"
+        " ORDER BY scanned_at NULLS FIRST, created_at LIMIT 1 FOR UPDATE SKIP LOCKED"
+    )
+    async with resources.sessions.begin() as session:
+        await session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "\n".join((await session.scalars(text(statement), {"moment": now()})).all())
+    assert "ix_attachments_scanning" in plan
+    assert "Sort" not in plan

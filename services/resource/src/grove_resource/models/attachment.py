@@ -33,8 +33,13 @@ class Attachment(Base):
         CheckConstraint("state IN ('scanning', 'available', 'quarantined')", name="state"),
         # GET /tasks/{id}/attachments, and the cascade from the task
         Index("ix_attachments_task", "task_id", "created_at", "id"),
-        # the scanner's claim
-        Index("ix_attachments_scanning", "created_at", postgresql_where=text("state = 'scanning'")),
+        # the scanner's claim, in its order
+        Index(
+            "ix_attachments_scanning",
+            text("scanned_at NULLS FIRST"),
+            "created_at",
+            postgresql_where=text("state = 'scanning'"),
+        ),
         # erasure
         Index("ix_attachments_user", "user_id"),
     )
