@@ -4,10 +4,10 @@ what is below what, tasks by id, addresses that shares of these wait for.
 
 import zlib
 from collections.abc import Collection
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, bindparam, exists, func, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, Select, Table, Uuid, any_, bindparam, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, join
 
@@ -20,6 +20,24 @@ IS_THERE = select(exists().where(Task.id == bindparam("task_id")))
 _LOCK_CLASS = 0x7470  # the advisory locks of users who change what is below what
 _TABLE = cast("Table", Task.__table__)
 STORED = tuple(column.key for column in _TABLE.columns if column.computed is None)
+
+
+def _held(condition: ColumnElement[bool]) -> Select[Any]:
+    """Rows that refer to the tasks can come meanwhile (FOR NO KEY UPDATE): the next one of a task that is locked does,
+    below a task that somebody else has.
+    """
+    rows = select(*(_TABLE.c[name] for name in STORED)).where(condition, IS_VISIBLE).order_by(Task.id)
+    locked = aliased(Task, rows.with_for_update(of=Task, key_share=True).subquery("locked"))
+    access = access_now(locked.id)
+    columns = select(locked, *access.c).select_from(join(locked, access, true()))
+    return columns.execution_options(populate_existing=True)
+
+
+_NAMED: ColumnElement[bool] = Task.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+_IN_TREES = Task.id.in_(select(below(Task.id == any_(bindparam("trees", type_=ARRAY(Uuid)))).c.id))
+# Made once: making one takes longer than running it.
+_HELD = _held(_NAMED)
+_HELD_TREES = _held(or_(_NAMED, _IN_TREES))
 
 
 class TaskLocks:
@@ -46,8 +64,15 @@ class TaskLocks:
 
         In one order always, so that two who do this never wait in a circle.
         """
-        of_trees = select(below(Task.id.in_(trees)).c.id)
-        return await self._held(or_(Task.id.in_(task_ids), Task.id.in_(of_trees)) if trees else Task.id.in_(task_ids))
+        statement, values = (_HELD_TREES, {"trees": list(trees)}) if trees else (_HELD, {})
+        found = await self._session.execute(statement, {"user_id": self.user_id, "ids": list(task_ids), **values})
+        held = [
+            HeldTask(task, Role(role), list(participants), zone, list(waiting))
+            for task, role, participants, zone, waiting in found
+            if role is not None  # or the share was ended while this waited
+        ]
+        self._session.expunge_all()
+        return held
 
     async def tree_locked(self, task_id: UUID) -> HeldTask:
         """The same with a tree of the user's to which nothing is added any more. The user has the turn.
@@ -80,24 +105,3 @@ class TaskLocks:
         participants = {row.id: list(row.participants) for row in rows}
         for held in tasks:
             held.participants = participants[held.task.id]
-
-    async def _held(self, condition: ColumnElement[bool]) -> list[HeldTask]:
-        """Rows that refer to the tasks can come meanwhile (FOR NO KEY UPDATE): the next one of a task that is locked
-        does, below a task that somebody else has.
-        """
-        rows = select(*(_TABLE.c[name] for name in STORED)).where(condition, IS_VISIBLE).order_by(Task.id)
-        locked = aliased(Task, rows.with_for_update(of=Task, key_share=True).subquery("locked"))
-        access = access_now(locked.id)
-        found = await self._session.execute(
-            select(locked, *access.c)
-            .select_from(join(locked, access, true()))
-            .execution_options(populate_existing=True),
-            {"user_id": self.user_id},
-        )
-        held = [
-            HeldTask(task, Role(role), list(participants), zone, list(waiting))
-            for task, role, participants, zone, waiting in found
-            if role is not None  # or the share was ended while this waited
-        ]
-        self._session.expunge_all()
-        return held
