@@ -18,6 +18,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from grove.contracts.event import Envelope
+from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.messaging.broker import Broker
 from grove.security.mtls import TlsMaterial
@@ -187,6 +188,17 @@ async def clean(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     yield
     if request.node.get_closest_marker("by_processes"):
         statements.written.update(CLEANED)
+
+
+@pytest.fixture
+async def one_key_is_left(resources) -> AsyncIterator[None]:
+    """After a test that made signing keys: the newest, which signs."""
+    yield
+    keys = resources.database["signing_keys"]
+    newest = await keys.find_one({}, sort=[("signs_from", -1)])
+    await keys.delete_many({"_id": {"$ne": newest["_id"]}})
+    await keys.update_one({"_id": newest["_id"]}, {"$set": {"signs_from": now(), "retires_at": None}})
+    resources.keys.forget()
 
 
 @pytest.fixture

@@ -9,26 +9,14 @@ import pytest
 from joserfc.jws import extract_compact
 
 from grove.core.clock import now
-from grove.core.errors import InvalidToken
-from grove.security.tokens import KeyCache, TokenVerifier
 from grove_auth.keys.rotation import MARGIN, KeyRotation
 from grove_auth.resources import Resources
 from grove_auth.token_versions.service import TokenVersionService
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("one_key_is_left")]
 AUTH = "/api/v1/auth"
 RAISE = f"{AUTH}/admin/token-version"
 ROTATE = f"{AUTH}/admin/keys/rotate"
-
-
-@pytest.fixture(autouse=True)
-async def one_key_is_left(resources):
-    yield
-    keys = resources.database["signing_keys"]
-    newest = await keys.find_one({}, sort=[("signs_from", -1)])
-    await keys.delete_many({"_id": {"$ne": newest["_id"]}})
-    await keys.update_one({"_id": newest["_id"]}, {"$set": {"signs_from": now(), "retires_at": None}})
-    resources.keys.forget()
 
 
 @pytest.fixture
@@ -75,9 +63,14 @@ def key_id(token: str) -> str:
 
 
 async def soon(condition) -> None:
-    async with asyncio.timeout(1):
-        while not await condition():
-            await asyncio.sleep(0.02)
+    """No try that begins a second after this or later fails; how long a try takes is the machine's."""
+    ended = time.monotonic()
+    while True:
+        begun = time.monotonic()
+        if await condition():
+            return
+        assert begun - ended < 1, "a request that began a second later went as before"
+        await asyncio.sleep(0.02)
 
 
 async def test_raising_the_version_ends_tokens_sessions_and_keys_of_everybody(admin, user, resources):
@@ -144,57 +137,6 @@ async def test_a_refresh_that_races_the_raise_gives_out_nothing_that_lives(ada, 
         if answer.status_code == 200:
             assert await me(ada, answer.json()["access_token"]) == 401
             assert (await ada.refresh(answer.json()["refresh_token"])).status_code == 401
-
-
-class Verifiers:
-    """Services that check tokens, each with keys of its own cache."""
-
-    def __init__(self, settings, client, count: int) -> None:
-        self.all = [
-            TokenVerifier(
-                KeyCache(lambda: self.jwks(client)), issuer=settings.public_auth_url, audience=settings.public_api_url
-            )
-            for _ in range(count)
-        ]
-
-    @staticmethod
-    async def jwks(client) -> dict:
-        return (await client.get("/.well-known/jwks.json")).json()
-
-    async def verify(self, token: str) -> None:
-        for verifier in self.all:
-            await verifier.verify(token)
-
-
-async def test_a_rotation_under_load_refuses_no_valid_token(ada, client, settings, resources, monkeypatch):
-    monkeypatch.setattr(resources, "settings", settings.model_copy(update={"signing_key_lead_seconds": 2}))
-    verifiers = Verifiers(settings, client, 4)
-    old = ada.tokens["access_token"]
-    await verifiers.verify(old)
-    keys = await KeyRotation(resources).rotate()
-    assert len((await verifiers.jwks(client))["keys"]) == 2
-    assert key_id((await ada.refresh()).json()["access_token"]) == key_id(old), "published, but does not sign yet"
-    with pytest.raises(InvalidToken):
-        await verifiers.all[0].verify(_with_unknown_key(old))  # somebody guesses meanwhile
-    signed = []
-    until = time.monotonic() + 3
-    while time.monotonic() < until:
-        await ada.login()
-        token = ada.tokens["access_token"]
-        signed.append(key_id(token))
-        await asyncio.gather(verifiers.verify(token), verifiers.verify(old))
-        assert await me(ada, token) == await me(ada, old) == 200
-    assert signed[0] == key_id(old)
-    assert signed[-1] == keys[0].id
-
-
-def _with_unknown_key(token: str) -> str:
-    import base64
-    import json
-
-    header = {"alg": "ES256", "typ": "at+jwt", "kid": "unknown"}
-    encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
-    return ".".join([encoded, *token.split(".")[1:]])
 
 
 async def test_the_old_key_goes_when_the_last_token_it_signed_is_dead(admin, client, settings, resources):
