@@ -1,11 +1,14 @@
 """A walk through a long list costs the same at its end as at its beginning: by the plan, not by the clock."""
 
+import re
+
 import pytest
 from sqlalchemy import text
 
 from grove.core.ids import new_id
+from grove.postgres.reads import Statement
 from grove.web.sorting import parse_sort
-from grove_resource.tasks import endpoints
+from grove_resource.tasks import endpoints, locks
 
 pytestmark = pytest.mark.integration
 MANY = """INSERT INTO tasks (id, user_id, title, created_at, updated_at, due_at)
@@ -34,6 +37,18 @@ def plan(resources):
         return "\n".join(row[0] for row in rows)
 
     return plan
+
+
+async def test_a_tree_is_locked_without_a_look_at_other_tasks(resources, user):
+    async with resources.engine.connect() as connection:
+        task_id = await connection.scalar(text("SELECT id FROM tasks LIMIT 1"))
+    for held in (locks._HELD, locks._HELD_TREES):
+        statement = Statement(held)
+        values = {"user_id": user, "ids": [task_id], "trees": [task_id]}
+        async with resources.reads._running(statement) as connection:
+            rows = await connection.fetch(f"EXPLAIN {statement.text}", *statement.arguments(values))
+        lines = "\n".join(row[0] for row in rows)
+        assert re.search(r"Index Scan using pk_tasks on tasks  .*\n +Index Cond: \(id = ", lines), lines
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Table, Uuid, any_, bindparam, exists, func, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, Select, Table, Uuid, any_, bindparam, exists, func, select, true, union
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, join
 
@@ -33,11 +33,11 @@ def _held(condition: ColumnElement[bool]) -> Select[Any]:
     return columns.execution_options(populate_existing=True)
 
 
-_NAMED: ColumnElement[bool] = Task.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
-_IN_TREES = Task.id.in_(select(below(Task.id == any_(bindparam("trees", type_=ARRAY(Uuid)))).c.id))
+_IDS = bindparam("ids", type_=ARRAY(Uuid))
+_TREES = select(below(Task.id == any_(bindparam("trees", type_=ARRAY(Uuid)))).c.id)
 # Made once: making one takes longer than running it.
-_HELD = _held(_NAMED)
-_HELD_TREES = _held(or_(_NAMED, _IN_TREES))
+_HELD = _held(Task.id == any_(_IDS))
+_HELD_TREES = _held(Task.id.in_(union(select(func.unnest(_IDS)), _TREES)))
 
 
 class TaskLocks:
