@@ -74,7 +74,8 @@ class MomentQuery:
             occurred_from=occurred_from,
             occurred_to=occurred_to,
         )
-        by_data = data_filters.given(pair for one in data or () for pair in one.parameters())
+        asked = (pair for one in data or () for pair in one.parameters())
+        by_data = data_filters.given(asked, info.context.user_id)
         given: dict[str, Any] = {"user_id": info.context.user_id, **query.given(by_data)}
         found = await _MOMENTS.rows(info.context.reads, query, given)
         return connection(info.context, found, query, MomentNode.of_json)

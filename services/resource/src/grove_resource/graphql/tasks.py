@@ -12,7 +12,6 @@ from sqlalchemy import ARRAY, Uuid, any_, bindparam
 
 from grove.postgres.reads import Statement
 from grove.service.listing import List
-from grove.web.etag import etag
 from grove_resource.graphql.connections import FIRST, After, Connection, First, Sort, connection, wanted
 from grove_resource.graphql.context import Context, Info
 from grove_resource.graphql.fields import field
@@ -22,6 +21,7 @@ from grove_resource.tasks.access import IS_VISIBLE, Role
 from grove_resource.tasks.listing import EITHER, FILTERS, ORDERS, Shared, TaskFilter
 from grove_resource.tasks.repository import TASK_JSON, TaskQueries
 from grove_resource.tasks.schemas import Priority, TaskRead, TaskStatus
+from grove_resource.tasks.versions import task_etag
 
 strawberry.enum(Priority, description="How much a task matters.")
 strawberry.enum(Role, name="TaskRole", description="What you are to a task.")
@@ -98,7 +98,7 @@ class TaskNode(Node):
             deleted_at=read.deleted_at,
             created_at=read.created_at,
             updated_at=read.updated_at,
-            etag=etag(read.id, version),
+            etag=task_etag(read.id, version, read.role),
         )
 
     @classmethod

@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Computed, ForeignKey, Index, Integer, column
+from sqlalchemy import Computed, ForeignKey, Index, Integer, column, literal_column
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 from grove.postgres.base import Base
+
+OWNED_DATA = literal_column("""(data || ((('{"":"'::text || user_id::text) || '"}'::text)::jsonb))""", JSONB())
+"""`data`, and under the empty name, by which nobody can filter, whose it is. Spelt as PostgreSQL spells its index."""
 
 
 class Moment(Base):
@@ -34,6 +37,11 @@ class Moment(Base):
         Index("ix_moments_user_occurred", "user_id", column("occurred_at").desc(), column("id").desc()),
         # GET /moments?activity_id=, statistics, and the cascade from the activity
         Index("ix_moments_activity_occurred", "activity_id", column("occurred_at").desc(), column("id").desc()),
-        # GET /moments?data.<path>=
-        Index("ix_moments_data", "data", postgresql_using="gin", postgresql_ops={"data": "jsonb_path_ops"}),
+        # GET /moments?data.<path>=, among the user's own entries however many others have the same value
+        Index(
+            "ix_moments_data",
+            OWNED_DATA.label("owned"),
+            postgresql_using="gin",
+            postgresql_ops={"owned": "jsonb_path_ops"},
+        ),
     )

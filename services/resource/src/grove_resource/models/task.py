@@ -54,7 +54,7 @@ class Task(Base):
 
     __table_args__ = (
         CheckConstraint("priority BETWEEN 0 AND 3", name="priority"),
-        # GET /tasks in its default order, numbered and by cursor
+        # GET /tasks in its default order, numbered and by cursor; tags and words, which are looked for in a user's rows
         Index("ix_tasks_user_created", "user_id", column("created_at").desc(), column("id").desc()),
         # GET /tasks?sort=due_at, due_before, due_after
         Index("ix_tasks_user_due", "user_id", text(_DUE_KEY), "id"),
@@ -62,10 +62,6 @@ class Task(Base):
         Index("ix_tasks_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
         # GET /tasks?parent_id=, and the cascade from a parent
         Index("ix_tasks_parent", "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
-        # GET /tasks?tag=
-        Index("ix_tasks_tags", "tags", postgresql_using="gin"),
-        # GET /tasks?q=
-        Index("ix_tasks_search", "search", postgresql_using="gin"),
     )
 
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, bindparam, cast, func, literal_column, true
 from sqlalchemy import any_ as any_of
@@ -14,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from grove.core.errors import Invalid
 from grove_resource.models import Moment
+from grove_resource.models.moment import OWNED_DATA
 
 MAX_FILTERS = 5
 MAX_KEYS = 5
@@ -26,8 +28,8 @@ _WORDS = frozenset({"true", "false", "null"})
 
 
 def _equal(name: str) -> ColumnElement[bool]:
-    """`data` holds one of several objects; the index on it looks for each."""
-    return Moment.data.op("@>", is_comparison=True)(any_of(bindparam(name, type_=ARRAY(JSONB))))
+    """`data` holds one of several objects; the index looks for each among the entries of their user."""
+    return OWNED_DATA.op("@>", is_comparison=True)(any_of(bindparam(name, type_=ARRAY(JSONB))))
 
 
 def _bounded(name: str) -> ColumnElement[bool]:
@@ -43,8 +45,8 @@ FILTERS: dict[str, ColumnElement[bool]] = {
 }
 
 
-def given(parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The names of FILTERS that the query's parameters ask for, with their values. Raises Invalid."""
+def given(parameters: Iterable[tuple[str, str]], user_id: UUID) -> dict[str, Any]:
+    """The names of FILTERS that the query's parameters ask for, with their values for a user. Raises Invalid."""
     found: dict[str, Any] = {}
     names: set[str] = set()
     equal = bounds = 0
@@ -62,7 +64,7 @@ def given(parameters: Iterable[tuple[str, str]]) -> dict[str, Any]:
             keys.pop()
         _check(keys, value)
         if operator is None:
-            found[f"equal_{equal}"] = _equals(keys, value)
+            found[f"equal_{equal}"] = _equals(user_id, keys, value)
             equal += 1
         else:
             found[f"bound_{bounds}"] = _bound(keys, operator, value)
@@ -84,9 +86,10 @@ def _check(keys: Sequence[str], value: str) -> None:
         raise _unusable("NUL characters are not allowed")
 
 
-def _equals(keys: Sequence[str], value: str) -> list[str]:
-    """The objects, as JSON, of which `data` must hold one."""
-    return [_nested(keys, scalar) for scalar in dict.fromkeys((json.dumps(value), *_read(value)))]
+def _equals(user_id: UUID, keys: Sequence[str], value: str) -> list[str]:
+    """The objects, as JSON, of which a user's `data` must hold one."""
+    objects = [_nested(keys, scalar) for scalar in dict.fromkeys((json.dumps(value), *_read(value)))]
+    return [f'{{"":"{user_id}",{each[1:]}' for each in objects]
 
 
 def _read(value: str) -> list[str]:

@@ -67,7 +67,7 @@ _CHECKED = Depends(_checked)
 @router.get("", response_model=Page[MomentRead] | CursorPage[MomentRead], openapi_extra=parameters())
 async def list_moments(request: Request, user: MomentReader, reads: ReadsDep, wanted: Wanted) -> Response:
     """List your moments, those that occurred last first unless `sort` says otherwise."""
-    given = wanted.given(data_filters.given(request.query_params.multi_items()))
+    given = wanted.given(data_filters.given(request.query_params.multi_items(), user.user_id))
     return await _MOMENTS.answer(request, reads, wanted, {"user_id": user.user_id, **given})
 
 

@@ -84,7 +84,7 @@ class TagRepository:
         await self._turn()
         name = select(Tag.name).where(Tag.id == tag_id, Tag.user_id == self.user_id).scalar_subquery()
         tagged = select(Task.id).where(Task.user_id == self.user_id, Task.tags.contains(array([name])))
-        locked = tagged.order_by(Task.id).with_for_update().cte("locked")
+        locked = tagged.order_by(Task.id).with_for_update(key_share=True).cte("locked")
         for _ in range(_TRIES):
             attempt = await self._session.begin_nested()
             tasks = await self._session.scalar(select(func.count()).select_from(locked))
