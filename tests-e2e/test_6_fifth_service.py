@@ -70,7 +70,7 @@ async def test_a_fifth_service_starts_is_routed_and_hears_of_tasks(clone, suite,
         assert (await person.call("GET", f"/tasks/{made.json()['id']}")).status_code == 404, "a store of its own"
         await person.call("POST", "/tasks", json={"title": "Heard of"})
 
-        async def names() -> list[str]:
+        async def known() -> list[str]:
             layout = Layout(clone / ".grove")
             ports = json.loads((layout.root / "ports.json").read_text())
             connection = await asyncpg.connect(
@@ -80,15 +80,15 @@ async def test_a_fifth_service_starts_is_routed_and_hears_of_tasks(clone, suite,
                 database="journal",
                 password=layout.secret("journal", "database_password"),
             )
-            found = await connection.fetch("SELECT name FROM users")
+            found = await connection.fetch("SELECT id FROM users")
             await connection.close()
-            return [row["name"] for row in found]
+            return [str(row["id"]) for row in found]
 
         async def heard() -> bool:
-            return await names() == ["Heard of"]
+            return await known() == [made.json()["user_id"]]
 
         async def erased() -> bool:
-            return await names() == []
+            return await known() == []
 
         await wait_until(heard, 30)
         assert (await client.delete(f"{fifth.auth}/me", headers=person.headers)).status_code == 204
