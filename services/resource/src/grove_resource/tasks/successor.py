@@ -11,10 +11,10 @@ from grove_resource.models import Share, Task
 from grove_resource.reminders import arming
 from grove_resource.tasks import recurrence
 from grove_resource.tasks.errors import RecurrenceRefused
+from grove_resource.tasks.locks import STORED
 from grove_resource.tasks.recurrence_rule import RuleRefused, parse
 
 _TABLE = cast("Table", Task.__table__)
-_STORED = tuple(column.key for column in _TABLE.columns if column.computed is None)
 
 
 async def check(rule: str | None, due_at: datetime | None) -> None:
@@ -60,7 +60,7 @@ async def successor(task: Task, timezone: str | None) -> Task | None:
 
 def copied(task: Task, successor: Task) -> list[CTE]:
     """Inserts the successor, whom `task` is shared with, and their reminders that count from the due date."""
-    columns = [_TABLE.c[name] for name in _STORED]
+    columns = [_TABLE.c[name] for name in STORED]
     row = select(*(literal(getattr(successor, column.key), column.type) for column in columns))
     moment = literal(successor.created_at)
     shares = select(
@@ -68,7 +68,7 @@ def copied(task: Task, successor: Task) -> list[CTE]:
     ).where(Share.task_id == task.id)
     shared = ["id", "task_id", "email", "user_id", "role", "version", "created_at", "updated_at"]
     return [
-        insert(Task).from_select(list(_STORED), row).cte("successor"),
+        insert(Task).from_select(list(STORED), row).cte("successor"),
         insert(Share).from_select(shared, shares).cte("successor_shares"),
         arming.copied(task, successor),
     ]
