@@ -85,7 +85,7 @@ def happen(resources, sender):
     """Have a fact arrive: await happen("auth", fact)."""
 
     async def happen(service: str, data, *, sequence: int = 1) -> bool:
-        work = handlers(resources, sender).parse(outbox_event(service, data, sequence=sequence).body)
+        work = handlers(resources).parse(outbox_event(service, data, sequence=sequence).body)
         applied = await resources.inbox.apply([work])
         for one in applied:
             await one.committed()

@@ -84,7 +84,7 @@ async def test_late_facts_about_a_deleted_user_are_passed_over(resources, happen
 
 
 def parsed(resources, sender, service: str, fact):
-    return handlers(resources, sender).parse(outbox_event(service, fact, sequence=1).body)
+    return handlers(resources).parse(outbox_event(service, fact, sequence=1).body)
 
 
 async def test_one_transaction_may_bring_the_deletion_and_what_came_with_it(resources, sender, left):

@@ -27,7 +27,7 @@ async def test_a_valkey_that_hangs_is_left_alone_for_a_while(monkeypatch):
     valkey = Redis(port=port, socket_timeout=0.1, socket_connect_timeout=0.1, retry=Retry(NoBackoff(), 0))
     push = LivePush(valkey)
     for _ in range(50):
-        await push.send(new_id(), "ping", {})
+        await push.count(new_id())
     assert asked == 1
     await valkey.aclose()
     server.close()

@@ -6,8 +6,8 @@ from grove.contracts import auth, provider_sync, resource
 from grove.contracts.event import EventData
 from grove.messaging.handlers import Handlers
 from grove_notification.mails import consumers as mails
-from grove_notification.mails.sender import MailSender
 from grove_notification.notifications import consumers as notifications
+from grove_notification.notifications.tell import Teller, write_collected
 from grove_notification.resources import Resources
 from grove_notification.users import consumers as users
 from grove_notification.users.erasure import ERASURE
@@ -53,21 +53,22 @@ SILENT: tuple[type[EventData], ...] = (
 )
 
 
-def handlers(resources: Resources, sender: MailSender) -> Handlers:
+def handlers(resources: Resources) -> Handlers:
     """Event → handler."""
-    found = Handlers()
-    found.add(auth.MailRequested, partial(mails.on_mail_requested, sender))
-    found.add(auth.UserRegistered, partial(users.on_registered, resources, sender))
+    found = Handlers(last=write_collected)
+    teller = Teller(resources.push, resources.mail_queue)
+    found.add(auth.MailRequested, partial(mails.on_mail_requested, resources.mail_queue))
+    found.add(auth.UserRegistered, partial(users.on_registered, teller, resources.mail_queue))
     found.add(auth.UserVerified, users.on_verified)
     found.add(auth.UserUpdated, users.on_updated)
-    found.add(auth.UserEmailChanged, partial(users.on_email_changed, resources))
+    found.add(auth.UserEmailChanged, partial(users.on_email_changed, teller))
     found.add(auth.UserDeleted, ERASURE.on_deleted)
     for fact in SILENT:
         found.add(fact, notifications.on_nothing_to_tell)
     for fact in TOLD:
-        found.add(fact, partial(notifications.on_fact, resources.push))
+        found.add(fact, partial(notifications.on_fact, teller))
     for fact in TASK_FACTS:
-        found.add(fact, partial(notifications.on_task_fact, resources.push))
-    found.add(resource.TaskShared, partial(notifications.on_shared, resources.push))
-    found.add(resource.TaskUnshared, partial(notifications.on_unshared, resources.push))
+        found.add(fact, partial(notifications.on_task_fact, teller))
+    found.add(resource.TaskShared, partial(notifications.on_shared, teller))
+    found.add(resource.TaskUnshared, partial(notifications.on_unshared, teller))
     return found

@@ -6,6 +6,7 @@ from grove.service.postgres import PostgresResources
 from grove.service.resources import SignIn
 from grove_notification.live.hub import Hub
 from grove_notification.live.push import LivePush
+from grove_notification.mails.queue import MailQueue
 from grove_notification.settings import NotificationSettings
 
 
@@ -17,6 +18,7 @@ class Resources(PostgresResources):
         self.settings = settings
         self.sign_in = SignIn(settings, self)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
+        self.mail_queue = MailQueue(self.mail_cipher)
         self.push = LivePush(self.valkey)
         self.hub = Hub(self.valkey)
 

@@ -27,7 +27,7 @@ def run() -> None:
         queue_name(settings.service),
         resources.broker,
         resources.inbox,
-        handlers(resources, sender),
+        handlers(resources),
         prefetch=settings.consumer_prefetch,
     )
     health = Health(

@@ -1,6 +1,6 @@
 """What a service does about each type of event."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -47,12 +47,17 @@ Handler = Callable[[Any, Received[Any]], Awaitable[None]]
 """`await handler(session, received)`: applies the event in the session's transaction, and does nothing outside it."""
 
 
+Last = Callable[[Any], Awaitable[None]]
+"""`await last(session)`: the end of a transaction that applied events."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """An event and the handler that applies it."""
 
     handler: Handler
     received: Received[Any]
+    last: Last | None = None
 
     @property
     def id(self) -> UUID:
@@ -96,10 +101,23 @@ class Work:
         )
 
 
-class Handlers:
-    """Event type → handler: the list of what a service consumes."""
+async def apply_all(works: Sequence[Work], session: Any) -> None:
+    """Apply events in one transaction, and end it as their service wants."""
+    for work in works:
+        await work.apply(session)
+    for last in {work.last for work in works if work.last is not None}:
+        await last(session)
 
-    def __init__(self) -> None:
+
+class Handlers:
+    """Event type → handler: the list of what a service consumes.
+
+    `last` runs once at the end of each transaction, however many events it applied: for what is cheaper written
+    together, or holds locks that others wait for.
+    """
+
+    def __init__(self, *, last: Last | None = None) -> None:
+        self._last = last
         self._by_type: dict[str, tuple[type[EventData], Handler]] = {}
 
     def add(self, model: type[D], handler: Callable[[Any, Received[D]], Awaitable[None]]) -> None:
@@ -116,6 +134,6 @@ class Handlers:
             if envelope.service.replace("-", "_") != envelope.type.split(".", 1)[0]:
                 raise Unacceptable(f"{envelope.source} may not publish {envelope.type}")
             model, handler = known
-            return Work(handler, Received(envelope, model.model_validate(envelope.data)))
+            return Work(handler, Received(envelope, model.model_validate(envelope.data)), self._last)
         except ValidationError as invalid:
             raise Unacceptable(f"not a valid event: {invalid.errors(include_input=False)}") from None

@@ -15,7 +15,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove.messaging.handlers import StoreUnavailable, Work
+from grove.messaging.handlers import StoreUnavailable, Work, apply_all
 from grove.mongo.client import MONGO_ERRORS, Document, in_transaction
 from grove.outbox.event import Claim, OutboxEvent, outbox_event
 
@@ -136,8 +136,7 @@ class MongoInbox:
                 await self._applied.insert_many(
                     [{"_id": work.id, "applied_at": moment} for work in new], session=session
                 )
-            for work in new:
-                await work.apply(session)
+            await apply_all(new, session)
             return new
 
         try:

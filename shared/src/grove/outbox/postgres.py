@@ -31,7 +31,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from grove.contracts.event import EventData
 from grove.core.clock import now
-from grove.messaging.handlers import StoreUnavailable, Work
+from grove.messaging.handlers import StoreUnavailable, Work, apply_all
 from grove.outbox.event import PARTITIONS, Claim, OutboxEvent, outbox_event
 from grove.postgres.base import Base
 from grove.postgres.engine import STORE_ERRORS, is_lost
@@ -192,8 +192,7 @@ class PostgresInbox:
                 entered = await (await session.connection()).execute(_ENTER, {"ids": sorted(by_id), "moment": now()})
                 new = set(entered.scalars())
                 applied = [work for event_id, work in by_id.items() if event_id in new]
-                for work in applied:
-                    await work.apply(session)
+                await apply_all(applied, session)
             return applied
         except STORE_ERRORS as error:
             if isinstance(error, DBAPIError) and not is_lost(error):

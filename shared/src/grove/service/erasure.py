@@ -31,9 +31,15 @@ class ErasedUser(Base):
     erased_at: Mapped[datetime]
 
 
+def known_erased(session: AsyncSession) -> dict[UUID, bool]:
+    """What this transaction knows already of who was deleted; whoever asks the database adds to it."""
+    known: dict[UUID, bool] = session.info.setdefault("erased_users", {})
+    return known
+
+
 async def is_erased(session: AsyncSession, user_id: UUID) -> bool:
     """Whether the user was deleted: a late fact about them is passed over. Asked once per transaction and user."""
-    known: dict[UUID, bool] = session.info.setdefault("erased_users", {})
+    known = known_erased(session)
     if user_id not in known:
         with session.no_autoflush:  # what waits to be written goes out together
             known[user_id] = bool(await session.scalar(select(exists().where(ErasedUser.user_id == user_id))))
@@ -59,7 +65,7 @@ class Erasure:
         """
         user_id, moment = event.data.user_id, now()
         await session.execute(insert(ErasedUser).values(user_id=user_id, erased_at=moment).on_conflict_do_nothing())
-        session.info.setdefault("erased_users", {})[user_id] = True
+        known_erased(session)[user_id] = True
         for column in self.columns:
             if await _has_many(session, column, user_id):
                 await _delete_apart(async_sessionmaker(session.bind), column, [user_id])

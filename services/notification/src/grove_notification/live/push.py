@@ -1,4 +1,4 @@
-"""Sending a frame to every api replica, by Valkey's pub/sub."""
+"""Sending frames to every api replica, by Valkey's pub/sub."""
 
 import json
 import time
@@ -8,8 +8,8 @@ from uuid import UUID
 import structlog
 from redis.asyncio import Redis
 
-from grove.core.ids import new_id
 from grove.valkey.client import VALKEY_ERRORS
+from grove_notification.live.stream import Frame
 
 log = structlog.get_logger()
 
@@ -19,19 +19,27 @@ PAUSE_SECONDS = 1.0
 
 
 class LivePush:
-    """Best effort: who was not reached reads the row, or resumes."""
+    """Best effort: a connection that was not reached finds the gap in the numbers, or resumes."""
 
     def __init__(self, valkey: Redis) -> None:
         self._valkey = valkey
         self._skip_until = 0.0
 
-    async def send(self, user_id: UUID, kind: str, data: dict[str, Any], *, frame_id: str | None = None) -> None:
-        """To every open connection of the user."""
+    async def send(self, frame: Frame) -> None:
+        """A written frame, to every open connection of its user."""
+        if frame.position:  # 0: its user was deleted in the transaction that wanted to show it
+            content = {"position": frame.position, "type": frame.type, "data": frame.data}
+            await self._publish(frame.user_id, {"frame": content})
+
+    async def count(self, user_id: UUID) -> None:
+        """How many are unread is another number now."""
+        await self._publish(user_id, {})
+
+    async def _publish(self, user_id: UUID, message: dict[str, Any]) -> None:
         if time.monotonic() < self._skip_until:
             return
-        frame = {"id": frame_id or str(new_id()), "type": kind, "data": data}
         try:
-            await self._valkey.publish(CHANNEL, json.dumps({"user_id": str(user_id), "frame": frame}))
+            await self._valkey.publish(CHANNEL, json.dumps({"user_id": str(user_id), **message}))
         except VALKEY_ERRORS as error:
             self._skip_until = time.monotonic() + PAUSE_SECONDS
             log.warning("live.push_lost", reason=str(error) or type(error).__name__)

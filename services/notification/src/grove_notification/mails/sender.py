@@ -3,16 +3,12 @@
 import asyncio
 import json
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 import aiosmtplib
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.contracts.notification import EmailFailed, EmailSent
 from grove.core.clock import now
-from grove.core.ids import new_id
 from grove.core.tasks import side_by_side
 from grove.outbox.postgres import Outbox
 from grove.postgres.engine import STORE_ERRORS
@@ -30,7 +26,7 @@ SMTP_SECONDS = 20
 
 
 class MailSender:
-    """Queues and sends.
+    """Sends what is queued.
 
     A mail is marked as sent in the transaction that holds its row, so none is lost; one is sent twice only when
     the process or the connection dies between the server's yes and the commit, and then under the same Message-ID.
@@ -39,40 +35,7 @@ class MailSender:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._settings = resources.settings
-        self._wake = asyncio.Event()
-
-    async def queue(
-        self, session: AsyncSession, template: str, *, to: str, user_id: UUID, locale: str, variables: dict[str, Any]
-    ) -> None:
-        """Queue a mail in the open transaction."""
-        mail_id = new_id()
-        sealed = self._resources.mail_cipher.seal(
-            json.dumps({"to": to, "variables": variables}), purpose=f"mail:{mail_id}"
-        )
-        await self.queue_sealed(session, mail_id, template, user_id=user_id, locale=locale, sealed=sealed)
-
-    async def queue_sealed(
-        self, session: AsyncSession, mail_id: UUID, template: str, *, user_id: UUID | None, locale: str, sealed: str
-    ) -> None:
-        """Queue a mail whose address and variables come sealed. `user_id`: with whose account it is erased."""
-        moment = now()
-        await MailRepository(session).add(
-            Mail(
-                id=mail_id,
-                user_id=user_id,
-                template=template,
-                locale=locale,
-                sealed=sealed,
-                status="queued",
-                attempts=0,
-                due_at=moment,
-                created_at=moment,
-            )
-        )
-
-    async def wake(self) -> None:
-        """Look for due mail now."""
-        self._wake.set()
+        self._due = resources.mail_queue.due
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -114,7 +77,7 @@ class MailSender:
 
     async def _send_all(self) -> None:
         while True:
-            self._wake.clear()
+            self._due.clear()
             try:
                 while await self.send_one():
                     continue
@@ -122,7 +85,7 @@ class MailSender:
                 log.warning("mail.store_unreachable", error=str(error) or type(error).__name__)
             try:
                 async with asyncio.timeout(LOOK_SECONDS):
-                    await self._wake.wait()
+                    await self._due.wait()
             except TimeoutError:
                 continue
 

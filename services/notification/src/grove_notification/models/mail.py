@@ -3,21 +3,30 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, SmallInteger, String, Text, text
+from sqlalchemy import Index, LargeBinary, SmallInteger, String, Text, column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grove.postgres.base import Base
 
 
 class Mail(Base):
-    """One mail on its way. Address and variables are sealed; they are dropped once the mail is sent."""
+    """One mail on its way. Address and variables are sealed; they are dropped once the mail is sent.
+
+    `kind`: `security` and `account` mails go out at once and without limit; a `notice` waits for quiet hours and
+    limits, and can be unsubscribed from. `address_mac` finds an address without showing it; `masked` shows whose it is.
+    """
 
     __tablename__ = "mails"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID | None]
+    kind: Mapped[str] = mapped_column(String(10))
+    notification_type: Mapped[str | None] = mapped_column(String(40))
     template: Mapped[str] = mapped_column(String(40))
     locale: Mapped[str] = mapped_column(String(35))
+    subject: Mapped[str | None] = mapped_column(String(300))
+    masked: Mapped[str | None] = mapped_column(String(254))
+    address_mac: Mapped[bytes | None] = mapped_column(LargeBinary)
     sealed: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(10))
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
@@ -29,6 +38,10 @@ class Mail(Base):
     __table_args__ = (
         # what is due
         Index("ix_mails_due", "due_at", postgresql_where=text("status = 'queued'")),
-        # whose they are, when the account is erased
-        Index("ix_mails_user", "user_id", postgresql_where=text("user_id IS NOT NULL")),
+        # GET /emails, and whose they are when the account is erased
+        Index("ix_mails_user_created", "user_id", column("created_at").desc(), column("id").desc()),
+        # GET /admin/notification/emails, and the purge of old ones
+        Index("ix_mails_created", column("created_at").desc(), column("id").desc()),
+        # GET /admin/notification/emails?address=
+        Index("ix_mails_address", "address_mac", postgresql_where=text("address_mac IS NOT NULL")),
     )

@@ -10,7 +10,7 @@ from grove.postgres.base import Base
 
 
 class Notification(Base):
-    """Something a user was told. `version` is the ETag."""
+    """Something a user was told. `version` is the ETag; `held_until`: its live frame waits for quiet hours to end."""
 
     __tablename__ = "notifications"
 
@@ -23,6 +23,7 @@ class Notification(Base):
     link: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime]
     read_at: Mapped[datetime | None]
+    held_until: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(Integer, server_default="1")
 
     __table_args__ = (
@@ -30,4 +31,8 @@ class Notification(Base):
         Index("ix_notifications_user_created", "user_id", column("created_at").desc(), column("id").desc()),
         # GET /notifications?unread_only=true, the unread count, mark-all-read
         Index("ix_notifications_user_unread", "user_id", postgresql_where=text("read_at IS NULL")),
+        # whose quiet hours are over
+        Index("ix_notifications_held", "held_until", postgresql_where=text("held_until IS NOT NULL")),
+        # for the purge of what was read long ago
+        Index("ix_notifications_read", "read_at", postgresql_where=text("read_at IS NOT NULL")),
     )

@@ -5,14 +5,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from grove.contracts.auth import UserEmailChanged, UserRegistered, UserUpdated, UserVerified
 from grove.messaging.handlers import Received
 from grove.service.erasure import is_erased
-from grove_notification.mails.sender import MailSender
-from grove_notification.notifications.consumers import on_fact
-from grove_notification.resources import Resources
+from grove_notification.mails.queue import Letter, MailQueue
+from grove_notification.notifications.tell import Teller
 from grove_notification.users.repository import UserRepository
 
 
 async def on_registered(
-    resources: Resources, sender: MailSender, session: AsyncSession, event: Received[UserRegistered]
+    teller: Teller, mails: MailQueue, session: AsyncSession, event: Received[UserRegistered]
 ) -> None:
     """An account exists from now on: remember whom to write to, and welcome them unless they come otherwise."""
     data = event.data
@@ -28,16 +27,16 @@ async def on_registered(
     )
     if not data.greet:
         return
-    await sender.queue(
-        session,
-        "welcome",
+    letter = Letter(
+        template="welcome",
         to=data.email,
         user_id=data.user_id,
         locale=data.locale,
         variables={"name": data.name},
     )
-    event.after_commit.append(sender.wake)
-    await on_fact(resources.push, session, event)
+    await mails.add(session, letter)
+    event.after_commit.append(mails.wake)
+    await teller.tell(session, event, data.user_id)
 
 
 async def on_verified(_: AsyncSession, __: Received[UserVerified]) -> None:
@@ -59,10 +58,10 @@ async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> Non
     )
 
 
-async def on_email_changed(resources: Resources, session: AsyncSession, event: Received[UserEmailChanged]) -> None:
+async def on_email_changed(teller: Teller, session: AsyncSession, event: Received[UserEmailChanged]) -> None:
     """An account's address is another one; the account may be known here only later, when this overtook the first."""
     data = event.data
     if await is_erased(session, data.user_id):
         return
     await UserRepository(session).store_email(data.user_id, data.email, sequence=event.sequence)
-    await on_fact(resources.push, session, event)
+    await teller.tell(session, event, data.user_id)

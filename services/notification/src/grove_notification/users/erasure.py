@@ -3,6 +3,33 @@
 from grove.contracts.notification import UserErased
 from grove.service.erasure import Erasure
 from grove.service.idempotency_keys import IdempotencyKeyRow
-from grove_notification.models import Mail, Notification, User
+from grove_notification.models import (
+    Digest,
+    DigestItem,
+    LiveFrame,
+    LivePosition,
+    Mail,
+    Notification,
+    Preferences,
+    User,
+    Webhook,
+    WebhookDelivery,
+)
 
-ERASURE = Erasure("notification", (Notification.user_id, Mail.user_id, User.id, IdempotencyKeyRow.user_id), UserErased)
+ERASURE = Erasure(
+    "notification",
+    (
+        Notification.user_id,
+        LiveFrame.user_id,
+        LivePosition.user_id,
+        Preferences.user_id,
+        DigestItem.user_id,
+        Digest.user_id,
+        Mail.user_id,
+        WebhookDelivery.user_id,
+        Webhook.user_id,
+        User.id,
+        IdempotencyKeyRow.user_id,
+    ),
+    UserErased,
+)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove_notification.models import User
+from grove_notification.users.recipients import forget
 
 
 class UserRepository:
@@ -20,6 +21,7 @@ class UserRepository:
         self, user_id: UUID, *, email: str | None, name: str | None, locale: str, timezone: str, sequence: int
     ) -> None:
         """Insert or update; of two events the newer one's values stay, whatever order they come in."""
+        forget(self._session, user_id)
         row = insert(User).values(
             id=user_id,
             email=email,
@@ -49,6 +51,7 @@ class UserRepository:
 
         For an account that is not known yet the rest is made up, older than what any event tells.
         """
+        forget(self._session, user_id)
         row = insert(User).values(
             id=user_id,
             email=email,

@@ -1,0 +1,1 @@
+"""Digests: what would be many mails becomes one."""

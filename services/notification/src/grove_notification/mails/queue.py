@@ -1,0 +1,87 @@
+"""Queueing mails, each in the transaction of what it tells about."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.security.encryption import FieldCipher
+from grove_notification.mails.repository import MailRepository
+from grove_notification.models import Mail
+
+Kind = Literal["security", "account", "notice"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A mail to queue. `due_at`: not before. `notification_type`: what its reader can unsubscribe from."""
+
+    template: str
+    to: str
+    user_id: UUID
+    locale: str
+    variables: dict[str, Any] = field(default_factory=dict)
+    kind: Kind = "account"
+    subject: str | None = None
+    notification_type: str | None = None
+    due_at: datetime | None = None
+
+
+class MailQueue:
+    """Adds mails to a session's transaction. `due` is set when the sender of this process should look at once."""
+
+    def __init__(self, cipher: FieldCipher) -> None:
+        self._cipher = cipher
+        self.due = asyncio.Event()
+
+    async def add(self, session: AsyncSession, letter: Letter) -> None:
+        """Queue a mail in the open transaction."""
+        mail_id = new_id()
+        content = json.dumps({"to": letter.to, "variables": letter.variables})
+        moment = now()
+        await MailRepository(session).add(
+            Mail(
+                id=mail_id,
+                user_id=letter.user_id,
+                kind=letter.kind,
+                notification_type=letter.notification_type,
+                template=letter.template,
+                subject=letter.subject,
+                locale=letter.locale,
+                sealed=self._cipher.seal(content, purpose=f"mail:{mail_id}"),
+                status="queued",
+                attempts=0,
+                due_at=letter.due_at or moment,
+                created_at=moment,
+            )
+        )
+
+    async def add_sealed(
+        self, session: AsyncSession, mail_id: UUID, template: str, *, user_id: UUID | None, locale: str, sealed: str
+    ) -> None:
+        """Queue a mail whose address and variables come sealed. `user_id`: with whose account it is erased."""
+        moment = now()
+        await MailRepository(session).add(
+            Mail(
+                id=mail_id,
+                user_id=user_id,
+                kind="security",
+                template=template,
+                locale=locale,
+                sealed=sealed,
+                status="queued",
+                attempts=0,
+                due_at=moment,
+                created_at=moment,
+            )
+        )
+
+    async def wake(self) -> None:
+        """Have the sender look for due mail now."""
+        self.due.set()

@@ -1,0 +1,72 @@
+"""Webhooks and their deliveries."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, SmallInteger, String, Text, column, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from grove.postgres.base import Base
+
+
+class Webhook(Base):
+    """An endpoint of a user. `secrets` is sealed; `version` is the ETag; times of failure decide when it is disabled.
+
+    `ordered`: its deliveries go out one after another, each when the one before has ended.
+    """
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(index=True)
+    url: Mapped[str] = mapped_column(String(2000))
+    event_types: Mapped[list[str]] = mapped_column(JSONB)
+    description: Mapped[str] = mapped_column(String(500))
+    signature: Mapped[str] = mapped_column(String(3))
+    ordered: Mapped[bool] = mapped_column(Boolean)
+    secrets: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(10))
+    disabled_reason: Mapped[str | None] = mapped_column(String(300))
+    failing_since: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class WebhookDelivery(Base):
+    """One event on its way to one endpoint, or told. `body` is what is signed, byte for byte.
+
+    `leased_until`: a worker is sending it; when that has passed, the worker is dead and it is due again.
+    """
+
+    __tablename__ = "webhook_deliveries"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID]
+    event_id: Mapped[UUID]
+    event_type: Mapped[str] = mapped_column(String(100))
+    body: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(10))
+    attempts: Mapped[int] = mapped_column(SmallInteger)
+    next_attempt_at: Mapped[datetime | None]
+    leased_until: Mapped[datetime | None]
+    response_status: Mapped[int | None] = mapped_column(SmallInteger)
+    response_excerpt: Mapped[str | None] = mapped_column(String(1000))
+    last_error: Mapped[str | None] = mapped_column(String(300))
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        # what is due
+        Index("ix_webhook_deliveries_due", "next_attempt_at", postgresql_where=text("status = 'pending'")),
+        # what waits and what is under way at one endpoint
+        Index("ix_webhook_deliveries_pending", "webhook_id", "id", postgresql_where=text("status = 'pending'")),
+        # the list of an endpoint's deliveries
+        Index("ix_webhook_deliveries_webhook", "webhook_id", column("created_at").desc(), column("id").desc()),
+        # whose they are, when the account is erased
+        Index("ix_webhook_deliveries_user", "user_id"),
+        # for the purge of old ones
+        Index("ix_webhook_deliveries_created", "created_at"),
+    )

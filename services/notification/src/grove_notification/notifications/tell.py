@@ -1,0 +1,108 @@
+"""Telling a user of a fact, by the channels they chose, in the transaction that applies it."""
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.messaging.handlers import Received
+from grove_notification.digests import opening as digests
+from grove_notification.live import stream
+from grove_notification.live.push import LivePush
+from grove_notification.live.stream import Frame
+from grove_notification.mails.queue import Letter, MailQueue
+from grove_notification.models import Notification
+from grove_notification.notifications.schemas import NOTIFICATION, NotificationRead
+from grove_notification.preferences.types import TYPES
+from grove_notification.users.recipients import Recipient, recipient
+from grove_notification.wording.wording import wording
+from grove_notification.wording.words import Wording
+
+MAIL_DIGEST = "mail"
+
+
+class Teller:
+    """Fans a fact out: a row and a live frame, a mail or an item of a digest."""
+
+    def __init__(self, push: LivePush, mails: MailQueue) -> None:
+        self._push = push
+        self._mails = mails
+
+    async def tell(self, session: AsyncSession, event: Received[Any], user_id: UUID) -> None:
+        """Tell one user, if it is worth telling and they were not deleted."""
+        to = await recipient(session, user_id)
+        if to is None:
+            return
+        words = wording(event.data, to.texts)
+        if words is None:
+            return
+        channels = to.choice.channels(words.type)
+        if channels.in_app:
+            self._in_app(session, event, to, words)
+        if channels.email and not TYPES[words.type].mailed_by_auth and to.email is not None:
+            await self._mail(session, event, to, to.email, words)
+
+    def show(self, session: AsyncSession, event: Received[Any], frame: Frame) -> None:
+        """Send a frame to the user's open connections, whatever they chose."""
+        event.after_commit.append(partial(self._push.send, stream.collect(session, frame)))
+
+    def _in_app(self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording) -> None:
+        """In the list at once, at its place by time; in quiet hours its frame waits for their end."""
+        notification = Notification(
+            id=new_id(),
+            user_id=to.user_id,
+            type=words.type,
+            title=words.title,
+            message=words.message,
+            task_id=words.task_id,
+            link=words.link,
+            created_at=event.envelope.time,
+            read_at=None,
+            held_until=to.choice.quiet_until(now(), to.zone),
+            version=1,
+        )
+        session.add(notification)
+        if notification.held_until is None:
+            self.show(session, event, frame_of(notification))
+        else:
+            event.after_commit.append(partial(self._push.count, to.user_id))
+
+    async def _mail(
+        self, session: AsyncSession, event: Received[Any], to: Recipient, address: str, words: Wording
+    ) -> None:
+        moment = now()
+        due = None if TYPES[words.type].urgent else to.choice.digest_due(moment, to.zone)
+        if due is not None:
+            item = digests.Item(
+                to.user_id, MAIL_DIGEST, words.title, words.message, words.link, event.envelope.time, due
+            )
+            digests.collect(session, item)
+            return
+        letter = Letter(
+            template="notification",
+            kind="notice",
+            to=address,
+            user_id=to.user_id,
+            locale=to.locale,
+            subject=words.title,
+            notification_type=words.type,
+            variables={"title": words.title, "message": words.message, "link": words.link},
+            due_at=to.choice.quiet_until(moment, to.zone),
+        )
+        await self._mails.add(session, letter)
+        event.after_commit.append(self._mails.wake)
+
+
+def frame_of(notification: Notification) -> Frame:
+    """What open connections are sent of it."""
+    data = NOTIFICATION.dump_python(NotificationRead.of(notification), mode="json")
+    return Frame(notification.user_id, "notification", data)
+
+
+async def write_collected(session: AsyncSession) -> None:
+    """The end of a transaction that told things."""
+    await digests.write(session)
+    await stream.write(session)

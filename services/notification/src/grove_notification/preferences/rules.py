@@ -1,0 +1,68 @@
+"""What a user's choice means at a moment: channels of a type, quiet hours, when a digest is due."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from grove_notification.preferences.types import TYPES, Channels
+
+Frequency = Literal["off", "hourly", "daily"]
+DEFAULT_DIGEST_AT = time(8)
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From `start` to `end` of the user's clock, over midnight when `end` is the earlier one."""
+
+    start: time
+    end: time
+
+    def end_of(self, moment: datetime, zone: ZoneInfo) -> datetime | None:
+        """When the quiet hours end that `moment` is in; None outside of them.
+
+        The clock of a night when clocks change counts as it shows: an end that is skipped is when it would have been.
+        """
+        local = moment.astimezone(zone)
+        clock = local.time()
+        if self.start <= self.end:
+            return _at(local.date(), self.end, zone) if self.start <= clock < self.end else None
+        if clock >= self.start:
+            return _at(local.date() + timedelta(days=1), self.end, zone)
+        return _at(local.date(), self.end, zone) if clock < self.end else None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a user chose; without arguments, what holds for who never did."""
+
+    types: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    quiet_hours: QuietHours | None = None
+    digest: Frequency = "off"
+    digest_at: time = DEFAULT_DIGEST_AT
+
+    def channels(self, type_name: str) -> Channels:
+        """Where a type is told."""
+        return replace(TYPES[type_name].default, **self.types.get(type_name, {}))
+
+    def quiet_until(self, moment: datetime, zone: ZoneInfo) -> datetime | None:
+        """When the quiet hours end that `moment` is in; None outside of them."""
+        return self.quiet_hours.end_of(moment, zone) if self.quiet_hours else None
+
+    def digest_due(self, moment: datetime, zone: ZoneInfo) -> datetime | None:
+        """When a digest that opens at `moment` is mailed, which is not in quiet hours; None without digests."""
+        if self.digest == "off":
+            return None
+        due = moment + timedelta(hours=1) if self.digest == "hourly" else _next(moment, self.digest_at, zone)
+        return self.quiet_until(due, zone) or due
+
+
+def _next(moment: datetime, clock: time, zone: ZoneInfo) -> datetime:
+    today = moment.astimezone(zone).date()
+    due = _at(today, clock, zone)
+    return due if due > moment else _at(today + timedelta(days=1), clock, zone)
+
+
+def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, clock, zone).astimezone(UTC)
