@@ -23,5 +23,8 @@ class NotificationSettings(PostgresServiceSettings):
         [10, 60, 300, 1800, 7200, 21600],
         description="Pauses between tries of a mail; after the last it is failed",
     )
+    read_notifications_days: int = Field(
+        90, ge=0, description="Days that a notification is kept after it was read; 0 keeps them for ever"
+    )
     live_queue: int = Field(256, ge=8, description="Frames that may wait for a slow live connection")
     live_ping_seconds: float = Field(25, gt=0, description="Pause between pings of a live connection")

@@ -10,6 +10,8 @@ from grove.service.housekeeping import Housekeeping
 from grove.service.server import configure, run_worker
 from grove_notification.consumers import handlers
 from grove_notification.mails.sender import MailSender
+from grove_notification.notifications.release import Release
+from grove_notification.notifications.retention import Retention
 from grove_notification.resources import Resources
 from grove_notification.settings import NotificationSettings
 from grove_notification.users.erasure import ERASURE
@@ -44,6 +46,9 @@ def run() -> None:
         "relay": relay.run,
         "consumer": consumer.run,
         "mail": sender.run,
+        "release": Release(resources.sessions, resources.push).run,
         "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
     }
+    if settings.read_notifications_days:
+        jobs["retention"] = Retention(resources.sessions, days=settings.read_notifications_days).run
     run_worker(settings, jobs, resources.tls, health)

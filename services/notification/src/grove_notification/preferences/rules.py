@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from grove_notification.preferences.types import TYPES, Channels
@@ -33,6 +33,15 @@ class QuietHours:
         return _at(local.date(), self.end, zone) if clock < self.end else None
 
 
+class Stored(Protocol):
+    """A row of preferences, or one that has its columns."""
+
+    quiet_start: time | None
+    quiet_end: time | None
+    digest: Any
+    digest_at: time
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a user chose; without arguments, what holds for who never did."""
@@ -41,6 +50,14 @@ class Choice:
     quiet_hours: QuietHours | None = None
     digest: Frequency = "off"
     digest_at: time = DEFAULT_DIGEST_AT
+
+    @classmethod
+    def stored(cls, row: "Stored", types: Mapping[str, Mapping[str, bool]]) -> "Choice":
+        """From the row of who chose. `types` apart: of one driver they come as text."""
+        quiet = None
+        if row.quiet_start is not None and row.quiet_end is not None:
+            quiet = QuietHours(row.quiet_start, row.quiet_end)
+        return cls(types=types, quiet_hours=quiet, digest=row.digest, digest_at=row.digest_at)
 
     def channels(self, type_name: str) -> Channels:
         """Where a type is told."""

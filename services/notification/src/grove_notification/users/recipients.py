@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.service.erasure import ErasedUser, known_erased
 from grove_notification.models import Preferences, User, Webhook
-from grove_notification.preferences.rules import Choice, QuietHours
+from grove_notification.preferences.rules import Choice
 from grove_notification.texts import Texts, zone
 
 
@@ -91,13 +91,6 @@ def _recipient(user_id: UUID, row: Any) -> Recipient:
         name=row.name,
         locale=row.locale or "en",
         timezone=row.timezone or "UTC",
-        choice=_choice(row),
+        choice=Choice() if row.types is None else Choice.stored(row, row.types),
         webhooks=row.webhooks,
     )
-
-
-def _choice(row: Any) -> Choice:
-    if row.types is None:
-        return Choice()
-    quiet = QuietHours(row.quiet_start, row.quiet_end) if row.quiet_start is not None else None
-    return Choice(types=row.types, quiet_hours=quiet, digest=row.digest, digest_at=row.digest_at)

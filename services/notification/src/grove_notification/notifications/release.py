@@ -1,0 +1,58 @@
+"""The end of quiet hours: live frames that waited for it are sent, unless they were read meanwhile."""
+
+import asyncio
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from grove.core.clock import now
+from grove.postgres.engine import STORE_ERRORS
+from grove_notification.live import stream
+from grove_notification.live.push import LivePush
+from grove_notification.models import Notification
+from grove_notification.notifications.tell import frame_of
+
+log = structlog.get_logger()
+
+BATCH = 100
+LOOK_SECONDS = 1.0
+
+
+class Release:
+    """Runs in every worker: what one holds the others pass over, and when it dies they find it again."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], push: LivePush) -> None:
+        self._sessions = sessions
+        self._push = push
+
+    async def run(self) -> None:
+        """Release until cancelled."""
+        while True:
+            try:
+                while await self.release_batch():
+                    continue
+            except STORE_ERRORS as error:
+                log.warning("release.store_unreachable", error=str(error) or type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def release_batch(self) -> int:
+        """Release up to BATCH in one transaction. How many were due."""
+        async with self._sessions.begin() as session:
+            due = (
+                await session.scalars(
+                    select(Notification)
+                    .where(Notification.held_until <= now())
+                    .order_by(Notification.held_until, Notification.id)
+                    .limit(BATCH)
+                    .with_for_update(skip_locked=True)
+                )
+            ).all()
+            unread = [notification for notification in due if notification.read_at is None]
+            frames = [stream.collect(session, frame_of(notification)) for notification in unread]
+            for notification in due:
+                notification.held_until = None
+            await stream.write(session)
+        for frame in frames:
+            await self._push.send(frame)
+        return len(due)

@@ -1,0 +1,53 @@
+"""Forgetting notifications that were read long ago."""
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from grove.core.clock import now
+from grove.postgres.engine import STORE_ERRORS
+from grove_notification.models import Notification
+
+log = structlog.get_logger()
+
+AT_ONCE = 1000
+INTERVAL_SECONDS = 3600
+
+
+class Retention:
+    """Once an hour; running in several workers does no harm. `days`: how long what was read is kept."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], *, days: int) -> None:
+        self._sessions = sessions
+        self._kept = timedelta(days=days)
+
+    async def run(self) -> None:
+        """Purge until cancelled."""
+        while True:
+            try:
+                log.info("notifications.purged", count=await self.purge())
+            except STORE_ERRORS as error:
+                log.warning("retention.store_unreachable", error=str(error) or type(error).__name__)
+            await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def purge(self) -> int:
+        """Delete what was read longer ago than it is kept, some in each transaction. How many rows."""
+        old = (
+            select(Notification.id)
+            .where(Notification.read_at < now() - self._kept)
+            .limit(AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        count = 0
+        while True:
+            async with self._sessions.begin() as session:
+                gone = await session.execute(
+                    delete(Notification).where(Notification.id.in_(old)).returning(Notification.id)
+                )
+                deleted = len(gone.all())
+            count += deleted
+            if deleted < AT_ONCE:
+                return count

@@ -1,0 +1,47 @@
+"""Changing preferences."""
+
+from grove.core.clock import now
+from grove.web.etag import Conditions, etag
+from grove_notification.models import Preferences
+from grove_notification.preferences.repository import PreferencesRepository
+from grove_notification.preferences.rules import Choice
+from grove_notification.preferences.schemas import PreferencesReplace
+from grove_notification.preferences.types import TYPES
+from grove_notification.texts import zone
+
+
+class PreferencesService:
+    """Replaces the acting user's preferences; what waits because of the old ones follows the new. Never commits."""
+
+    def __init__(self, preferences: PreferencesRepository) -> None:
+        self._preferences = preferences
+
+    async def replace(self, data: PreferencesReplace, conditions: Conditions) -> tuple[Preferences, str]:
+        """All of them; the row, and the user's time zone."""
+        row = await self._preferences.locked()
+        conditions.require(etag(row.user_id, row.version))
+        timezone = await self._preferences.timezone()
+        before, wanted = Choice.stored(row, row.types), data.choice
+        if row.version == 0 or before != wanted:
+            _set(row, wanted)
+            await self._apply(before, wanted, timezone)
+        return row, timezone
+
+    async def _apply(self, before: Choice, wanted: Choice, timezone: str) -> None:
+        moment, clock = now(), zone(timezone)
+        off = [name for name in TYPES if before.channels(name).email and not wanted.channels(name).email]
+        if off:
+            await self._preferences.drop_mails(off)
+        if wanted.quiet_hours != before.quiet_hours:
+            await self._preferences.hold_until(wanted.quiet_until(moment, clock) or moment)
+        if (wanted.digest, wanted.digest_at) != (before.digest, before.digest_at):
+            await self._preferences.mail_digests(wanted.digest_due(moment, clock) or moment)
+
+
+def _set(row: Preferences, wanted: Choice) -> None:
+    row.types = {name: dict(channels) for name, channels in wanted.types.items()}
+    row.quiet_start = wanted.quiet_hours.start if wanted.quiet_hours else None
+    row.quiet_end = wanted.quiet_hours.end if wanted.quiet_hours else None
+    row.digest, row.digest_at = wanted.digest, wanted.digest_at
+    row.version += 1
+    row.updated_at = now()
