@@ -242,7 +242,12 @@ class Plan:
         if service.name == "resource":
             return {"FILES_URL": f"file://{self.layout.root / 'files'}", "GRAPHQL_INTROSPECTION": "true"}
         if service.name == "notification":
-            return {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": str(self.ports.pick("smtp")), "SMTP_TLS": "none"}
+            return {
+                "SMTP_HOST": "127.0.0.1",
+                "SMTP_PORT": str(self.ports.pick("smtp")),
+                "SMTP_TLS": "none",
+                "WEBHOOK_ALLOWED_TARGETS": json.dumps([f"127.0.0.1:{self.ports.pick('sandbox')}"]),
+            }
         if service.name == "provider-sync":
             return {"SANDBOX_URL": self.sandbox_url}
         if service.name == "gateway":

@@ -50,6 +50,7 @@ SILENT: tuple[type[EventData], ...] = (
     resource.MomentUpdated,
     resource.MomentDeleted,
     provider_sync.ConnectionRemoved,
+    provider_sync.TransactionsChanged,
 )
 
 

@@ -4,14 +4,45 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from grove.core.settings import ProcessSettings
 from grove.service.postgres import PostgresServiceSettings
 
 
-class NotificationSettings(PostgresServiceSettings):
+class WebhookSettings(ProcessSettings):
+    """Webhooks"""
+
+    webhook_ports: list[int] = Field([443], description="Ports (JSON list) that webhooks may call")
+    webhook_allowed_targets: list[str] = Field(
+        [],
+        description="Hosts inside (JSON list of exact `host:port`) that webhooks may call as well, by HTTP too; "
+        "every other address that is not public is refused",
+    )
+    webhook_seconds: float = Field(15, gt=0, le=60, description="Time that one try of a delivery gets in all")
+    webhook_concurrency: int = Field(4, ge=1, le=100, description="Tries under way at one endpoint at most")
+    webhook_in_flight: int = Field(200, ge=2, description="Tries under way in one worker at most")
+    webhook_retry_seconds: list[int] = Field(
+        [5, 300, 1800, 7200, 18000, 36000, 36000],
+        description="Pauses between tries of a delivery; after the last it is failed",
+    )
+    webhook_retry_scale: float = Field(
+        1, gt=0, le=1, description="Multiplies these pauses and the days until disabling; less than 1 is for tests"
+    )
+    webhook_disable_days: float = Field(
+        5, gt=0, description="Days of nothing but failures after which a webhook is disabled"
+    )
+    webhook_delivery_days: int = Field(30, ge=1, description="Days that ended deliveries and their answers are kept")
+
+
+class NotificationSettings(PostgresServiceSettings, WebhookSettings):
     """The notification service"""
 
     service: ClassVar[str] = "notification"
-    required_secrets: ClassVar[tuple[str, ...]] = ("database_password", "valkey_password", "mail_key_ring")
+    required_secrets: ClassVar[tuple[str, ...]] = (
+        "database_password",
+        "valkey_password",
+        "mail_key_ring",
+        "webhook_key_ring",
+    )
 
     link_base_url: str = Field("https://localhost:8443", description="Where links in mails lead: the portal")
     smtp_host: str = Field("localhost", description="Mail server")

@@ -69,10 +69,11 @@ CATALOGUE: tuple[Published, ...] = (
     Published(provider_sync.ConnectionRemoved, _N),
     Published(provider_sync.RunCompleted, _N),
     Published(provider_sync.RunFailed, _N),
-    Published(provider_sync.TransactionsChanged),
+    Published(provider_sync.TransactionsChanged, _N),
     Published(provider_sync.UserErased, ("auth",)),
     Published(notification.EmailSent),
     Published(notification.EmailFailed),
+    Published(notification.WebhookDisabled),
     Published(notification.UserErased, ("auth",)),
 )
 

@@ -30,6 +30,22 @@ class EmailFailed(_Mail):
     failed_at: Time
 
 
+class WebhookDisabled(EventData):
+    """A webhook was disabled because its endpoint did not take deliveries: its owner was told by mail."""
+
+    type: ClassVar = "notification.webhook.disabled.v1"
+    webhook_id: UUID
+    user_id: UUID
+    host: str
+    """Of its URL; the rest of that can be a secret."""
+    reason: str
+    failing_since: Time
+    disabled_at: Time
+
+    def subject(self) -> str:
+        return str(self.webhook_id)
+
+
 class UserErased(Erased):
     """This service erased a deleted user."""
 

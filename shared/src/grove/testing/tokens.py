@@ -14,7 +14,7 @@ from grove.security.tokens import TYPE, KeyCache, TokenVerifier
 
 ISSUER = "https://auth.test"
 AUDIENCE = "https://api.test"
-AREAS = ("tasks", "profile", "moments", "notifications", "connections")
+AREAS = ("tasks", "profile", "moments", "notifications", "webhooks", "connections")
 SCOPES = " ".join([f"{area}:{what}" for area in AREAS for what in ("read", "write")] + ["account:read"])
 
 

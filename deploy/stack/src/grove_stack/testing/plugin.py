@@ -46,6 +46,7 @@ class Stores:
     def __init__(self, state_dir: Path) -> None:
         self.plan = Plan(StackSettings(state_dir=state_dir, parts="stores", durable=False))
         self.layout: Layout = self.plan.layout
+        self.plan.prepare()  # secrets that a service was given since these servers were started
 
     def environment(self, name: str) -> dict[str, str]:
         """The environment of a service's process."""
