@@ -51,3 +51,12 @@ def test_a_mac_is_of_its_text_and_purpose_and_outlives_a_rotation():
     assert cipher.mac("12345678", purpose="code:1") != mac
     ring = new_key("v1")
     assert not cipher.is_mac(mac, "12345678", purpose="code:1"), "another key of the same name"
+
+
+def test_what_was_hashed_before_a_rotation_is_found():
+    old, new = new_key("1"), new_key("2")
+    made = FieldCipher(lambda: old).mac("ada@example.com", purpose="address")
+    macs = FieldCipher(lambda: f"{new}\n{old}").macs("ada@example.com", purpose="address")
+    assert len(macs) == 2
+    assert made in macs
+    assert made not in FieldCipher(lambda: new).macs("ada@example.com", purpose="address")

@@ -68,3 +68,23 @@ def test_local_buckets_are_bounded():
     for number in range(10_050):
         buckets.take(str(number), Limit("x", 1, 60))
     assert len(buckets._buckets) == 10_000
+
+
+@pytest.mark.integration
+async def test_what_is_given_back_can_be_taken_again_and_is_never_more_than_all(valkey):
+    limit, key = Limit("given-back", 3, 3600), str(new_id())
+    limiter = RateLimiter(valkey, "resource")
+    await limiter.give_back(limit, key)
+    assert [(await limiter.take(limit, key)).allowed for _ in range(4)] == [True, True, True, False]
+    await limiter.give_back(limit, key)
+    again = [await limiter.take(limit, key) for _ in range(2)]
+    assert [decision.allowed for decision in again] == [True, False]
+    assert 1100 < again[-1].reset <= 1200
+
+
+async def test_a_process_alone_gives_back_too():
+    buckets, limit = LocalBuckets(), Limit("given-back", 2, 3600)
+    buckets.take("key", limit, -1)
+    assert [buckets.take("key", limit).allowed for _ in range(3)] == [True, True, False]
+    buckets.take("key", limit, -1)
+    assert [buckets.take("key", limit).allowed for _ in range(2)] == [True, False]

@@ -47,10 +47,13 @@ class FieldCipher:
         version, key = next(iter(self._keys().items()))
         return _mac(key, _associated(version, purpose), text)
 
+    def macs(self, text: str, *, purpose: str) -> list[bytes]:
+        """The same under every key of the ring: what `mac` made before the keys were rotated is among them."""
+        return [_mac(key, _associated(version, purpose), text) for version, key in self._keys().items()]
+
     def is_mac(self, mac: bytes, text: str, *, purpose: str) -> bool:
         """Whether it was made from the text, for that purpose, under a key of the ring."""
-        made = [_mac(key, _associated(version, purpose), text) for version, key in self._keys().items()]
-        return any(hmac.compare_digest(mac, one) for one in made)
+        return any(hmac.compare_digest(mac, one) for one in self.macs(text, purpose=purpose))
 
     def is_current(self, sealed: str) -> bool:
         """Whether the value is sealed with the newest key."""

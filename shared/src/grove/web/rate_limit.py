@@ -20,16 +20,17 @@ DEVELOPMENT_FACTOR = 100
 LOCAL_BUCKETS = 10_000
 VALKEY_PAUSE_SECONDS = 5.0
 
-# KEYS[1]: the bucket; ARGV: capacity, refill per microsecond. Returns {allowed, tokens left (floor), µs to the next}.
+# KEYS[1]: the bucket; ARGV: capacity, refill per microsecond, tokens to take (fewer than 0: to give back). Returns
+# {allowed, tokens left (floor), µs to the next}.
 _BUCKET = """
 local now = redis.call('TIME')
 now = now[1] * 1000000 + now[2]
-local capacity, rate = tonumber(ARGV[1]), tonumber(ARGV[2])
+local capacity, rate, wanted = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local held = redis.call('HMGET', KEYS[1], 't', 'n')
 local tokens = capacity
 if held[1] then tokens = math.min(capacity, tonumber(held[2]) + (now - tonumber(held[1])) * rate) end
 local allowed = 0
-if tokens >= 1 then tokens = tokens - 1; allowed = 1 end
+if tokens >= wanted then tokens = math.min(capacity, tokens - wanted); allowed = 1 end
 redis.call('HSET', KEYS[1], 't', string.format('%.0f', now), 'n', string.format('%.6f', tokens))
 redis.call('PEXPIRE', KEYS[1], math.ceil((capacity - tokens) / rate / 1000) + 1000)
 local wait = 0
@@ -67,14 +68,14 @@ class LocalBuckets:
     def __init__(self) -> None:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def take(self, key: str, limit: Limit) -> Decision:
-        """Take one token."""
+    def take(self, key: str, limit: Limit, wanted: int = 1) -> Decision:
+        """Take a token, or give one back by taking -1."""
         moment = time.monotonic()
         rate = limit.amount / limit.seconds
         last, tokens = self._buckets.get(key, (moment, float(limit.amount)))
         tokens = min(limit.amount, tokens + (moment - last) * rate)
-        allowed = tokens >= 1
-        tokens -= 1 if allowed else 0
+        allowed = tokens >= wanted
+        tokens = min(limit.amount, tokens - wanted) if allowed else tokens
         self._buckets[key] = (moment, tokens)
         self._buckets.move_to_end(key)
         if len(self._buckets) > LOCAL_BUCKETS:
@@ -95,7 +96,7 @@ class RateLimiter:
     async def enforce(self, limit: Limit, key: str) -> None:
         """Count one request. Raises RateLimited; sets the RateLimit headers of the answer either way."""
         scaled = limit.scaled(self._factor)
-        decision = await self._decide(scaled, key)
+        decision = await self._decide(scaled, key, 1)
         context = current_context()
         if context is not None:
             context.response_headers["RateLimit-Policy"] = f'"{limit.name}";q={scaled.amount};w={scaled.seconds}'
@@ -106,20 +107,29 @@ class RateLimiter:
             RATE_LIMITED.labels(limit.name).inc()
             raise RateLimited(-int(-decision.reset // 1))
 
-    async def _decide(self, limit: Limit, key: str) -> Decision:
+    async def take(self, limit: Limit, key: str) -> Decision:
+        """Count one of something that is not a request: nothing is raised and no header set."""
+        return await self._decide(limit.scaled(self._factor), key, 1)
+
+    async def give_back(self, limit: Limit, key: str) -> None:
+        """What was counted by `take` did not happen after all."""
+        await self._decide(limit.scaled(self._factor), key, -1)
+
+    async def _decide(self, limit: Limit, key: str, wanted: int) -> Decision:
         bucket = f"{self._prefix}:limit:{limit.name}:{key}"
         if time.monotonic() >= self._skip_until:
             try:
-                allowed, remaining, wait = await self._take(bucket, limit.amount, limit.amount / limit.seconds / 1e6)
+                rate = limit.amount / limit.seconds / 1e6
+                allowed, remaining, wait = await self._take(bucket, limit.amount, rate, wanted)
                 return Decision(bool(allowed), int(remaining), int(wait) / 1e6)
             except VALKEY_ERRORS as error:
                 self._skip_until = time.monotonic() + VALKEY_PAUSE_SECONDS
                 log.warning("rate_limit.local", reason=str(error) or type(error).__name__)
         RATE_LIMIT_FALLBACK.labels(limit.name).inc()
-        return self._local.take(bucket, limit)
+        return self._local.take(bucket, limit, wanted)
 
-    async def _take(self, bucket: str, capacity: int, rate: float) -> Any:
+    async def _take(self, bucket: str, capacity: int, rate: float, wanted: int) -> Any:
         try:
-            return await self._valkey.evalsha(_BUCKET_SHA, 1, bucket, capacity, rate)
+            return await self._valkey.evalsha(_BUCKET_SHA, 1, bucket, capacity, rate, wanted)
         except NoScriptError:  # once after each start of Valkey
-            return await self._valkey.eval(_BUCKET, 1, bucket, capacity, rate)
+            return await self._valkey.eval(_BUCKET, 1, bucket, capacity, rate, wanted)
