@@ -11,6 +11,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+TIME = sa.DateTime(timezone=True)
+
 
 def upgrade() -> None:
     """Columns; the mails that are there were all about accounts."""
@@ -20,6 +22,12 @@ def upgrade() -> None:
     op.add_column("mails", sa.Column("subject", sa.String(300)))
     op.add_column("mails", sa.Column("masked", sa.String(254)))
     op.add_column("mails", sa.Column("address_mac", sa.LargeBinary()))
+    op.add_column("mails", sa.Column("bounced_at", TIME))
+    op.add_column("mails", sa.Column("resent_at", TIME))
+    op.drop_index("ix_mails_due", "mails")
+    op.create_index("ix_mails_due", "mails", ["kind", "due_at"], postgresql_where=sa.text("status = 'queued'"))
+    op.create_index("ix_mails_failed", "mails", ["created_at", "id"], postgresql_where=sa.text("status = 'failed'"))
+    op.create_index("ix_mails_bounced", "mails", ["address_mac"], postgresql_where=sa.text("status = 'bounced'"))
     op.drop_index("ix_mails_user", "mails")
     op.create_index("ix_mails_user_created", "mails", ["user_id", sa.text("created_at DESC"), sa.text("id DESC")])
     op.create_index("ix_mails_created", "mails", [sa.text("created_at DESC"), sa.text("id DESC")])
@@ -32,5 +40,9 @@ def downgrade() -> None:
     op.drop_index("ix_mails_created", "mails")
     op.drop_index("ix_mails_user_created", "mails")
     op.create_index("ix_mails_user", "mails", ["user_id"], postgresql_where=sa.text("user_id IS NOT NULL"))
-    for name in ("address_mac", "masked", "subject", "notification_type", "kind"):
+    op.drop_index("ix_mails_bounced", "mails")
+    op.drop_index("ix_mails_failed", "mails")
+    op.drop_index("ix_mails_due", "mails")
+    op.create_index("ix_mails_due", "mails", ["due_at"], postgresql_where=sa.text("status = 'queued'"))
+    for name in ("resent_at", "bounced_at", "address_mac", "masked", "subject", "notification_type", "kind"):
         op.drop_column("mails", name)

@@ -14,6 +14,8 @@ class Mail(Base):
 
     `kind`: `security` and `account` mails go out at once and without limit; a `notice` waits for quiet hours and
     limits, and can be unsubscribed from. `address_mac` finds an address without showing it; `masked` shows whose it is.
+    `status`: queued, sent, failed (given up), bounced (the address does not take mails), suppressed (it would not have,
+    or its reader wants none). `resent_at`: an operator had it sent again, whatever was known of the address.
     """
 
     __tablename__ = "mails"
@@ -34,14 +36,20 @@ class Mail(Base):
     last_error: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    bounced_at: Mapped[datetime | None]
+    resent_at: Mapped[datetime | None]
 
     __table_args__ = (
-        # what is due
-        Index("ix_mails_due", "due_at", postgresql_where=text("status = 'queued'")),
+        # what is due, by kind: a flood of notices is not looked through for a security mail
+        Index("ix_mails_due", "kind", "due_at", postgresql_where=text("status = 'queued'")),
+        # what was given up: counted by each health check, resent together
+        Index("ix_mails_failed", "created_at", "id", postgresql_where=text("status = 'failed'")),
+        # whether an address bounced
+        Index("ix_mails_bounced", "address_mac", postgresql_where=text("status = 'bounced'")),
         # GET /emails, and whose they are when the account is erased
         Index("ix_mails_user_created", "user_id", column("created_at").desc(), column("id").desc()),
         # GET /admin/notification/emails, and the purge of old ones
         Index("ix_mails_created", column("created_at").desc(), column("id").desc()),
-        # GET /admin/notification/emails?address=
+        # GET /admin/notification/emails?address=; what else waits for an address that has had enough for now
         Index("ix_mails_address", "address_mac", postgresql_where=text("address_mac IS NOT NULL")),
     )
