@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("signature", sa.String(3), nullable=False),
         sa.Column("ordered", sa.Boolean(), nullable=False),
         sa.Column("secrets", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.String(60)),
         sa.Column("status", sa.String(10), nullable=False),
         sa.Column("disabled_reason", sa.String(300)),
         sa.Column("failing_since", TIME),
@@ -54,9 +55,17 @@ def upgrade() -> None:
         sa.Column("finished_at", TIME),
     )
     pending = sa.text("status = 'pending'")
-    op.create_index("ix_webhook_deliveries_due", "webhook_deliveries", ["next_attempt_at"], postgresql_where=pending)
     op.create_index(
-        "ix_webhook_deliveries_pending", "webhook_deliveries", ["webhook_id", "id"], postgresql_where=pending
+        "ix_webhook_deliveries_due", "webhook_deliveries", ["webhook_id", "next_attempt_at"], postgresql_where=pending
+    )
+    op.create_index(
+        "ix_webhook_deliveries_order", "webhook_deliveries", ["webhook_id", "event_id"], postgresql_where=pending
+    )
+    op.create_index(
+        "ix_webhook_deliveries_leased",
+        "webhook_deliveries",
+        ["webhook_id"],
+        postgresql_where=sa.text("leased_until IS NOT NULL"),
     )
     op.create_index(
         "ix_webhook_deliveries_webhook",
@@ -64,7 +73,12 @@ def upgrade() -> None:
         ["webhook_id", sa.text("created_at DESC"), sa.text("id DESC")],
     )
     op.create_index("ix_webhook_deliveries_user", "webhook_deliveries", ["user_id"])
-    op.create_index("ix_webhook_deliveries_created", "webhook_deliveries", ["created_at"])
+    op.create_index(
+        "ix_webhook_deliveries_finished",
+        "webhook_deliveries",
+        ["finished_at"],
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:

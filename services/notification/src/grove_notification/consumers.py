@@ -57,15 +57,15 @@ SILENT: tuple[type[EventData], ...] = (
 def handlers(resources: Resources) -> Handlers:
     """Event → handler."""
     found = Handlers(last=write_collected)
-    teller = Teller(resources.push, resources.mail_queue)
+    teller = Teller(resources.push, resources.mail_queue, resources.webhook_queue)
     found.add(auth.MailRequested, partial(mails.on_mail_requested, resources.mail_queue))
     found.add(auth.UserRegistered, partial(users.on_registered, teller, resources.mail_queue))
     found.add(auth.UserVerified, users.on_verified)
-    found.add(auth.UserUpdated, users.on_updated)
+    found.add(auth.UserUpdated, partial(users.on_updated, resources.webhook_queue))
     found.add(auth.UserEmailChanged, partial(users.on_email_changed, teller))
     found.add(auth.UserDeleted, ERASURE.on_deleted)
     for fact in SILENT:
-        found.add(fact, notifications.on_nothing_to_tell)
+        found.add(fact, partial(notifications.on_silent_fact, resources.webhook_queue))
     for fact in TOLD:
         found.add(fact, partial(notifications.on_fact, teller))
     for fact in TASK_FACTS:

@@ -8,6 +8,9 @@ from grove_notification.live.hub import Hub
 from grove_notification.live.push import LivePush
 from grove_notification.mails.queue import MailQueue
 from grove_notification.settings import NotificationSettings
+from grove_notification.webhooks.queue import WebhookQueue
+from grove_notification.webhooks.resolving import resolve
+from grove_notification.webhooks.targets import Targets
 
 
 class Resources(PostgresResources):
@@ -19,6 +22,9 @@ class Resources(PostgresResources):
         self.sign_in = SignIn(settings, self)
         self.mail_cipher = FieldCipher(lambda: settings.secrets.read("mail_key_ring"))
         self.mail_queue = MailQueue(self.mail_cipher)
+        self.webhook_cipher = FieldCipher(lambda: settings.secrets.read("webhook_key_ring"))
+        self.webhook_queue = WebhookQueue()
+        self.targets = Targets(settings.webhook_ports, settings.webhook_allowed_targets, resolve)
         self.push = LivePush(self.valkey)
         self.hub = Hub(self.valkey)
 

@@ -9,11 +9,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from grove.postgres.base import Base
 
+_PENDING = text("status = 'pending'")
+
 
 class Webhook(Base):
-    """An endpoint of a user. `secrets` is sealed; `version` is the ETag; times of failure decide when it is disabled.
+    """An endpoint of a user. `secrets` is sealed; `version` is the ETag; `failing_since` decides when it is disabled.
 
-    `ordered`: its deliveries go out one after another, each when the one before has ended.
+    `ordered`: its deliveries go out one after another, each when the one before has ended. `public_key` is that of the
+    newest secret, where that is one half of a pair.
     """
 
     __tablename__ = "webhooks"
@@ -26,6 +29,7 @@ class Webhook(Base):
     signature: Mapped[str] = mapped_column(String(3))
     ordered: Mapped[bool] = mapped_column(Boolean)
     secrets: Mapped[str] = mapped_column(Text)
+    public_key: Mapped[str | None] = mapped_column(String(60))
     status: Mapped[str] = mapped_column(String(10))
     disabled_reason: Mapped[str | None] = mapped_column(String(300))
     failing_since: Mapped[datetime | None]
@@ -37,7 +41,8 @@ class Webhook(Base):
 class WebhookDelivery(Base):
     """One event on its way to one endpoint, or told. `body` is what is signed, byte for byte.
 
-    `leased_until`: a worker is sending it; when that has passed, the worker is dead and it is due again.
+    `leased_until`: a worker is sending it; `next_attempt_at` is the same then, so that it is due again by itself when
+    the worker died.
     """
 
     __tablename__ = "webhook_deliveries"
@@ -59,14 +64,16 @@ class WebhookDelivery(Base):
     finished_at: Mapped[datetime | None]
 
     __table_args__ = (
-        # what is due
-        Index("ix_webhook_deliveries_due", "next_attempt_at", postgresql_where=text("status = 'pending'")),
-        # what waits and what is under way at one endpoint
-        Index("ix_webhook_deliveries_pending", "webhook_id", "id", postgresql_where=text("status = 'pending'")),
+        # what is due, endpoint by endpoint
+        Index("ix_webhook_deliveries_due", "webhook_id", "next_attempt_at", postgresql_where=_PENDING),
+        # the next one of an endpoint that wants them in order
+        Index("ix_webhook_deliveries_order", "webhook_id", "event_id", postgresql_where=_PENDING),
+        # what is under way at an endpoint
+        Index("ix_webhook_deliveries_leased", "webhook_id", postgresql_where=text("leased_until IS NOT NULL")),
         # the list of an endpoint's deliveries
         Index("ix_webhook_deliveries_webhook", "webhook_id", column("created_at").desc(), column("id").desc()),
         # whose they are, when the account is erased
         Index("ix_webhook_deliveries_user", "user_id"),
         # for the purge of old ones
-        Index("ix_webhook_deliveries_created", "created_at"),
+        Index("ix_webhook_deliveries_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
     )

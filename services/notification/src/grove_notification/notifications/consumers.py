@@ -10,6 +10,7 @@ from grove.messaging.handlers import Received
 from grove.web.etag import etag
 from grove_notification.live.stream import Frame
 from grove_notification.notifications.tell import Teller
+from grove_notification.webhooks.queue import WebhookQueue
 
 
 async def on_fact(teller: Teller, session: AsyncSession, event: Received[Any]) -> None:
@@ -20,29 +21,35 @@ async def on_fact(teller: Teller, session: AsyncSession, event: Received[Any]) -
 async def on_task_fact(teller: Teller, session: AsyncSession, event: Received[Any]) -> None:
     """Tell the owner and everybody the task is shared with, and let open lists know what changed.
 
-    A quiet fact does the latter only.
+    A quiet fact does the latter only, and goes to webhooks.
     """
     data = event.data
     change, tag = data.type.split(".")[2], etag(data.task_id, event.sequence)
     for user_id in (data.user_id, *data.participants):
         teller.show(session, event, _changed(user_id, data.task_id, change, tag))
-        if not (isinstance(data, TaskUpdated) and data.quiet):
+        if isinstance(data, TaskUpdated) and data.quiet:
+            await teller.tell_webhooks(session, event, user_id)
+        else:
             await teller.tell(session, event, user_id)
 
 
 async def on_shared(teller: Teller, session: AsyncSession, event: Received[TaskShared]) -> None:
-    """Tell whom the task is shared with; the owner did it a moment ago."""
+    """Tell whom the task is shared with; the owner did it a moment ago, so only their webhooks are told."""
     await teller.tell(session, event, event.data.with_user_id)
+    await teller.tell_webhooks(session, event, event.data.user_id)
 
 
 async def on_unshared(teller: Teller, session: AsyncSession, event: Received[TaskUnshared]) -> None:
-    """Open lists lose the task; nobody is told that they were left out."""
+    """Open lists lose the task, and webhooks of both are told; nobody has to read that they were left out."""
     data = event.data
     teller.show(session, event, _changed(data.with_user_id, data.task_id, "unshared", None))
+    for user_id in (data.user_id, data.with_user_id):
+        await teller.tell_webhooks(session, event, user_id)
 
 
-async def on_nothing_to_tell(_: AsyncSession, __: Received[Any]) -> None:
-    """A fact that users need not read: they did it themselves a moment ago."""
+async def on_silent_fact(webhooks: WebhookQueue, session: AsyncSession, event: Received[Any]) -> None:
+    """A fact that users need not read, for they did it themselves a moment ago: for webhooks only."""
+    webhooks.collect(session, event, event.data.user_id)
 
 
 def _changed(user_id: UUID, task_id: UUID, change: str, tag: str | None) -> Frame:

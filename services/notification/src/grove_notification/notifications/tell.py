@@ -18,6 +18,8 @@ from grove_notification.models import Notification
 from grove_notification.notifications.schemas import NOTIFICATION, NotificationRead
 from grove_notification.preferences.types import TYPES
 from grove_notification.users.recipients import Recipient, recipient
+from grove_notification.webhooks import queue as webhooks
+from grove_notification.webhooks.queue import WebhookQueue
 from grove_notification.wording.wording import wording
 from grove_notification.wording.words import Wording
 
@@ -25,11 +27,12 @@ MAIL_DIGEST = "mail"
 
 
 class Teller:
-    """Fans a fact out: a row and a live frame, a mail or an item of a digest."""
+    """Fans a fact out: a row and a live frame, a mail or an item of a digest, deliveries to webhooks."""
 
-    def __init__(self, push: LivePush, mails: MailQueue) -> None:
+    def __init__(self, push: LivePush, mails: MailQueue, webhooks: WebhookQueue) -> None:
         self._push = push
         self._mails = mails
+        self._webhooks = webhooks
 
     async def tell(self, session: AsyncSession, event: Received[Any], user_id: UUID) -> None:
         """Tell one user, if it is worth telling and they were not deleted."""
@@ -37,6 +40,7 @@ class Teller:
         if to is None:
             return
         words = wording(event.data, to.texts)
+        self._webhook(session, event, to, words)
         if words is None:
             return
         channels = to.choice.channels(words.type)
@@ -45,9 +49,20 @@ class Teller:
         if channels.email and not TYPES[words.type].mailed_by_auth and to.email is not None:
             await self._mail(session, event, to, to.email, words)
 
+    async def tell_webhooks(self, session: AsyncSession, event: Received[Any], user_id: UUID) -> None:
+        """Tell a user's webhooks of what people need not read."""
+        to = await recipient(session, user_id)
+        if to is not None:
+            self._webhook(session, event, to, wording(event.data, to.texts))
+
     def show(self, session: AsyncSession, event: Received[Any], frame: Frame) -> None:
         """Send a frame to the user's open connections, whatever they chose."""
         event.after_commit.append(partial(self._push.send, stream.collect(session, frame)))
+
+    def _webhook(self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording | None) -> None:
+        """Unless they switched the channel off for the type; a fact without one goes by the subscription alone."""
+        if to.webhooks and (words is None or to.choice.channels(words.type).webhook):
+            self._webhooks.collect(session, event, to.user_id)
 
     def _in_app(self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording) -> None:
         """In the list at once, at its place by time; in quiet hours its frame waits for their end."""
@@ -105,4 +120,5 @@ def frame_of(notification: Notification) -> Frame:
 async def write_collected(session: AsyncSession) -> None:
     """The end of a transaction that told things."""
     await digests.write(session)
+    await webhooks.write(session)
     await stream.write(session)

@@ -8,6 +8,7 @@ from grove.service.erasure import is_erased
 from grove_notification.mails.queue import Letter, MailQueue
 from grove_notification.notifications.tell import Teller
 from grove_notification.users.repository import UserRepository
+from grove_notification.webhooks.queue import WebhookQueue
 
 
 async def on_registered(
@@ -43,7 +44,7 @@ async def on_verified(_: AsyncSession, __: Received[UserVerified]) -> None:
     """Nothing to do: an account is registered here by being verified."""
 
 
-async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> None:
+async def on_updated(webhooks: WebhookQueue, session: AsyncSession, event: Received[UserUpdated]) -> None:
     """An account's locale or timezone changed; it may be known here only now, when this event overtook the first."""
     data = event.data
     if await is_erased(session, data.user_id):
@@ -56,6 +57,7 @@ async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> Non
         timezone=data.timezone,
         sequence=event.sequence,
     )
+    webhooks.collect(session, event, data.user_id)
 
 
 async def on_email_changed(teller: Teller, session: AsyncSession, event: Received[UserEmailChanged]) -> None:

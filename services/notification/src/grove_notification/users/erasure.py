@@ -26,8 +26,8 @@ ERASURE = Erasure(
         DigestItem.user_id,
         Digest.user_id,
         Mail.user_id,
+        Webhook.user_id,  # before its deliveries: who ends one of those holds the webhook first
         WebhookDelivery.user_id,
-        Webhook.user_id,
         User.id,
         IdempotencyKeyRow.user_id,
     ),

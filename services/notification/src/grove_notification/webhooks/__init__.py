@@ -1,0 +1,1 @@
+"""Webhooks: facts of a user, sent to the endpoints that they named."""

@@ -1,0 +1,98 @@
+"""Queueing deliveries: facts are collected in a transaction, and written as rows at its end, for all users together."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.messaging.handlers import Received
+from grove.service.erasure import known_erased
+from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks import payload
+from grove_notification.webhooks.event_types import EVENT_TYPES, subscribed
+
+_FACTS = "webhook_facts"
+
+
+class WebhookQueue:
+    """`due` is set when the sender of this process should look at once."""
+
+    def __init__(self) -> None:
+        self.due = asyncio.Event()
+
+    def collect(self, session: AsyncSession, event: Received[Any], user_id: UUID) -> None:
+        """Have `write` queue a fact for the user's webhooks. Costs users without webhooks one query a transaction,
+        however many they are.
+        """
+        if event.envelope.type in EVENT_TYPES:
+            facts: list[_Fact] = session.info.setdefault(_FACTS, [])
+            facts.append(_Fact(user_id, event, self))
+
+    async def wake(self) -> None:
+        """Have the sender look for due deliveries now."""
+        self.due.set()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    user_id: UUID
+    event: Received[Any]
+    queue: WebhookQueue
+
+
+async def write(session: AsyncSession) -> None:
+    """A row for each collected fact and active webhook that subscribed to it."""
+    erased = known_erased(session)
+    facts = [fact for fact in session.info.pop(_FACTS, ()) if not erased.get(fact.user_id)]
+    if not facts:
+        return
+    connection = await session.connection()
+    webhooks = await _active(connection, {fact.user_id for fact in facts})
+    rows: list[dict[str, Any]] = []
+    for fact in facts:
+        event_type = fact.event.envelope.type
+        subscribers = [id_ for id_, types in webhooks.get(fact.user_id, ()) if subscribed(types, event_type)]
+        if subscribers:
+            rows += _rows(fact, subscribers)
+            fact.event.after_commit.append(fact.queue.wake)
+    if rows:
+        await connection.execute(insert(WebhookDelivery), rows)
+
+
+async def _active(connection: AsyncConnection, users: set[UUID]) -> dict[UUID, list[tuple[UUID, list[str]]]]:
+    """Each user's webhooks, held so that none is deleted before its new rows are committed, but no sender waits."""
+    held = (
+        select(Webhook.user_id, Webhook.id, Webhook.event_types)
+        .where(Webhook.user_id.in_(users), Webhook.status == "active")
+        .order_by(Webhook.id)
+        .with_for_update(read=True, key_share=True)
+    )
+    found: dict[UUID, list[tuple[UUID, list[str]]]] = {}
+    for row in await connection.execute(held):
+        found.setdefault(row.user_id, []).append((row.id, row.event_types))
+    return found
+
+
+def _rows(fact: _Fact, webhooks: list[UUID]) -> list[dict[str, Any]]:
+    envelope, moment = fact.event.envelope, now()
+    body = payload.of_fact(fact.event.data, envelope.time)
+    return [
+        {
+            "id": new_id(),
+            "webhook_id": webhook_id,
+            "user_id": fact.user_id,
+            "event_id": envelope.id,
+            "event_type": envelope.type,
+            "body": body,
+            "status": "pending",
+            "attempts": 0,
+            "next_attempt_at": moment,
+            "created_at": moment,
+        }
+        for webhook_id in webhooks
+    ]
