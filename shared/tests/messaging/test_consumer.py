@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from prometheus_client import REGISTRY
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.contracts.event import Envelope
@@ -158,12 +158,30 @@ async def test_poison_is_parked_with_its_reason_holds_nobody_up_and_can_be_repla
         assert letter.reason == "ValueError: second"
         assert letter.attempts == 2
         assert letter.first_failed < letter.last_failed
-        assert letter.body["id"] == str(poison.id)
+        assert json.loads(letter.event)["id"] == str(poison.id)
         handling.handled.clear()
         assert await letters.replay({letter.id}) == 1
         await until(handling.handled.is_set)
     assert await letters.all() == []
     assert [envelope.id for envelope in handling.seen].count(poison.id) == 3
+
+
+async def test_a_reason_names_no_values(brokers, sessions, letters):
+    async def insert(session, event) -> None:
+        row = {"event_id": event.envelope.id, "moment": now()}
+        await session.execute(text("INSERT INTO inbox (event_id, applied_at) VALUES (:event_id, :moment)"), row)
+
+    event = outbox_event("auth", registered(), sequence=1)
+
+    async def parked() -> bool:
+        return len(await letters.all()) == 1
+
+    async with consuming(brokers, sessions, insert):
+        await publish(brokers, event.body)
+        await until(parked)
+    [letter] = await letters.all()
+    assert "duplicate key value violates unique constraint" in letter.reason
+    assert str(event.id) not in letter.reason
 
 
 @pytest.fixture

@@ -65,3 +65,9 @@ async def test_a_value_that_a_column_can_not_hold_is_no_lost_database(settings):
         assert await reads.scalar(Statement("SELECT CAST(:n AS integer)"), n=1) == 1
     finally:
         await reads.aclose()
+
+
+async def test_an_error_names_no_values(engine):
+    said = str(await failure(engine, "SELECT 1 / (length(:name) - 3)", name="Ada"))
+    assert "division by zero" in said
+    assert "Ada" not in said

@@ -1,4 +1,4 @@
-"""How the `grove` command reaches a suite: told by a file, `.grove/operator.json` of the local stack by default."""
+"""How the `grove` command reaches a suite: told by a file, `operator.json` of the local stack by default."""
 
 from pathlib import Path
 
@@ -11,7 +11,9 @@ class OperatorSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GROVE_", extra="ignore")
 
-    operator_file: Path = Path(".grove/operator.json")
+    operator_file: Path | None = None
+    state_dir: Path = Path(".grove")
+    """The local stack's folder, where its file is."""
 
 
 class Operator(BaseModel):
@@ -26,7 +28,8 @@ class Operator(BaseModel):
 
 def operator() -> Operator:
     """The operator's access. Raises FileNotFoundError with what to do."""
-    file = OperatorSettings().operator_file
+    settings = OperatorSettings()
+    file = settings.operator_file or settings.state_dir / "operator.json"
     if not file.exists():
         raise FileNotFoundError(f"{file} is missing: start the stack, or name the file in GROVE_OPERATOR_FILE.")
     return Operator.model_validate_json(file.read_bytes())

@@ -166,7 +166,7 @@ class Consumer:
             self._count(delivery.work, "parked")
             return
         log.error("event.failed", type=delivery.work.type, id=str(delivery.work.id), exc_info=failure)
-        reason = f"{type(failure).__name__}: {failure}"
+        reason = _reason(failure)
         delay = self._delays.get(attempt_of(delivery.incoming))
         if delay is None:
             await self._park(delivery.incoming, internal, reason)
@@ -218,6 +218,12 @@ def attempt_of(incoming: AbstractIncomingMessage) -> int:
     """Which try of its handling this delivery is, from 1."""
     attempt = (incoming.headers or {}).get("x-grove-attempt", 1)
     return attempt if isinstance(attempt, int) else 1
+
+
+def _reason(failure: Exception) -> str:
+    """The first line of what went wrong: further down, databases say which values they refused."""
+    said = str(failure).strip().splitlines()
+    return f"{type(failure).__name__}: {said[0] if said else 'it says no more'}"
 
 
 def _failure_headers(incoming: AbstractIncomingMessage, reason: str) -> HeadersType:

@@ -89,6 +89,7 @@ def create_engine(settings: DatabaseSettings, *, pool_size: int | None = None) -
         max_overflow=5,
         pool_timeout=ACQUIRE_SECONDS,
         pool_recycle=1800,
+        hide_parameters=True,  # errors are logged, and values may name people
         connect_args=connection_arguments(settings),
     )
     # It declares an older SQLAlchemy; it traces 2.1 all the same (services/resource/tests/test_telemetry.py).
