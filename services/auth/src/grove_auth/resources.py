@@ -10,7 +10,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.mongo.client import Document, create_client, in_transaction
 from grove.observability.health import Health
-from grove.observability.metrics import OUTBOX_AGE
+from grove.outbox.age import OutboxAge
 from grove.outbox.mongo import MongoInbox, MongoOutbox
 from grove.security.encryption import FieldCipher
 from grove.security.tokens import KeyCache, TokenVerifier
@@ -40,7 +40,6 @@ from grove_auth.users.facts import AccountFacts
 
 T = TypeVar("T")
 
-OUTBOX_ALARM_SECONDS = 30
 SIGN_INS_AT_ONCE = CORES + 1
 """By password: one is at the database while the others hash. The rest wait before they ask it anything, so that a storm
 of them is felt by nobody else."""
@@ -123,7 +122,7 @@ class Resources(ServiceResources):
             required={"database": self._check_database},
             degrading={
                 "cache": self._check_valkey,
-                "outbox": self._check_outbox,
+                "outbox": OutboxAge(self.outbox).check,
                 "revocation_feed": self.publisher.check,
                 "audit_seals": self.sealer.check,
             },
@@ -136,10 +135,3 @@ class Resources(ServiceResources):
     async def _check_valkey(self) -> str | None:
         await self.valkey.ping()
         return None
-
-    async def _check_outbox(self) -> str | None:
-        age = await self.outbox.oldest_age()
-        OUTBOX_AGE.set(age)
-        if age < OUTBOX_ALARM_SECONDS:
-            return None
-        return f"the oldest event has waited {age:.0f} s to be published; see whether RabbitMQ is up"

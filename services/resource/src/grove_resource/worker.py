@@ -3,11 +3,9 @@
 from datetime import timedelta
 
 from grove.core.settings import load
-from grove.messaging.consumer import Consumer
-from grove.messaging.topology import queue_name
-from grove.observability.health import Health, while_true
-from grove.outbox.relay import Relay
+from grove.observability.health import Health
 from grove.postgres.engine import STORE_ERRORS
+from grove.service.events import EventWork
 from grove.service.housekeeping import Housekeeping
 from grove.service.server import configure, run_worker
 from grove_resource.attachments.repository import ScanQueue
@@ -27,29 +25,18 @@ def run() -> None:
     settings = load(ResourceSettings)
     configure(settings)
     resources = Resources(settings)
-    relay = Relay(resources.broker, resources.outbox, store_errors=STORE_ERRORS)
-    consumer = Consumer(
-        settings.service,
-        queue_name(settings.service),
-        resources.broker,
-        resources.inbox,
-        handlers(resources),
-        prefetch=settings.consumer_prefetch,
-    )
+    events = EventWork(settings, resources, handlers(resources), store_errors=STORE_ERRORS)
     firing = Firing(resources.sessions, resources.reads, look_seconds=settings.reminder_look_seconds)
     health = Health(
         required={"database": resources.check_database},
         degrading={
-            "outbox": resources.check_outbox,
             "reminders": firing.check,
             "files": resources.files.check,
-            "relay": while_true(lambda: relay.connected, "not connected to RabbitMQ"),
-            "consumer": while_true(lambda: consumer.connected, "not connected to RabbitMQ"),
+            **events.checks,
         },
     )
     jobs = {
-        "relay": relay.run,
-        "consumer": consumer.run,
+        **events.jobs,
         "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
         "reminders": firing.run,
         "files": _sweep(resources).run,

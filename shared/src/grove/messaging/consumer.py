@@ -16,7 +16,7 @@ from grove.core.tasks import end, finish
 from grove.messaging.broker import BROKER_ERRORS, Broker, closed, message
 from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable, Work
 from grove.messaging.topology import RETRY_DELAYS, dead_queue_name, internal_exchange, retry_queue_name
-from grove.observability.metrics import EVENT_SECONDS, EVENTS_CONSUMED
+from grove.observability.metrics import EVENT_LATENCY, EVENT_SECONDS, EVENTS_CONSUMED, EVENTS_IN_HAND
 
 log = structlog.get_logger()
 
@@ -70,6 +70,7 @@ class Consumer:
         self._handlers = handlers
         self._prefetch = prefetch
         self._delays = delays or dict(enumerate(RETRY_DELAYS, start=1))
+        self._in_hand = EVENTS_IN_HAND.labels(queue)
         self.connected = False
 
     async def run(self) -> None:
@@ -90,14 +91,19 @@ class Consumer:
             internal = await channel.get_exchange(internal_exchange(self.service), ensure=False)
             queue = await channel.get_queue(self.queue, ensure=False)
             waiting: Waiting = asyncio.Queue()
-            tag = await queue.consume(waiting.put)
+
+            async def arrive(incoming: AbstractIncomingMessage) -> None:
+                self._in_hand.inc()
+                await waiting.put(incoming)
+
+            tag = await queue.consume(arrive)
             self.connected = True
             log.info("consumer.started", queue=self.queue)
             working = asyncio.create_task(self._work(waiting, internal))
             losing = asyncio.create_task(closed(connection))
             try:
                 await asyncio.wait([working, losing], return_when=asyncio.FIRST_COMPLETED)
-                _drop(waiting)  # the broker delivers these again, on the next connection
+                self._drop(waiting)  # the broker delivers these again, on the next connection
             except asyncio.CancelledError:
                 with suppress(*BROKER_ERRORS):
                     await queue.cancel(tag)
@@ -119,8 +125,17 @@ class Consumer:
                 # Not answered: the broker delivers it again, and the inbox knows whether it was applied.
                 log.warning("consumer.answer_lost", queue=self.queue, error=str(error) or type(error).__name__)
             finally:
-                for _ in batch:
-                    waiting.task_done()
+                self._answered(waiting, len(batch))
+
+    def _drop(self, waiting: Waiting) -> None:
+        while not waiting.empty():
+            waiting.get_nowait()
+            self._answered(waiting, 1)
+
+    def _answered(self, waiting: Waiting, count: int) -> None:
+        self._in_hand.dec(count)
+        for _ in range(count):
+            waiting.task_done()
 
     async def _take(self, batch: Sequence[AbstractIncomingMessage], internal: AbstractExchange) -> None:
         started = time.perf_counter()
@@ -152,10 +167,13 @@ class Consumer:
             await self._applied(deliveries, {work.id: work for work in applied})
 
     async def _applied(self, deliveries: Sequence[_Delivery], applied: dict[UUID, Work]) -> None:
+        moment = now()
         for delivery in deliveries:
             work = applied.pop(delivery.work.id, None)
             self._count(delivery.work, "applied" if work else "duplicate")
             if work is not None:
+                took = (moment - work.received.envelope.time).total_seconds()
+                EVENT_LATENCY.labels(self.queue).observe(max(0.0, took))  # clocks of two hosts may differ
                 await work.committed()
         for delivery in deliveries:
             await delivery.incoming.ack()
@@ -206,12 +224,6 @@ class Consumer:
             timeout=10,
         )
         await incoming.ack()
-
-
-def _drop(waiting: Waiting) -> None:
-    while not waiting.empty():
-        waiting.get_nowait()
-        waiting.task_done()
 
 
 def attempt_of(incoming: AbstractIncomingMessage) -> int:

@@ -74,6 +74,7 @@ def ops_app(health: Health) -> Starlette:
     """The app of the ops listener."""
 
     async def metrics(_: Request) -> Response:
+        await health.report()  # checks feed gauges: what is read here is true though nobody asks for readiness
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(routes=[*health_routes(health), Route("/metrics", metrics)])

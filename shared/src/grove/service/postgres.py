@@ -5,13 +5,11 @@ from typing import ClassVar
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.settings import ServiceSettings
-from grove.observability.metrics import OUTBOX_AGE
 from grove.outbox.postgres import PostgresInbox, PostgresOutboxStore
 from grove.postgres.engine import DatabaseSettings, create_engine
 from grove.postgres.reads import Reads, Statement
 from grove.service.resources import ServiceResources
 
-OUTBOX_ALARM_SECONDS = 30
 _ALIVE = Statement("SELECT 1")
 
 
@@ -42,14 +40,6 @@ class PostgresResources(ServiceResources):
         """A health check."""
         await self.reads.scalar(_ALIVE)
         return None
-
-    async def check_outbox(self) -> str | None:
-        """A health check; also feeds the metric."""
-        age = await self.outbox.oldest_age()
-        OUTBOX_AGE.set(age)
-        if age < OUTBOX_ALARM_SECONDS:
-            return None
-        return f"the oldest event has waited {age:.0f} s to be published; see whether RabbitMQ is up"
 
     async def check_valkey(self) -> str | None:
         """A health check."""
