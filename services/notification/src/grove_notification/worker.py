@@ -1,11 +1,9 @@
 """The worker process: outbox relay, event consumers, mail sending."""
 
 from grove.core.settings import load
-from grove.messaging.consumer import Consumer
-from grove.messaging.topology import queue_name
-from grove.observability.health import Health, while_true
-from grove.outbox.relay import Relay
+from grove.observability.health import Health
 from grove.postgres.engine import STORE_ERRORS
+from grove.service.events import EventWork
 from grove.service.housekeeping import Housekeeping
 from grove.service.server import configure, run_worker
 from grove_notification.consumers import handlers
@@ -22,29 +20,18 @@ def run() -> None:
     settings = load(NotificationSettings)
     configure(settings)
     resources = Resources(settings)
-    relay = Relay(resources.broker, resources.outbox, store_errors=STORE_ERRORS)
     sender = MailSender(resources)
-    consumer = Consumer(
-        settings.service,
-        queue_name(settings.service),
-        resources.broker,
-        resources.inbox,
-        handlers(resources),
-        prefetch=settings.consumer_prefetch,
-    )
+    events = EventWork(settings, resources, handlers(resources), store_errors=STORE_ERRORS)
     health = Health(
         required={"database": resources.check_database},
         degrading={
             "cache": resources.check_valkey,
-            "outbox": resources.check_outbox,
-            "relay": while_true(lambda: relay.connected, "not connected to RabbitMQ"),
-            "consumer": while_true(lambda: consumer.connected, "not connected to RabbitMQ"),
+            **events.checks,
             "mail": sender.check,
         },
     )
     jobs = {
-        "relay": relay.run,
-        "consumer": consumer.run,
+        **events.jobs,
         "mail": sender.run,
         "release": Release(resources.sessions, resources.push).run,
         "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
