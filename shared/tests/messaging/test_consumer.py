@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from aio_pika.abc import AbstractIncomingMessage
@@ -12,7 +13,7 @@ from sqlalchemy import func, select, text
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.contracts.event import Envelope
-from grove.core.clock import now
+from grove.core.clock import now, rfc3339
 from grove.core.ids import new_id
 from grove.core.tasks import end
 from grove.messaging.broker import BROKER_ERRORS, EventPublisher
@@ -111,6 +112,10 @@ async def until(condition, seconds: float = 8) -> None:
             await asyncio.sleep(0.02)
 
 
+def sample(name: str) -> float:
+    return REGISTRY.get_sample_value(name, {"queue": QUEUE}) or 0
+
+
 def consumed(outcome: str) -> float:
     """How many events this process took so far that ended so."""
     labels = {"queue": QUEUE, "type": UserRegistered.type, "outcome": outcome}
@@ -125,6 +130,20 @@ async def test_an_event_is_applied_once_however_often_it_comes(brokers, sessions
         await until(lambda: consumed("applied") + consumed("duplicate") == applied + again + 3)
     assert len(handling.seen) == 1
     assert consumed("duplicate") == again + 2
+
+
+async def test_how_long_an_event_took_is_measured_where_it_has_its_effect(brokers, sessions, letters):
+    """From when it happened: one that is an hour old took an hour, and one from a clock ahead of ours no time."""
+    count, total = sample("grove_event_latency_seconds_count"), sample("grove_event_latency_seconds_sum")
+    again, handling, bodies = consumed("duplicate"), Handling(), []
+    for hours in (1, -1):
+        event = json.loads(outbox_event("auth", registered(), sequence=1).body)
+        bodies.append(json.dumps(event | {"time": rfc3339(now() - timedelta(hours=hours))}).encode())
+    async with consuming(brokers, sessions, handling):
+        await publish(brokers, *bodies, *bodies)
+        await until(lambda: len(handling.seen) == 2 and consumed("duplicate") == again + 2)
+    assert sample("grove_event_latency_seconds_count") == count + 2
+    assert 3600 <= sample("grove_event_latency_seconds_sum") - total < 3700
 
 
 async def test_a_failure_is_retried_after_a_pause(brokers, sessions, letters):
@@ -227,9 +246,11 @@ async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers,
         await until(lambda: sizes == [1])
         await publish(brokers, *(event.body for event in events[1:]))
         await until(lambda: len(arrived) == PREFETCH)
+        assert sample("grove_events_in_hand") == PREFETCH
         release.set()
         await until(lambda: len(good) == 20)
         await until(parked)
+        await until(lambda: sample("grove_events_in_hand") == 0)
     assert good == [number for number in range(1, 22) if number != 12]
     assert sizes[:2] == [1, PREFETCH - 1]
     assert consumed("retried") - before == 1, "the others of the batch were not sent round"

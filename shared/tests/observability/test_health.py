@@ -43,3 +43,14 @@ async def test_live_and_metrics():
     assert (await get(Health(), "/health/live")).json() == {"status": "ok"}
     metrics = await get(Health(), "/metrics")
     assert "grove_outbox_oldest_seconds" in metrics.text
+
+
+async def test_a_scrape_alone_sees_what_the_checks_feed():
+    asked = []
+
+    async def feeding() -> str:
+        asked.append(1)
+        return "old"
+
+    assert (await get(Health({"database": broken}, {"outbox": feeding}), "/metrics")).status_code == 200
+    assert asked == [1]
