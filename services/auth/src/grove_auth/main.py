@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from grove.core.settings import load
 from grove.mongo.client import is_unavailable
+from grove.service.dead_letters import event_routes
 from grove.service.server import background, configure, run_api
 from grove.web.app import create_app
 from grove_auth.api import ROUTERS
@@ -28,7 +29,7 @@ def build(settings: AuthSettings, resources: Resources) -> FastAPI:
         settings,
         title="Grove auth",
         description="Accounts, sign-in and sessions.",
-        routers=ROUTERS,
+        routers=(*ROUTERS, event_routes(settings.service, resources.broker, resources.outbox)),
         lifespan=lifespan,
         health=resources.health(),
         unavailable=is_unavailable,

@@ -7,11 +7,13 @@ from fastapi import FastAPI
 
 from grove.core.settings import load
 from grove.postgres.engine import is_unavailable
+from grove.service.dead_letters import event_routes
 from grove.service.server import background, configure, run_api
 from grove.web.app import create_app
 from grove_provider_sync.api import ROUTERS
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.settings import ProviderSyncSettings
+from grove_provider_sync.sync.jobs import QUEUE as JOBS
 
 
 def build(settings: ProviderSyncSettings, resources: Resources) -> FastAPI:
@@ -27,7 +29,7 @@ def build(settings: ProviderSyncSettings, resources: Resources) -> FastAPI:
         settings,
         title="Grove provider-sync",
         description="Accounts and transactions from outside providers.",
-        routers=ROUTERS,
+        routers=(*ROUTERS, event_routes(settings.service, resources.broker, resources.outbox, JOBS)),
         lifespan=lifespan,
         health=resources.api_health(),
         unavailable=is_unavailable,
