@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from grove.core.settings import load
 from grove.postgres.engine import is_unavailable
+from grove.service.dead_letters import event_routes
 from grove.service.server import background, configure, run_api
 from grove.web.app import create_app
 from grove_notification.api import ROUTERS
@@ -27,7 +28,7 @@ def build(settings: NotificationSettings, resources: Resources) -> FastAPI:
         settings,
         title="Grove notification",
         description="Notifications: in-app, live and by mail.",
-        routers=ROUTERS,
+        routers=(*ROUTERS, event_routes(settings.service, resources.broker, resources.outbox)),
         lifespan=lifespan,
         health=resources.api_health(),
         unavailable=is_unavailable,
