@@ -134,3 +134,8 @@ async def _of_system(host: str, port: int) -> list[str]:
     """As this machine knows it: by its hosts file and its search domains too."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def host_of(url: str) -> str:
+    """The host of a URL that was checked; the rest of it may be a secret."""
+    return httpx2.URL(url).host

@@ -1,0 +1,130 @@
+"""Which deliveries a worker tries next, among all workers.
+
+A claim is two statements of one transaction. The first holds endpoints that have something due and room for it, and
+passes over those that another worker holds; the second sees what others committed before that, counts what is under
+way at each endpoint, and takes as many as fit. So an endpoint never gets more at once than it should, and none is tried
+twice. Endpoints are looked up one by one in an index: however much is due at one, the others are found.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from grove.postgres.reads import Reads, Statement
+
+_DUE = """
+WITH RECURSIVE waiting AS (
+  (SELECT webhook_id, next_attempt_at FROM webhook_deliveries
+   WHERE status = 'pending' ORDER BY webhook_id, next_attempt_at LIMIT 1)
+  UNION ALL
+  SELECT following.* FROM waiting CROSS JOIN LATERAL (
+    SELECT d.webhook_id, d.next_attempt_at FROM webhook_deliveries d
+    WHERE d.status = 'pending' AND d.webhook_id > waiting.webhook_id
+    ORDER BY d.webhook_id, d.next_attempt_at LIMIT 1
+  ) following
+)
+SELECT {columns} FROM waiting JOIN webhooks w ON w.id = waiting.webhook_id
+WHERE w.status = 'active' AND waiting.next_attempt_at <= statement_timestamp()
+  AND (SELECT count(*) FROM webhook_deliveries d
+       WHERE d.webhook_id = w.id AND d.leased_until > statement_timestamp()) < {cap}
+  AND (NOT w.ordered OR (
+    SELECT d.next_attempt_at FROM webhook_deliveries d
+    WHERE d.webhook_id = w.id AND d.status = 'pending' ORDER BY d.event_id LIMIT 1
+  ) <= statement_timestamp())
+"""
+_CAP = "CASE WHEN w.ordered OR w.failing_since IS NOT NULL THEN 1 ELSE CAST(:cap AS integer) END"
+"""How many tries an endpoint may have under way. One that fails gets one, so that it holds up little."""
+
+_HOLD = text(
+    _DUE.format(columns="w.id", cap=_CAP)
+    + """
+  AND (w.failing_since IS NOT NULL) = CAST(:failing AS boolean)
+ORDER BY waiting.next_attempt_at LIMIT CAST(:most AS integer)
+FOR NO KEY UPDATE OF w SKIP LOCKED
+"""
+)
+
+_CLAIM = text(
+    f"""
+WITH held AS (
+  SELECT w.*, {_CAP} - (
+    SELECT count(*) FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.leased_until > statement_timestamp()
+  ) AS room
+  FROM webhooks w WHERE w.id = ANY(CAST(:webhooks AS uuid[]))
+), taken AS (
+  SELECT held.id AS webhook_id, held.url, held.secrets, held.failing_since IS NOT NULL AS failing, next_ones.id
+  FROM held CROSS JOIN LATERAL (
+    (SELECT d.id, d.next_attempt_at FROM webhook_deliveries d
+     WHERE NOT held.ordered AND d.webhook_id = held.id AND d.status = 'pending'
+       AND d.next_attempt_at <= statement_timestamp()
+     ORDER BY d.next_attempt_at LIMIT greatest(held.room, 0))
+    UNION ALL
+    (SELECT d.id, d.next_attempt_at FROM webhook_deliveries d
+     WHERE held.ordered AND d.webhook_id = held.id AND d.status = 'pending'
+     ORDER BY d.event_id LIMIT greatest(held.room, 0))
+  ) next_ones
+  WHERE next_ones.next_attempt_at <= statement_timestamp()
+  ORDER BY next_ones.next_attempt_at LIMIT CAST(:most AS integer)
+), lease AS (
+  SELECT statement_timestamp() + make_interval(secs => CAST(:lease_seconds AS double precision)) AS ends
+)
+UPDATE webhook_deliveries d SET leased_until = lease.ends, next_attempt_at = lease.ends
+FROM taken, lease WHERE d.id = taken.id
+RETURNING d.id, d.webhook_id, d.user_id, d.event_id, d.event_type, d.body, d.attempts, d.leased_until, d.created_at,
+  taken.url, taken.secrets, taken.failing
+"""  # noqa: S608 - of constants
+)
+
+_LATE = Statement(
+    text(
+        "SELECT extract(epoch FROM statement_timestamp() - min(due.next_attempt_at)) AS seconds FROM ("  # noqa: S608
+        + _DUE.format(columns="waiting.next_attempt_at", cap=_CAP)
+        + ") due"
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery that this worker tries until `leased_until`; who comes later has no say about it any more.
+
+    `failing`: its endpoint took nothing lately.
+    """
+
+    id: UUID
+    webhook_id: UUID
+    user_id: UUID
+    event_id: UUID
+    event_type: str
+    body: str
+    attempts: int
+    leased_until: datetime
+    created_at: datetime
+    url: str
+    secrets: str
+    failing: bool
+
+
+async def claim(
+    session: AsyncSession, *, most: int, cap: int, lease_seconds: float, failing: bool = False
+) -> Sequence[Claimed]:
+    """Take up to `most` deliveries, `cap` an endpoint. `failing`: of the endpoints that fail, else of the others."""
+    connection = await session.connection()
+    held = await connection.execute(_HOLD, {"most": most, "cap": cap, "failing": failing})
+    webhooks = list(held.scalars())
+    if not webhooks:
+        return []
+    taken = await connection.execute(
+        _CLAIM, {"webhooks": webhooks, "most": most, "cap": cap, "lease_seconds": lease_seconds}
+    )
+    return [Claimed(**row._mapping) for row in taken]  # noqa: SLF001 - its public name
+
+
+async def seconds_late(reads: Reads, *, cap: int) -> float:
+    """How long the oldest delivery has waited that could be tried now; 0 when none could."""
+    seconds = await reads.scalar(_LATE, cap=cap)
+    return 0.0 if seconds is None else max(0.0, float(seconds))

@@ -1,0 +1,105 @@
+"""Once an hour: old deliveries go, what waits for disabled webhooks ends, secrets move to the newest key."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from grove.core.clock import now
+from grove.postgres.engine import STORE_ERRORS
+from grove.security.encryption import DecryptionFailed, FieldCipher
+from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks.disabling import fail_waiting
+from grove_notification.webhooks.sealing import open_keys, seal_keys
+
+log = structlog.get_logger()
+
+INTERVAL_SECONDS = 3600
+AT_ONCE = 1000
+
+
+class WebhookCleaning:
+    """Runs in every worker; running twice does no harm. `days`: how long ended deliveries are kept."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], cipher: FieldCipher, *, days: int) -> None:
+        self._sessions = sessions
+        self._cipher = cipher
+        self._days = days
+
+    async def run(self) -> None:
+        """Clean until cancelled."""
+        while True:
+            try:
+                await self.clean()
+            except STORE_ERRORS as error:
+                log.warning("webhooks.store_unreachable", error=str(error) or type(error).__name__)
+            await asyncio.sleep(INTERVAL_SECONDS)
+
+    async def clean(self) -> None:
+        """Once."""
+        log.info(
+            "webhooks.cleaned",
+            old=await self._purge(),
+            of_disabled=await self._end_of_disabled(),
+            resealed=await self._reseal(),
+        )
+
+    async def _purge(self) -> int:
+        old = (
+            select(WebhookDelivery.id)
+            .where(WebhookDelivery.finished_at < now() - timedelta(days=self._days))
+            .limit(AT_ONCE)
+            .with_for_update(skip_locked=True)
+        )
+        count = 0
+        while True:
+            async with self._sessions.begin() as session:
+                gone = await session.execute(
+                    delete(WebhookDelivery).where(WebhookDelivery.id.in_(old)).returning(WebhookDelivery.id)
+                )
+                deleted = len(gone.all())
+            count += deleted
+            if deleted < AT_ONCE:
+                return count
+
+    async def _end_of_disabled(self) -> int:
+        """What was more than disabling itself would end."""
+        waits = select(WebhookDelivery.id).where(
+            WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.status == "pending"
+        )
+        disabled = (
+            select(Webhook.id)
+            .where(Webhook.status == "disabled", waits.exists())
+            .limit(1)
+            .with_for_update(key_share=True, skip_locked=True)
+        )
+        count = 0
+        while True:
+            async with self._sessions.begin() as session:
+                webhook_id = await session.scalar(disabled)
+                ended = 0 if webhook_id is None else await fail_waiting(session, webhook_id, now())
+            count += ended
+            if not ended:
+                return count
+
+    async def _reseal(self) -> int:
+        async with self._sessions() as session:
+            stored = await session.stream(select(Webhook.id, Webhook.secrets))
+            old = [row.id async for row in stored if not self._cipher.is_current(row.secrets)]
+        return sum([await self._reseal_one(webhook_id) for webhook_id in old])
+
+    async def _reseal_one(self, webhook_id: UUID) -> int:
+        async with self._sessions.begin() as session:
+            webhook = await session.get(Webhook, webhook_id, with_for_update={"key_share": True})
+            if webhook is None:
+                return 0
+            try:
+                keys = open_keys(self._cipher, webhook.id, webhook.secrets)
+            except DecryptionFailed as error:
+                log.error("webhook.secret_unreadable", webhook_id=str(webhook.id), error=str(error))
+                return 0
+            webhook.secrets = seal_keys(self._cipher, webhook.id, keys)
+            return 1

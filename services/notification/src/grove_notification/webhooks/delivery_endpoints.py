@@ -1,0 +1,79 @@
+"""Routes of deliveries."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from pydantic import TypeAdapter
+
+from grove.service.listing import List
+from grove.web.answers import json_answer, json_text
+from grove.web.body import GroveRoute
+from grove.web.errors import error_responses
+from grove.web.pagination import CursorPage, Page
+from grove.web.query import parameters_of, query_as
+from grove_notification.deps import ReadsDep, WebhookReader, WebhookTester
+from grove_notification.models import WebhookDelivery
+from grove_notification.webhooks.deliveries import DELIVERY_JSON, DeliveryQueries
+from grove_notification.webhooks.listing import DELIVERY_FILTERS, DELIVERY_ORDERS, DeliveryFilter
+from grove_notification.webhooks.repository import WebhookQueries
+from grove_notification.webhooks.schemas import DeliveryRead, DeliveryWithBody, Queued, Redelivery, delivery_read
+from grove_notification.webhooks.wiring import WebhookOnce, Webhooks
+
+router = APIRouter(
+    prefix="/api/v1/webhooks/{webhook_id}",
+    tags=["webhooks"],
+    route_class=GroveRoute,
+    responses=error_responses(400, 404),
+)
+
+_DELIVERY = TypeAdapter(DeliveryRead)
+_DELIVERIES = List(item=DELIVERY_JSON, filters=DELIVERY_FILTERS, orders=DELIVERY_ORDERS)
+Wanted = Annotated[DeliveryFilter, query_as(DeliveryFilter)]
+
+
+@router.post("/test", status_code=202, response_model=DeliveryRead, dependencies=[WebhookOnce])
+async def send_test(webhook_id: UUID, _: WebhookTester, webhooks: Webhooks) -> Response:
+    """Send a delivery of the type `grove.webhook.test.v1`, whatever the webhook subscribes to; 10 in an hour."""
+    return _accepted(await webhooks.test(webhook_id))
+
+
+@router.post("/redeliver", status_code=202, dependencies=[WebhookOnce])
+async def redeliver_many(webhook_id: UUID, data: Redelivery, webhooks: Webhooks) -> Queued:
+    """Send all ended deliveries of a time range once more, under the same ids: 5,000 of the oldest at most.
+
+    While some are left, ask again.
+    """
+    return Queued(queued=await webhooks.redeliver_all(webhook_id, data))
+
+
+@router.get(
+    "/deliveries",
+    response_model=Page[DeliveryRead] | CursorPage[DeliveryRead],
+    openapi_extra=parameters_of(DeliveryFilter),
+)
+async def list_deliveries(
+    webhook_id: UUID, request: Request, user: WebhookReader, reads: ReadsDep, wanted: Wanted
+) -> Response:
+    """List a webhook's deliveries, newest first. Ended ones are kept for 30 days, or as the operator chose."""
+    given = {"user_id": user.user_id, "webhook_id": webhook_id, **wanted.given}
+    check = WebhookQueries(reads, user.user_id).check
+    return await _DELIVERIES.answer(request, reads, wanted, given, when_empty=lambda: check(webhook_id))
+
+
+@router.get("/deliveries/{delivery_id}", response_model=DeliveryWithBody)
+async def get_delivery(webhook_id: UUID, delivery_id: UUID, user: WebhookReader, reads: ReadsDep) -> Response:
+    """Read a delivery, with the body that is posted."""
+    return json_text(await DeliveryQueries(reads, user.user_id).get(webhook_id, delivery_id))
+
+
+@router.post(
+    "/deliveries/{delivery_id}/redeliver", status_code=202, response_model=DeliveryRead, dependencies=[WebhookOnce]
+)
+async def redeliver(webhook_id: UUID, delivery_id: UUID, webhooks: Webhooks) -> Response:
+    """Send an ended delivery once more, under the same id, with all its tries; one that is under way is a 400."""
+    return _accepted(await webhooks.redeliver(webhook_id, delivery_id))
+
+
+def _accepted(delivery: WebhookDelivery) -> Response:
+    return json_answer(_DELIVERY, delivery_read(delivery), status=202)

@@ -1,0 +1,38 @@
+"""The lists of webhooks and of their deliveries."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+from sqlalchemy import ColumnElement, bindparam
+
+from grove.service.keyset import Keyset, Sortable, parse_time
+from grove.web.pagination import ListQuery
+from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks.schemas import DeliveryStatus
+
+ORDERS = Keyset({"created_at": Sortable(Webhook.created_at, parse_time)}, tie=Webhook.id)
+FILTERS: dict[str, ColumnElement[bool]] = {"user_id": Webhook.user_id == bindparam("user_id")}
+
+DELIVERY_ORDERS = Keyset({"created_at": Sortable(WebhookDelivery.created_at, parse_time)}, tie=WebhookDelivery.id)
+DELIVERY_FILTERS: dict[str, ColumnElement[bool]] = {
+    "user_id": WebhookDelivery.user_id == bindparam("user_id"),
+    "webhook_id": WebhookDelivery.webhook_id == bindparam("webhook_id"),
+    "status": WebhookDelivery.status == bindparam("status"),
+    "event_type": WebhookDelivery.event_type == bindparam("event_type"),
+}
+
+
+class DeliveryFilter(ListQuery):
+    """What a list of deliveries can be asked for."""
+
+    status: Annotated[DeliveryStatus | None, Field(description="Only these")] = None
+    event_type: Annotated[
+        str | None,
+        Field(pattern=r"^[a-z0-9_.]{1,100}$", description="Only of this type, such as resource.task.created.v1"),
+    ] = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The names of DELIVERY_FILTERS that apply, with their values."""
+        asked = {"status": self.status, "event_type": self.event_type}
+        return {name: value for name, value in asked.items() if value is not None}

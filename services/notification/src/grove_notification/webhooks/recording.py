@@ -1,0 +1,91 @@
+"""Writing down how a try ended. The webhook is held before its delivery, as everywhere: nobody waits in a circle."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from grove_notification.mails.queue import MailQueue
+from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks.calling import Answer
+from grove_notification.webhooks.claiming import Claimed
+from grove_notification.webhooks.disabling import DISABLED, disable
+from grove_notification.webhooks.outcomes import Outcome
+
+
+class Recorder:
+    """Records in a session's transaction. `disable_after`: how long a webhook may take nothing."""
+
+    def __init__(self, session: AsyncSession, mails: MailQueue, disable_after: timedelta) -> None:
+        self._session = session
+        self._mails = mails
+        self._disable_after = disable_after
+
+    async def record(self, delivery: Claimed, answer: Answer, outcome: Outcome, moment: datetime) -> bool:
+        """The outcome, and what follows from it for the webhook. False when the delivery is somebody else's by now."""
+        if outcome.kind == "delivered":
+            await self._healed(delivery.webhook_id, moment)
+            return await self._end(delivery, answer, "delivered", None, moment)
+        webhook = await self._session.scalar(
+            select(Webhook).where(Webhook.id == delivery.webhook_id).with_for_update(key_share=True)
+        )
+        if webhook is None:
+            return False
+        if webhook.failing_since is None:
+            webhook.failing_since = moment
+            webhook.version += 1
+        await self._session.flush()
+        kept = await self._failed(delivery, answer, outcome, webhook, moment)
+        if kept and webhook.status == "active" and (reason := self._reason(outcome, webhook, moment)):
+            await disable(self._session, self._mails, webhook, reason, moment)
+        return kept
+
+    async def _failed(
+        self, delivery: Claimed, answer: Answer, outcome: Outcome, webhook: Webhook, moment: datetime
+    ) -> bool:
+        if outcome.retry_at is None:
+            return await self._end(delivery, answer, "failed", outcome.error, moment)
+        if webhook.status != "active":
+            return await self._end(delivery, answer, "failed", DISABLED, moment)
+        return await self._write(
+            delivery, answer, status="pending", last_error=outcome.error, next_attempt_at=outcome.retry_at
+        )
+
+    def _reason(self, outcome: Outcome, webhook: Webhook, moment: datetime) -> str | None:
+        """Why the webhook is to be disabled."""
+        if outcome.kind == "gone":
+            return outcome.error
+        since = webhook.failing_since
+        if since is not None and since + self._disable_after <= moment:
+            return f"The endpoint took nothing since {since:%Y-%m-%d %H:%M} UTC."
+        return None
+
+    async def _healed(self, webhook_id: UUID, moment: datetime) -> None:
+        await self._session.execute(
+            update(Webhook)
+            .where(Webhook.id == webhook_id, Webhook.failing_since.is_not(None))
+            .values(failing_since=None, version=Webhook.version + 1, updated_at=moment),
+            execution_options={"synchronize_session": False},
+        )
+
+    async def _end(self, delivery: Claimed, answer: Answer, status: str, error: str | None, moment: datetime) -> bool:
+        return await self._write(
+            delivery, answer, status=status, last_error=error, next_attempt_at=None, finished_at=moment
+        )
+
+    async def _write(self, delivery: Claimed, answer: Answer, **values: object) -> bool:
+        written = await self._session.execute(
+            update(WebhookDelivery)
+            .where(WebhookDelivery.id == delivery.id, WebhookDelivery.leased_until == delivery.leased_until)
+            .values(
+                attempts=WebhookDelivery.attempts + 1,
+                leased_until=None,
+                response_status=answer.status,
+                response_excerpt=answer.excerpt,
+                **values,
+            )
+            .returning(WebhookDelivery.id),
+            execution_options={"synchronize_session": False},
+        )
+        return written.scalar() is not None

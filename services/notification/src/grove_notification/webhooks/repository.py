@@ -1,0 +1,97 @@
+"""Queries on webhooks, always scoped by the acting user."""
+
+import zlib
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from grove.core.clock import now
+from grove.postgres.json_rows import JsonRow
+from grove.postgres.reads import Reads, Statement
+from grove_notification.models import Webhook
+from grove_notification.webhooks.disabling import fail_waiting
+from grove_notification.webhooks.errors import WebhookNotFound
+from grove_notification.webhooks.schemas import WebhookRead
+
+WEBHOOK_JSON = JsonRow(
+    Webhook,
+    WebhookRead,
+    {
+        "id": Webhook.id,
+        "url": Webhook.url,
+        "event_types": Webhook.event_types,
+        "description": Webhook.description,
+        "signature": Webhook.signature,
+        "public_key": Webhook.public_key,
+        "ordered": Webhook.ordered,
+        "status": Webhook.status,
+        "disabled_reason": Webhook.disabled_reason,
+        "failing_since": Webhook.failing_since,
+        "created_at": Webhook.created_at,
+        "updated_at": Webhook.updated_at,
+    },
+)
+_LOCK_CLASS = 0x7768  # the advisory locks of users who add webhooks
+_MINE = (Webhook.id == bindparam("webhook_id"), Webhook.user_id == bindparam("user_id"))
+_GET = Statement(WEBHOOK_JSON.select(Webhook.version).where(*_MINE))
+_THERE = Statement(select(Webhook.id).where(*_MINE))
+
+
+class WebhookQueries:
+    """Reads, one statement each."""
+
+    def __init__(self, reads: Reads, user_id: UUID) -> None:
+        self._reads = reads
+        self._user_id = user_id
+
+    async def get(self, webhook_id: UUID) -> tuple[str, int]:
+        """One webhook's JSON, and its version. Raises WebhookNotFound."""
+        row = await self._reads.first(_GET, webhook_id=webhook_id, user_id=self._user_id)
+        if row is None:
+            raise WebhookNotFound
+        return row[0], row[1]
+
+    async def check(self, webhook_id: UUID) -> None:
+        """Raises WebhookNotFound."""
+        if await self._reads.scalar(_THERE, webhook_id=webhook_id, user_id=self._user_id) is None:
+            raise WebhookNotFound
+
+
+class WebhookRepository:
+    """Rows for change, in a transaction."""
+
+    def __init__(self, session: AsyncSession, user_id: UUID) -> None:
+        self._session = session
+        self.user_id = user_id
+
+    async def add(self, webhook: Webhook, *, most: int) -> bool:
+        """Insert; False when the user has `most` already."""
+        turn = zlib.crc32(self.user_id.bytes) - 2**31
+        await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, turn)))
+        count = select(func.count()).select_from(Webhook).where(Webhook.user_id == self.user_id)
+        if (await self._session.scalar(count) or 0) >= most:
+            return False
+        self._session.add(webhook)
+        await self._session.flush()
+        return True
+
+    async def locked(self, webhook_id: UUID) -> Webhook:
+        """The webhook, held until the transaction ends; facts are queued for it meanwhile. Raises WebhookNotFound."""
+        found = await self._session.scalar(
+            select(Webhook)
+            .where(Webhook.id == webhook_id, Webhook.user_id == self.user_id)
+            .with_for_update(key_share=True)
+        )
+        if found is None:
+            raise WebhookNotFound
+        return found
+
+    async def end_waiting(self, webhook: Webhook) -> None:
+        """End what waits for a locked webhook that was disabled."""
+        await self._session.flush()
+        await fail_waiting(self._session, webhook.id, now())
+
+    async def delete(self, webhook: Webhook) -> None:
+        """Delete a locked webhook, and its deliveries with it."""
+        await self._session.execute(delete(Webhook).where(Webhook.id == webhook.id))

@@ -1,0 +1,136 @@
+"""The rules of webhooks."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.security.encryption import FieldCipher
+from grove.web.etag import Conditions, etag
+from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks import payload
+from grove_notification.webhooks.deliveries import DeliveryRepository, again
+from grove_notification.webhooks.errors import DeliveryPending, TooManyWebhooks, WebhookDisabled
+from grove_notification.webhooks.event_types import TEST
+from grove_notification.webhooks.repository import WebhookRepository
+from grove_notification.webhooks.schemas import Redelivery, WebhookCreate, WebhookPatch, WebhookReplace
+from grove_notification.webhooks.sealing import open_keys, seal_keys
+from grove_notification.webhooks.signing import Keys
+
+MOST = 20
+"""Webhooks of a user."""
+
+
+class WebhookService:
+    """Changes webhooks of the acting user. Never commits. URLs were checked before (targets.py)."""
+
+    def __init__(self, webhooks: WebhookRepository, deliveries: DeliveryRepository, cipher: FieldCipher) -> None:
+        self._webhooks = webhooks
+        self._deliveries = deliveries
+        self._cipher = cipher
+
+    async def create(self, data: WebhookCreate) -> tuple[Webhook, str | None]:
+        """A new webhook, and its secret. Raises TooManyWebhooks."""
+        moment, webhook_id = now(), new_id()
+        keys = Keys.new(data.signature)
+        webhook = Webhook(
+            id=webhook_id,
+            user_id=self._webhooks.user_id,
+            url=data.url,
+            event_types=data.event_types,
+            description=data.description,
+            signature=data.signature,
+            ordered=data.ordered,
+            secrets=seal_keys(self._cipher, webhook_id, keys),
+            public_key=keys.public_key,
+            status="active",
+            disabled_reason=None,
+            failing_since=None,
+            version=1,
+            created_at=moment,
+            updated_at=moment,
+        )
+        if not await self._webhooks.add(webhook, most=MOST):
+            raise TooManyWebhooks(MOST)
+        return webhook, keys.shown
+
+    async def change(self, webhook_id: UUID, data: WebhookReplace | WebhookPatch, conditions: Conditions) -> Webhook:
+        """Set the fields that were sent. Who sets the status to active begins anew; disabling ends what waits."""
+        webhook = await self._webhooks.locked(webhook_id)
+        conditions.require(etag(webhook.id, webhook.version))
+        changed = {name for name in data.model_fields_set if getattr(webhook, name) != getattr(data, name)}
+        for name in changed:
+            setattr(webhook, name, getattr(data, name))
+        if data.status == "active" and "status" in data.model_fields_set and webhook.failing_since is not None:
+            webhook.failing_since = None
+            changed.add("failing_since")
+        if "status" in changed:
+            webhook.disabled_reason = None if webhook.status == "active" else "You disabled it."
+        if changed:
+            webhook.version += 1
+            webhook.updated_at = now()
+        if "status" in changed and webhook.status == "disabled":
+            await self._webhooks.end_waiting(webhook)
+        return webhook
+
+    async def delete(self, webhook_id: UUID, conditions: Conditions) -> None:
+        """Delete the webhook and its deliveries."""
+        webhook = await self._webhooks.locked(webhook_id)
+        conditions.require(etag(webhook.id, webhook.version))
+        await self._webhooks.delete(webhook)
+
+    async def rotate(self, webhook_id: UUID, overlap: timedelta, conditions: Conditions) -> tuple[Webhook, str | None]:
+        """Another secret; the former one signs beside it for `overlap`."""
+        webhook = await self._webhooks.locked(webhook_id)
+        conditions.require(etag(webhook.id, webhook.version))
+        moment = now()
+        keys = open_keys(self._cipher, webhook.id, webhook.secrets).rotated(moment, overlap)
+        webhook.secrets = seal_keys(self._cipher, webhook.id, keys)
+        webhook.public_key = keys.public_key
+        webhook.version += 1
+        webhook.updated_at = moment
+        return webhook, keys.shown
+
+    async def test(self, webhook_id: UUID) -> WebhookDelivery:
+        """Queue a message that says nothing. Raises WebhookDisabled."""
+        webhook = await self._active(webhook_id)
+        moment = now()
+        delivery = WebhookDelivery(
+            id=new_id(),
+            webhook_id=webhook.id,
+            user_id=webhook.user_id,
+            event_id=new_id(),
+            event_type=TEST,
+            body=payload.body(TEST, moment, {"webhook_id": str(webhook.id)}),
+            status="pending",
+            attempts=0,
+            next_attempt_at=moment,
+            created_at=moment,
+        )
+        await self._deliveries.add(delivery)
+        return delivery
+
+    async def redeliver(self, webhook_id: UUID, delivery_id: UUID) -> WebhookDelivery:
+        """Send an ended delivery once more, under the same id and from the schedule's start.
+
+        Raises WebhookDisabled, DeliveryPending.
+        """
+        await self._active(webhook_id)
+        delivery = await self._deliveries.locked(webhook_id, delivery_id)
+        if delivery.status == "pending":
+            raise DeliveryPending
+        for name, value in again(now()).items():
+            setattr(delivery, name, value)
+        return delivery
+
+    async def redeliver_all(self, webhook_id: UUID, data: Redelivery) -> int:
+        """The same for all of a time range; how many those are. Raises WebhookDisabled."""
+        await self._active(webhook_id)
+        statuses = ["failed"] if data.status == "failed" else ["failed", "delivered"]
+        return await self._deliveries.queue_again(webhook_id, statuses, data.since, data.until, now())
+
+    async def _active(self, webhook_id: UUID) -> Webhook:
+        webhook = await self._webhooks.locked(webhook_id)
+        if webhook.status != "active":
+            raise WebhookDisabled
+        return webhook

@@ -1,0 +1,183 @@
+"""What webhooks may call: every spelling of an address, every kind of name."""
+
+import pytest
+
+from grove_notification.webhooks.addresses import is_public
+from grove_notification.webhooks.resolving import resolve
+from grove_notification.webhooks.targets import TargetRefused, Targets
+
+PUBLIC, PUBLIC_6 = "93.184.215.14", "2606:2800:220:1::1"
+
+
+def targets(answers: dict[str, list[str]] | None = None, ports=(443,), allowed=()) -> Targets:
+    async def look(name: str) -> list[str]:
+        return (answers or {}).get(name, [])
+
+    return Targets(ports, allowed, look)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [PUBLIC, PUBLIC_6, "8.8.8.8", "::ffff:8.8.8.8", "64:ff9b::808:808", "100.128.0.1", "172.32.0.1", "11.0.0.1"],
+)
+def test_public_addresses(address):
+    assert is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0",  # noqa: S104 - nobody listens
+        "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.255.255.254",
+        "168.63.129.16", "169.254.169.254", "169.254.170.2", "172.16.0.1", "172.31.255.255", "192.0.0.192",
+        "192.0.2.1", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1",
+        "239.255.255.255", "240.0.0.1", "255.255.255.255",
+        "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254",
+        "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "100::1", "2001::1", "2001:0:7f00:1::", "2001:20::1",
+        "2001:db8::1", "2002:7f00:1::", "2002:a9fe:a9fe::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254",
+        "fe80::1", "fe80::1%eth0", "2606:2800:220:1::1%eth0", "fec0::1", "ff02::1",
+        "", "example.com", "0x7f.1", "127.1", "0177.0.0.1", "2130706433",
+    ],
+)  # fmt: skip
+def test_everything_else_is_somebodys_inside(address):
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.com/hook?key=1",
+        "https://example.com:443/",
+        "https://EXAMPLE.com",
+        "https://bücher.example/",
+        f"https://{PUBLIC}/",
+        f"https://[{PUBLIC_6}]/",
+        "https://not-there-yet.example/",
+    ],
+)
+async def test_public_places_pass(url):
+    await targets({"example.com": [PUBLIC, PUBLIC_6], "xn--bcher-kva.example": [PUBLIC]}).check(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "ftp://example.com/",
+        "https://example.com:8443/",
+        "https://example.com:80/",
+        "https://user@example.com/",
+        "https://user:password@example.com/",
+        "https://:@example.com/",
+        "https://example.com/#part",
+        "https://example.com/#",
+        "https://example.com\\@evil.example/",
+        "https://exam ple.com/",
+        "https://example.com/\n",
+        "https://example.com/\x00",
+        "https://example.com/" + "x" * 2000,
+        "https://",
+        "https:///path",
+        "https:example.com",
+        "//example.com/",
+        "example.com",
+        "javascript:alert(1)",
+        "https://127.0.0.1/",
+        "https://127.0.0.1./",
+        "https://127.1/",
+        "https://2130706433/",
+        "https://017700000001/",
+        "https://0177.0.0.1/",
+        "https://0x7f000001/",
+        "https://0x7f.0.0.1/",
+        "https://127.0.0.0x1/",
+        "https://127。0。0。1/",
+        "https://0/",
+        "https://0.0.0.0/",
+        "https://256.1.1.1/",
+        "https://1.2.3.4.5/",
+        "https://169.254.169.254/latest/meta-data/",
+        "https://[::1]/",
+        "https://[::ffff:127.0.0.1]/",
+        "https://[0:0:0:0:0:ffff:7f00:1]/",
+        "https://[fe80::1%25eth0]/",
+        "https://[2002:7f00:1::]/",
+        "https://[64:ff9b::7f00:1]/",
+        "https://[::]/",
+        "https://localhost/",
+        "https://LOCALHOST/",
+        "https://localhost./",
+        "https://a.localhost/",
+        "https://metadata.google.internal/",
+        "https://printer.local/",
+        "https://nas.home.arpa/",
+        "https://postgres/",
+        "https://a..example/",
+        "https://-a.example/",
+        "https://a_*.example/",
+        "https://inside.example/",
+        "https://inside.example./",
+        "https://both.example/",
+    ],
+)
+async def test_others_are_refused_in_every_spelling(url):
+    names = {"inside.example": ["10.0.0.7"], "both.example": [PUBLIC, "127.0.0.1"], "example.com": [PUBLIC]}
+    with pytest.raises(TargetRefused):
+        await targets(names).check(url)
+
+
+async def test_ports_are_the_operators_choice():
+    await targets({"example.com": [PUBLIC]}, ports=(443, 8443)).check("https://example.com:8443/")
+    with pytest.raises(TargetRefused, match="port 444; allowed: 443, 8443"):
+        await targets(ports=(8443, 443)).check("https://example.com:444/")
+
+
+@pytest.mark.parametrize(
+    ("url", "fine"),
+    [
+        ("http://127.0.0.1:9900/hook", True),
+        ("https://127.0.0.1:9900/hook", True),
+        ("http://[::1]:9901/", True),
+        ("http://Sandbox:9902/", True),
+        ("http://127.0.0.1:9901/", False),
+        ("http://127.0.0.1/", False),
+        ("https://127.0.0.1/", False),
+        ("http://127.0.0.2:9900/", False),
+        ("http://localhost:9900/", False),
+        ("http://127.1:9900/", False),
+        ("http://2130706433:9900/", False),
+        ("http://[::ffff:127.0.0.1]:9900/", False),
+        ("http://127.0.0.1.:9900/", False),
+        ("http://user@127.0.0.1:9900/", False),
+        ("https://rebound.example:9900/", False),
+    ],
+)
+async def test_places_inside_are_exactly_those_of_the_list(url, fine):
+    place = targets({"rebound.example": ["127.0.0.1"]}, allowed=["127.0.0.1:9900", "[::1]:9901", "sandbox:9902"])
+    if fine:
+        await place.check(url)
+    else:
+        with pytest.raises(TargetRefused):
+            await place.check(url)
+
+
+async def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch):
+    """The name is taken, and asked for again at each send."""
+    import asyncio
+
+    from grove_notification.webhooks import targets as module
+
+    monkeypatch.setattr(module, "_RESOLVE_SECONDS", 0.01)
+    asked = asyncio.Event()
+
+    async def hang(_: str) -> list[str]:
+        asked.set()
+        await asyncio.Event().wait()
+        return []
+
+    await Targets([443], [], hang).check("https://example.com/")
+    assert asked.is_set()
+
+
+async def test_nobody_knows_a_name_that_is_not_there():
+    assert await resolve("does-not-exist.invalid") == []
