@@ -57,8 +57,10 @@ def gate() -> OpenGate:
 
 
 @pytest.fixture
-def sender(resources) -> MailSender:
-    return MailSender(resources)
+async def sender(resources) -> AsyncIterator[MailSender]:
+    sender = MailSender(resources)
+    yield sender
+    await sender.aclose()
 
 
 @pytest.fixture(scope="session")

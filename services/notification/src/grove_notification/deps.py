@@ -7,10 +7,18 @@ from fastapi import Depends, Request
 from grove.security.principal import Principal
 from grove.service.sessions import ReadsDep, WriteSession
 from grove.web.auth import require
+from grove.web.rate_limit import Limit
 from grove_notification.resources import Resources
+
+WEBHOOK_TEST_LIMIT = Limit("webhook_test", 10, 3600)
 
 NotificationReader = Annotated[Principal, require("notifications:read")]
 NotificationWriter = Annotated[Principal, require("notifications:write")]
+WebhookReader = Annotated[Principal, require("webhooks:read")]
+WebhookWriter = Annotated[Principal, require("webhooks:write")]
+WebhookTester = Annotated[Principal, require("webhooks:write", limit=WEBHOOK_TEST_LIMIT)]
+MailReader = Annotated[Principal, require("mail:read")]
+MailResender = Annotated[Principal, require("mail:resend")]
 
 
 async def _resources(request: Request) -> Resources:
@@ -20,4 +28,15 @@ async def _resources(request: Request) -> Resources:
 
 ResourcesDep = Annotated[Resources, Depends(_resources)]
 
-__all__ = ["NotificationReader", "NotificationWriter", "ReadsDep", "ResourcesDep", "WriteSession"]
+__all__ = [
+    "MailReader",
+    "MailResender",
+    "NotificationReader",
+    "NotificationWriter",
+    "ReadsDep",
+    "ResourcesDep",
+    "WebhookReader",
+    "WebhookTester",
+    "WebhookWriter",
+    "WriteSession",
+]

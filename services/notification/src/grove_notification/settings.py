@@ -1,5 +1,6 @@
 """Settings of the notification service."""
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -33,7 +34,36 @@ class WebhookSettings(ProcessSettings):
     webhook_delivery_days: int = Field(30, ge=1, description="Days that ended deliveries and their answers are kept")
 
 
-class NotificationSettings(PostgresServiceSettings, WebhookSettings):
+class MailSettings(ProcessSettings):
+    """Mails"""
+
+    link_base_url: str = Field("https://localhost:8443", description="Where links in mails lead: the portal")
+    link_app_url: str = Field(
+        "",
+        description="Your web app: notifications link to `<app>/tasks/<id>` and the like; empty: to the portal",
+    )
+    smtp_host: str = Field("localhost", description="Mail server")
+    smtp_port: int = Field(587, description="Its port")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field(
+        "starttls", description="How the connection is protected; without that, nothing is sent"
+    )
+    smtp_ca_file: Path | None = Field(None, description="Who vouches for the mail server; empty: the system's CAs")
+    smtp_user: str = Field("", description="User; empty: no sign-in, else the secret file `smtp_password` is read")
+    mail_from: str = Field("Grove <no-reply@grove.example>", description="Sender of mails")
+    mail_retry_seconds: list[int] = Field(
+        [10, 60, 300, 1800, 7200, 21600],
+        description="Pauses between tries of a mail; after the last it is failed",
+    )
+    mail_recipient_per_hour: int = Field(
+        30, ge=0, description="Notices to one recipient; others wait. Security mails are not counted. 0: no limit"
+    )
+    mail_notices_per_second: int = Field(
+        20, ge=0, description="Notices to all recipients together; others wait. 0: no limit"
+    )
+    mail_days: int = Field(90, ge=1, description="Days that a mail's row is kept, and the content of a failed one")
+
+
+class NotificationSettings(PostgresServiceSettings, MailSettings, WebhookSettings):
     """The notification service"""
 
     service: ClassVar[str] = "notification"
@@ -44,18 +74,14 @@ class NotificationSettings(PostgresServiceSettings, WebhookSettings):
         "webhook_key_ring",
     )
 
-    link_base_url: str = Field("https://localhost:8443", description="Where links in mails lead: the portal")
-    smtp_host: str = Field("localhost", description="Mail server")
-    smtp_port: int = Field(587, description="Its port")
-    smtp_tls: Literal["none", "starttls", "tls"] = Field("starttls", description="How the connection is protected")
-    smtp_user: str = Field("", description="User; empty: no sign-in, else the secret file `smtp_password` is read")
-    mail_from: str = Field("Grove <no-reply@grove.example>", description="Sender of mails")
-    mail_retry_seconds: list[int] = Field(
-        [10, 60, 300, 1800, 7200, 21600],
-        description="Pauses between tries of a mail; after the last it is failed",
-    )
     read_notifications_days: int = Field(
         90, ge=0, description="Days that a notification is kept after it was read; 0 keeps them for ever"
     )
-    live_queue: int = Field(256, ge=8, description="Frames that may wait for a slow live connection")
+    live_queue: int = Field(256, ge=8, description="Frames that may wait in memory for a live connection")
     live_ping_seconds: float = Field(25, gt=0, description="Pause between pings of a live connection")
+    live_frames_hours: int = Field(
+        24, ge=1, description="Hours that live frames are kept: who comes back later loads their lists anew"
+    )
+    live_connections_per_user: int = Field(
+        20, ge=1, description="Live connections that a user may have open to one api process"
+    )

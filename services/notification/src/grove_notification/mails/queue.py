@@ -4,18 +4,18 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove.security.encryption import FieldCipher
+from grove.security.encryption import DecryptionFailed, FieldCipher
+from grove_notification.mails.addresses import address_mac, masked
+from grove_notification.mails.catalogue import TEMPLATES, Kind
 from grove_notification.mails.repository import MailRepository
 from grove_notification.models import Mail
-
-Kind = Literal["security", "account", "notice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class MailQueue:
     async def add(self, session: AsyncSession, letter: Letter) -> None:
         """Queue a mail in the open transaction."""
         mail_id = new_id()
-        content = json.dumps({"to": letter.to, "variables": letter.variables})
         moment = now()
+        content = json.dumps({"to": letter.to, "variables": letter.variables})
         await MailRepository(session).add(
             Mail(
                 id=mail_id,
@@ -54,7 +54,9 @@ class MailQueue:
                 template=letter.template,
                 subject=letter.subject,
                 locale=letter.locale,
-                sealed=self._cipher.seal(content, purpose=f"mail:{mail_id}"),
+                masked=masked(letter.to),
+                address_mac=address_mac(self._cipher, letter.to),
+                sealed=self._cipher.seal(content, purpose=purpose_of(mail_id)),
                 status="queued",
                 attempts=0,
                 due_at=letter.due_at or moment,
@@ -65,23 +67,37 @@ class MailQueue:
     async def add_sealed(
         self, session: AsyncSession, mail_id: UUID, template: str, *, user_id: UUID | None, locale: str, sealed: str
     ) -> None:
-        """Queue a mail whose address and variables come sealed. `user_id`: with whose account it is erased."""
+        """Queue a mail whose address and variables come sealed. `user_id`: with whose account it is erased.
+
+        One that does not open is queued all the same: its sender gives it up, and an operator sees it.
+        """
         moment = now()
-        await MailRepository(session).add(
-            Mail(
-                id=mail_id,
-                user_id=user_id,
-                kind="security",
-                template=template,
-                locale=locale,
-                sealed=sealed,
-                status="queued",
-                attempts=0,
-                due_at=moment,
-                created_at=moment,
-            )
+        known = TEMPLATES.get(template)
+        mail = Mail(
+            id=mail_id,
+            user_id=user_id,
+            kind=known.kind if known else "security",
+            template=template,
+            locale=locale,
+            sealed=sealed,
+            status="queued",
+            attempts=0,
+            due_at=moment,
+            created_at=moment,
         )
+        try:
+            address = json.loads(self._cipher.open(sealed, purpose=purpose_of(mail_id)))["to"]
+        except DecryptionFailed:
+            pass
+        else:
+            mail.masked, mail.address_mac = masked(address), address_mac(self._cipher, address)
+        await MailRepository(session).add(mail)
 
     async def wake(self) -> None:
         """Have the sender look for due mail now."""
         self.due.set()
+
+
+def purpose_of(mail_id: UUID) -> str:
+    """What a mail's content is sealed for."""
+    return f"mail:{mail_id}"

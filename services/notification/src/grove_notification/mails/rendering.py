@@ -1,95 +1,104 @@
-"""Mail templates → messages with a text and an HTML part."""
+"""Mail templates → a subject, an HTML part and a text part.
 
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+A template is rendered with its variables first, everything escaped, and only then read as MJML: what users write is
+neither Jinja, which is through by then, nor markup.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, select_autoescape
+from mjml import mjml2html
 
-from grove.core.clock import now
+from grove_notification.mails.catalogue import TEMPLATES, MailTemplate
+from grove_notification.texts import Texts
+
+DOMAIN = "mails"
+_API = "/api/v1"
+_NO_TEXT = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML, and so MJML, can't have even escaped."""
 
 _templates = Environment(
     loader=PackageLoader("grove_notification", "mails/templates"),
-    autoescape=select_autoescape(["html"]),
+    autoescape=select_autoescape(["mjml"]),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
 
-SUBJECTS = {
-    "en": {
-        "verify_email": "Confirm your address",
-        "already_registered": "You already have an account",
-        "reset_password": "Set a new password",  # pragma: allowlist secret
-        "invitation": "You have an account",
-        "account_deleted": "Your account was deleted",
-        "deletion_scheduled": "Your account will be deleted",
-        "mfa_code": "Your code",
-        "mfa_recovery": "Was your second factor lost?",
-        "mfa_recovery_ended": "Your lost second factor",
-        "welcome": "Welcome to Grove",
-        "change_email": "Confirm your new address",
-        "email_taken": "Somebody wanted to use your address",
-        "email_changed": "The address of your account was changed",
-        "email_change_undone": "A change of address was taken back",
-        "new_sign_in": "A new sign-in to your account",
-        "login_locked": "Wrong passwords for your account",
-        "session_reuse": "A session was ended for safety",
-        "password_changed": "Your password was changed",  # pragma: allowlist secret
-        "mfa_changed": "Your second factor was changed",
-        "api_key_created": "A new API key for your account",  # pragma: allowlist secret
-        "passkey_changed": "Your passkeys were changed",
-        "passkey_copied": "One of your passkeys may have been copied",
-        "identity_changed": "The ways into your account were changed",
-    },
-    "de": {
-        "verify_email": "Bestätigen Sie Ihre Adresse",
-        "already_registered": "Sie haben schon ein Konto",
-        "reset_password": "Setzen Sie ein neues Passwort",  # pragma: allowlist secret
-        "invitation": "Sie haben ein Konto",
-        "account_deleted": "Ihr Konto wurde gelöscht",
-        "deletion_scheduled": "Ihr Konto wird gelöscht",
-        "mfa_code": "Ihr Code",
-        "mfa_recovery": "Ist Ihr zweiter Faktor verloren?",
-        "mfa_recovery_ended": "Ihr verlorener zweiter Faktor",
-        "welcome": "Willkommen bei Grove",
-        "change_email": "Bestätigen Sie Ihre neue Adresse",
-        "email_taken": "Jemand wollte Ihre Adresse verwenden",
-        "email_changed": "Die Adresse Ihres Kontos wurde geändert",
-        "email_change_undone": "Die Änderung einer Adresse wurde zurückgenommen",
-        "new_sign_in": "Eine neue Anmeldung in Ihrem Konto",
-        "login_locked": "Falsche Passwörter für Ihr Konto",
-        "session_reuse": "Eine Sitzung wurde zur Sicherheit beendet",
-        "password_changed": "Ihr Passwort wurde geändert",  # pragma: allowlist secret
-        "mfa_changed": "Ihr zweiter Faktor wurde geändert",
-        "api_key_created": "Ein neuer API-Schlüssel für Ihr Konto",  # pragma: allowlist secret
-        "passkey_changed": "Ihre Passkeys wurden geändert",
-        "passkey_copied": "Einer Ihrer Passkeys ist vielleicht kopiert worden",
-        "identity_changed": "Die Wege in Ihr Konto wurden geändert",
-    },
-}
+
+class NotRenderable(Exception):
+    """A mail can't be made of what was queued: trying again would not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where links lead. `app`: a web app that has a page for what is behind a path of the API; empty: there is none."""
+
+    base: str
+    app: str
+
+    def page_of(self, path: str | None) -> str | None:
+        """The app's page for a path of the API."""
+        if not self.app or path is None or not path.startswith(f"{_API}/"):
+            return None
+        return self.app.rstrip("/") + path.removeprefix(_API)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a reader gets. `language`: which was found."""
+
+    language: str
+    subject: str
+    html: str
+    text: str
+
+
+def template_of(name: str) -> MailTemplate:
+    """Raises NotRenderable."""
+    try:
+        return TEMPLATES[name]
+    except KeyError:
+        raise NotRenderable(f"there is no mail template {name!r}") from None
+
+
+def subject_of(name: str, locale: str) -> str:
+    """A template's own subject. Raises NotRenderable."""
+    return Texts(locale, "UTC", DOMAIN)(template_of(name).subject)
 
 
 def render(
-    template: str, *, mail_id: UUID, locale: str, sender: str, to: str, link_base_url: str, variables: dict[str, Any]
-) -> EmailMessage:
-    """The mail, in English where its locale has no wording.
+    name: str,
+    *,
+    locale: str,
+    links: Links,
+    variables: Mapping[str, Any],
+    subject: str | None = None,
+    unsubscribe_url: str | None = None,
+) -> Rendered:
+    """The mail, in English where its locale has no wording. Raises NotRenderable."""
+    texts = Texts(locale, "UTC", DOMAIN)
+    title = " ".join(_NO_TEXT.sub("", subject or subject_of(name, locale)).split())  # a header is one line
+    values = {
+        **variables,
+        "t": texts,
+        "language": texts.language,
+        "subject": title,
+        "link_base_url": links.base.rstrip("/"),
+        "page_of": links.page_of,
+        "unsubscribe_url": unsubscribe_url,
+    }
+    template_of(name)
+    try:
+        html = mjml2html(_filled(f"{name}.mjml", values))
+        text = _filled(f"{name}.txt", values)
+    except (TemplateError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise NotRenderable(f"the template {name!r} can't be filled: {type(error).__name__}: {error}") from None
+    return Rendered(texts.language, title, html, text)
 
-    Its Message-ID comes from its id, so that a mail sent twice is the same mail.
-    """
-    language = locale if locale in SUBJECTS else "en"
-    name, address = parseaddr(sender)
-    message = EmailMessage()
-    message["From"] = Address(name, addr_spec=address)
-    message["To"] = Address(addr_spec=to)
-    message["Subject"] = SUBJECTS[language][template]
-    message["Date"] = format_datetime(now())
-    message["Message-ID"] = f"<{mail_id}@{address.rsplit('@', 1)[-1]}>"
-    message["Auto-Submitted"] = "auto-generated"
-    values = {"locale": language, "link_base_url": link_base_url.rstrip("/"), **variables}
-    message.set_content(_templates.get_template(f"{language}/{template}.txt").render(values))
-    message.add_alternative(_templates.get_template(f"{language}/{template}.html").render(values), subtype="html")
-    message["Content-Language"] = language  # after the content, which would drop it
-    return message
+
+def _filled(file: str, values: Mapping[str, Any]) -> str:
+    return _NO_TEXT.sub("", _templates.get_template(file).render(values))

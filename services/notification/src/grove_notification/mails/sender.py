@@ -1,20 +1,21 @@
 """Sends queued mails: several at a time across all workers, each claimed by its row's lock."""
 
 import asyncio
-import json
+import time
 from datetime import timedelta
+from uuid import UUID
 
-import aiosmtplib
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.contracts.notification import EmailFailed, EmailSent
 from grove.core.clock import now
-from grove.core.tasks import side_by_side
-from grove.outbox.postgres import Outbox
+from grove.core.tasks import finish, side_by_side
 from grove.postgres.engine import STORE_ERRORS
-from grove.security.encryption import DecryptionFailed
-from grove_notification.mails.rendering import render
-from grove_notification.mails.repository import MailRepository
+from grove_notification.mails.connection import SmtpConnection
+from grove_notification.mails.delivery import Delivery
+from grove_notification.mails.limits import NoticeLimits
+from grove_notification.mails.metrics import MAILS, MAILS_LATE, MAILS_QUEUED
+from grove_notification.mails.repository import NOTICE, MailRepository
 from grove_notification.models import Mail
 from grove_notification.resources import Resources
 
@@ -22,110 +23,118 @@ log = structlog.get_logger()
 
 SENDERS = 4
 LOOK_SECONDS = 1.0
-SMTP_SECONDS = 20
+FINISH_SECONDS = 10.0
+"""How long a mail in hand may still take when the worker ends."""
 
 
 class MailSender:
-    """Sends what is queued.
+    """Sends what is queued, over as many connections as it has senders; the first of them takes no notices.
 
-    A mail is marked as sent in the transaction that holds its row, so none is lost; one is sent twice only when
-    the process or the connection dies between the server's yes and the commit, and then under the same Message-ID.
+    A mail is marked as sent in the transaction that holds its row, so none is lost. One is sent twice only when the
+    connection, or this process, dies between the end of the content and the server's word of it, and then under the
+    same Message-ID.
     """
 
     def __init__(self, resources: Resources) -> None:
+        settings = resources.settings
         self._resources = resources
-        self._settings = resources.settings
         self._due = resources.mail_queue.due
+        self._delivery = Delivery(settings, resources.mail_cipher)
+        self._limits = NoticeLimits(
+            resources.limiter,
+            per_second=settings.mail_notices_per_second,
+            recipient_per_hour=settings.mail_recipient_per_hour,
+        )
+        self._notices_from = 0.0
+        self._in_hand: set[UUID] = set()
+        """Who loses the database loses the row's lock: no other sender of this process takes the mail meanwhile."""
+        self._connections = [SmtpConnection(settings) for _ in range(SENDERS)]
 
     async def run(self) -> None:
         """Send until cancelled."""
-        await side_by_side(*(self._send_all() for _ in range(SENDERS)))
+        try:
+            await side_by_side(*(self._send_all(each, notices=i > 0) for i, each in enumerate(self._connections)))
+        finally:
+            await finish(self.aclose(), FINISH_SECONDS)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await asyncio.gather(*(connection.aclose() for connection in self._connections))
 
     async def check(self) -> str | None:
-        """A health check."""
+        """A health check; also feeds the metrics."""
         async with self._resources.sessions() as session:
-            failed = await MailRepository(session).count("failed")
-        return f"{failed} mails were given up" if failed else None
+            mails = MailRepository(session)
+            failed = await mails.count("failed")
+            queued, late = await mails.waiting(now())
+        MAILS_QUEUED.set(queued)
+        MAILS_LATE.set(late.total_seconds())
+        return f"{failed} mails were given up; see GET /admin/notification/emails?status=failed" if failed else None
 
-    async def send_one(self) -> bool:
-        """Send one due mail; False when none is due."""
+    async def send_one(self, connection: SmtpConnection | None = None, *, notices: bool = True) -> bool:
+        """Try one due mail; False when none is due."""
         async with self._resources.sessions.begin() as session:
-            mail = await MailRepository(session).claim_due(now())
+            notices = notices and time.monotonic() >= self._notices_from
+            mail = await MailRepository(session).claim_due(now(), notices=notices, besides=self._in_hand)
             if mail is None:
                 return False
-            mail.attempts += 1
-            outbox = Outbox(session, self._settings.service)
+            self._in_hand.add(mail.id)
             try:
-                await self._transmit(mail)
-            except (aiosmtplib.SMTPException, OSError, TimeoutError, DecryptionFailed) as error:
-                await self._failed(mail, outbox, error)
-            else:
-                mail.status, mail.sent_at, mail.sealed, mail.last_error = "sent", now(), None, None
-                await outbox.add(
-                    (
-                        EmailSent(
-                            mail_id=mail.id,
-                            template=mail.template,
-                            attempts=mail.attempts,
-                            sent_at=mail.sent_at,
-                        ),
-                        mail.attempts,
-                    )
-                )
-                log.info("mail.sent", mail_id=str(mail.id), template=mail.template)
-            return True
+                if await self._may_go(session, mail):
+                    await self._delivery.attempt(session, mail, connection or self._connections[0])
+            finally:
+                self._in_hand.discard(mail.id)
+        self._delivery.recorded(mail.id)
+        return True
 
-    async def _send_all(self) -> None:
+    async def _send_all(self, connection: SmtpConnection, *, notices: bool) -> None:
         while True:
             self._due.clear()
             try:
-                while await self.send_one():
+                while await self._to_its_end(connection, notices=notices):
                     continue
             except STORE_ERRORS as error:
                 log.warning("mail.store_unreachable", error=str(error) or type(error).__name__)
+            await connection.close_idle()
+            limited = self._notices_from - time.monotonic() if notices else 0.0
             try:
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(min(LOOK_SECONDS, limited) if limited > 0 else LOOK_SECONDS):
                     await self._due.wait()
             except TimeoutError:
                 continue
 
-    async def _transmit(self, mail: Mail) -> None:
-        settings = self._settings
-        content = json.loads(self._resources.mail_cipher.open(mail.sealed or "", purpose=f"mail:{mail.id}"))
-        message = render(
-            mail.template,
-            mail_id=mail.id,
-            locale=mail.locale,
-            sender=settings.mail_from,
-            to=content["to"],
-            link_base_url=settings.link_base_url,
-            variables=content["variables"],
-        )
-        await aiosmtplib.send(
-            message,
-            hostname=settings.smtp_host,
-            port=settings.smtp_port,
-            use_tls=settings.smtp_tls == "tls",
-            start_tls=settings.smtp_tls == "starttls",
-            username=settings.smtp_user or None,
-            password=settings.secrets.read("smtp_password") if settings.smtp_user else None,
-            timeout=SMTP_SECONDS,
-        )
+    async def _to_its_end(self, connection: SmtpConnection, *, notices: bool) -> bool:
+        """`send_one`, which is let finish when the worker ends: cut off after the content, a mail would go twice."""
+        work = asyncio.create_task(self.send_one(connection, notices=notices))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
 
-    async def _failed(self, mail: Mail, outbox: Outbox, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"[:500]
-        mail.last_error = reason
-        pauses = self._settings.mail_retry_seconds
-        permanent = isinstance(error, DecryptionFailed | aiosmtplib.SMTPRecipientsRefused) or (
-            isinstance(error, aiosmtplib.SMTPResponseException) and error.code >= 500
-        )
-        if mail.attempts <= len(pauses) and not permanent:
-            mail.due_at = now() + timedelta(seconds=pauses[mail.attempts - 1])
-            log.warning("mail.delayed", mail_id=str(mail.id), reason=reason, seconds=pauses[mail.attempts - 1])
-            return
-        mail.status = "failed"
-        log.error("mail.failed", mail_id=str(mail.id), template=mail.template, reason=reason)
-        failed = EmailFailed(
-            mail_id=mail.id, template=mail.template, attempts=mail.attempts, reason=reason, failed_at=now()
-        )
-        await outbox.add((failed, mail.attempts))
+            async def rest() -> None:
+                await work
+
+            await finish(rest(), FINISH_SECONDS)
+            raise
+
+    async def _may_go(self, session: AsyncSession, mail: Mail) -> bool:
+        """A notice does not go to an address that bounced, and waits for its limits."""
+        if mail.kind != NOTICE or mail.address_mac is None:
+            return True
+        mails = MailRepository(session)
+        bounced = None if mail.resent_at else await mails.bounced_at(mail.address_mac)
+        if bounced is not None:
+            self._delivery.suppress(mail, bounced)
+            return False
+        seconds = await self._limits.seconds_for_all()
+        if seconds:
+            self._notices_from = time.monotonic() + seconds
+            return False
+        seconds = await self._limits.seconds_for(mail.address_mac)
+        if not seconds:
+            return True
+        moment = now() + timedelta(seconds=seconds)
+        mail.due_at = moment
+        await session.flush()
+        others = await mails.postpone_notices(mail.address_mac, moment)
+        MAILS.labels(mail.kind, "limited").inc(1 + others)
+        return False

@@ -1,0 +1,88 @@
+"""Mailing digests: one that is due becomes one mail and is gone, in one transaction.
+
+Who joins a digest holds its row until they commit (opening.py): it is passed over meanwhile. Who comes while it is
+being mailed waits for its row to be gone, and opens the next one.
+"""
+
+import asyncio
+from datetime import datetime
+
+import structlog
+from sqlalchemy import delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from grove.core.clock import now
+from grove.postgres.engine import STORE_ERRORS
+from grove.service.erasure import is_erased
+from grove_notification.mails.queue import Letter, MailQueue
+from grove_notification.models import Digest, DigestItem, User
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 5.0
+MOST_ITEMS = 50
+"""Items that a mail shows; it says how many more there are."""
+
+
+class DigestMailing:
+    """Runs in every worker: what one has in hand the others pass over."""
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], mails: MailQueue) -> None:
+        self._sessions = sessions
+        self._mails = mails
+
+    async def run(self) -> None:
+        """Mail digests until cancelled."""
+        while True:
+            try:
+                while await self.mail_one():
+                    continue
+            except STORE_ERRORS as error:
+                log.warning("digests.store_unreachable", error=str(error) or type(error).__name__)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def mail_one(self) -> bool:
+        """Queue the mail of one due digest; False when none is due, or others have all of them in hand."""
+        async with self._sessions.begin() as session:
+            digest = await _claim(session, now())
+            if digest is None:
+                return False
+            letter = await _letter(session, digest)
+            if letter is not None:
+                await self._mails.add(session, letter)
+            await session.execute(
+                delete(Digest).where(Digest.user_id == digest.user_id, Digest.key == digest.key)  # and its items
+            )
+        await self._mails.wake()
+        return True
+
+
+async def _claim(session: AsyncSession, moment: datetime) -> Digest | None:
+    return await session.scalar(
+        select(Digest).where(Digest.due_at <= moment).order_by(Digest.due_at).limit(1).with_for_update(skip_locked=True)
+    )
+
+
+async def _letter(session: AsyncSession, digest: Digest) -> Letter | None:
+    """The mail; None for a user who is gone or without an address, or without anything to tell."""
+    user = await session.get(User, digest.user_id)
+    if user is None or user.email is None or await is_erased(session, digest.user_id):
+        return None
+    of_digest = (DigestItem.user_id == digest.user_id, DigestItem.key == digest.key)
+    total = await session.scalar(select(func.count()).select_from(DigestItem).where(*of_digest)) or 0
+    items = (
+        await session.scalars(select(DigestItem).where(*of_digest).order_by(DigestItem.id).limit(MOST_ITEMS))
+    ).all()
+    if not items:
+        return None
+    return Letter(
+        template="digest",
+        kind="notice",
+        to=user.email,
+        user_id=user.id,
+        locale=user.locale,
+        variables={
+            "items": [{"title": item.title, "message": item.message, "link": item.link} for item in items],
+            "more": total - len(items),
+        },
+    )

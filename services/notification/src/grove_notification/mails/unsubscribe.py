@@ -1,0 +1,36 @@
+"""The route behind List-Unsubscribe: one click of a mail program, or of a person on the portal's page."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from grove.core.context import current_context
+from grove.security.network import network_of
+from grove.service.sessions import WriteSession
+from grove.web.body import GroveRoute
+from grove.web.errors import error_responses
+from grove.web.rate_limit import Limit
+from grove_notification.deps import ResourcesDep
+from grove_notification.mails.unsubscribe_tokens import API_PATH, Unsubscribing
+from grove_notification.mails.unsubscribing import unsubscribe
+
+router = APIRouter(tags=["notification-preferences"], route_class=GroveRoute)
+
+LIMIT = Limit("unsubscribe", 300, 60)
+"""Per network. Generous: a mail provider clicks for all its users."""
+
+
+@router.post(API_PATH, status_code=204, responses=error_responses(410, 429))
+async def unsubscribe_by_link(
+    _: Request,
+    session: WriteSession,
+    resources: ResourcesDep,
+    token: Annotated[str, Query(min_length=1, max_length=1000, description="From a mail's link")],
+) -> None:
+    """Switch mails off by the link of one of them (RFC 8058), without signing in; again changes nothing.
+
+    The link of a digest switches off all mails that can be. The body, `List-Unsubscribe=One-Click`, is not read.
+    """
+    context = current_context()
+    await resources.limiter.enforce(LIMIT, network_of(context.client_ip if context else None))
+    await unsubscribe(session, Unsubscribing.of(token, resources.mail_cipher))

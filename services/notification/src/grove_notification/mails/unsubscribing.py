@@ -1,0 +1,39 @@
+"""Switching mails off by a link, without signing in."""
+
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from grove.core.clock import now
+from grove.service.erasure import is_erased
+from grove_notification.mails.unsubscribe_tokens import Unsubscribing
+from grove_notification.models import Digest
+from grove_notification.notifications.tell import MAIL_DIGEST
+from grove_notification.preferences.repository import PreferencesRepository
+from grove_notification.preferences.types import TYPES
+
+_OPTIONAL = [each.name for each in TYPES.values() if not each.mailed_by_auth]
+
+
+async def unsubscribe(session: AsyncSession, wanted: Unsubscribing) -> None:
+    """No more mails of a type, or of any that can be switched off: so for digests, which have all of them.
+
+    What waits to be sent is dropped. Doing it again changes nothing.
+    """
+    if await is_erased(session, wanted.user_id):
+        return
+    off = [name for name in _OPTIONAL if wanted.notification_type in {None, name}]
+    preferences = PreferencesRepository(session, wanted.user_id)
+    row = await preferences.locked()
+    types = {name: dict(channels) for name, channels in row.types.items()}
+    for name in off:
+        types.setdefault(name, {}).pop("email", None)
+        if TYPES[name].default.email:
+            types[name]["email"] = False
+    types = {name: channels for name, channels in types.items() if channels}
+    if types != row.types:
+        row.types = types
+        row.version += 1
+        row.updated_at = now()
+    await preferences.drop_mails(off)
+    if wanted.notification_type is None:
+        await session.execute(delete(Digest).where(Digest.user_id == wanted.user_id, Digest.key == MAIL_DIGEST))

@@ -1,0 +1,348 @@
+"""No mail is lost, whatever the mail server does; one is doubled in one case only, and then as the same mail."""
+
+import asyncio
+import json
+import ssl
+
+import pytest
+from sqlalchemy import select, text
+
+from grove.contracts.auth import MailRequested
+from grove.core.ids import new_id
+from grove.core.secrets import Secrets
+from grove.core.tasks import end
+from grove.testing.postgres import outbox_types
+from grove.testing.smtp import STAGES, SmtpServer, serving
+from grove_notification.mails import connection, sender
+from grove_notification.mails.queue import Letter
+from grove_notification.mails.sender import SENDERS, MailSender
+from grove_notification.models import Mail
+from grove_notification.resources import Resources
+from grove_stack.pki.authority import Authority
+
+pytestmark = pytest.mark.integration
+
+PATIENCE = 60
+
+
+@pytest.fixture
+async def server():
+    async with serving(SmtpServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def sending(settings):
+    """Resources of a worker that sends to the server: `async with sending(server, mail_retry_seconds=[0])`."""
+    return lambda server, **changes: _Sending(
+        settings.model_copy(update={"smtp_port": server.port, "mail_retry_seconds": [0] * 5} | changes)
+    )
+
+
+class _Sending:
+    def __init__(self, settings) -> None:
+        self._resources = Resources(settings)
+        self._sender = MailSender(self._resources)
+
+    async def __aenter__(self) -> MailSender:
+        return self._sender
+
+    async def __aexit__(self, *_) -> None:
+        await self._sender.aclose()
+        await self._resources.aclose()
+
+
+@pytest.fixture
+def ask(resources, happen):
+    async def ask(**changes) -> str:
+        """The Message-ID of a mail that is queued now."""
+        mail_id = new_id()
+        content = {"to": "ada@example.com", "variables": {"name": "Ada", "token": "t0k3n", "hours": 24}} | changes
+        sealed = resources.mail_cipher.seal(json.dumps(content), purpose=f"mail:{mail_id}")
+        await happen("auth", MailRequested(mail_id=mail_id, template="verify_email", locale="en", sealed=sealed))
+        return f"<{mail_id}@grove.example>"
+
+    return ask
+
+
+async def rows(resources) -> list[Mail]:
+    async with resources.sessions() as session:
+        return list(await session.scalars(select(Mail).order_by(Mail.id)))
+
+
+async def drain(worker: MailSender) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while await worker.send_one():
+            pass
+
+
+def ids(server: SmtpServer) -> list[str]:
+    return [mail["Message-ID"] for mail in server.mails]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+async def test_a_connection_that_breaks_loses_no_mail_and_doubles_it_only_behind_the_final_dot(
+    resources, server, sending, ask, stage
+):
+    server.drops[stage] = 1
+    message_id = await ask()
+    async with sending(server) as worker:
+        await drain(worker)
+    assert ids(server) == [message_id] * (2 if stage == "dot" else 1)
+    [mail] = await rows(resources)
+    assert (mail.status, mail.sealed) == ("sent", None)
+    assert mail.attempts == (1 if stage == "answer" else 2)
+    assert await outbox_types(resources.engine) == ["notification.email.sent.v1"]
+
+
+@pytest.mark.parametrize("stage", ["RSET", "MAIL", "RCPT"])
+@pytest.mark.parametrize("how", ["drops", "421"])
+async def test_a_kept_connection_that_was_closed_meanwhile_is_no_failed_try(
+    resources, server, sending, ask, stage, how
+):
+    async with sending(server) as worker:
+        first = await ask()
+        await drain(worker)
+        if how == "drops":
+            server.drops[stage] = 1
+        else:
+            server.answers[stage] = ["421 too long idle"]
+        second = await ask()
+        await drain(worker)
+    assert ids(server) == [first, second]
+    assert server.connections == 2
+    assert [mail.attempts for mail in await rows(resources)] == [1, 1]
+
+
+async def test_a_connection_that_breaks_in_the_content_is_not_begun_anew_at_once(resources, server, sending, ask):
+    """Whether the server has the mail is not known: it is tried later, as any other."""
+    async with sending(server, mail_retry_seconds=[3600]) as worker:
+        await ask()
+        await drain(worker)
+        server.drops["dot"] = 1
+        await ask()
+        await drain(worker)
+    assert server.connections == 1
+    assert [mail.status for mail in await rows(resources)] == ["sent", "queued"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer", "status"),
+    [
+        ("MAIL", "451 try later", "sent"),
+        ("MAIL", "421 closing", "sent"),
+        ("MAIL", "550 not you", "failed"),
+        ("RCPT", "450 greylisted", "sent"),
+        ("RCPT", "550 nobody here", "bounced"),
+        ("DATA", "451 try later", "sent"),
+        ("DATA", "554 no", "failed"),
+        ("dot", "452 no space", "sent"),
+        ("dot", "554 looks like spam", "failed"),
+    ],
+)
+async def test_answers(resources, server, sending, ask, verb, answer, status):
+    server.answers[verb] = [answer]
+    message_id = await ask()
+    async with sending(server) as worker:
+        await drain(worker)
+        another = await ask()
+        await drain(worker)
+    mail = (await rows(resources))[0]
+    assert mail.status == status
+    assert ids(server) == ([message_id, another] if status == "sent" else [another])
+    if status != "sent":
+        assert answer in (mail.last_error or "")
+        assert mail.sealed, "an operator can have it sent again"
+        assert (await outbox_types(resources.engine))[0] == "notification.email.failed.v1"
+
+
+@pytest.mark.parametrize("stage", ["connect", "EHLO", "MAIL", "RCPT", "DATA", "body", "dot"])
+async def test_a_server_that_says_nothing_holds_nobody_up(resources, server, sending, ask, monkeypatch, stage):
+    monkeypatch.setattr(connection, "STEP_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "DELIVERY_SECONDS", 0.6)
+    server.hangs[stage] = 1
+    message_id = await ask()
+    async with sending(server) as worker:
+        await drain(worker)
+    assert ids(server) == [message_id] * (2 if stage == "dot" else 1)
+    assert (await rows(resources))[0].status == "sent"
+
+
+async def test_a_delivery_ends_before_the_database_gives_its_row_to_others(resources):
+    async with resources.sessions() as session:
+        await session.execute(select(Mail))
+        limit = await session.scalar(
+            text("SELECT setting::int FROM pg_settings WHERE name = :name").bindparams(
+                name="idle_in_transaction_session_timeout"
+            )
+        )
+    assert limit > connection.DELIVERY_SECONDS * 1000
+
+
+async def test_a_refused_sign_in_fails_with_its_reason(resources, settings, sending, ask, tmp_path):
+    (tmp_path / "smtp_password").write_text("wrong")
+    for secret in settings.secrets_dir.iterdir():
+        (tmp_path / secret.name).symlink_to(secret)
+    server = SmtpServer(auth=True)
+    server.answers["AUTH"] = ["535 5.7.8 wrong password"] * 2
+    async with serving(server):
+        await ask()
+        async with sending(server, smtp_user="grove", secrets=Secrets(tmp_path), mail_retry_seconds=[0]) as worker:
+            await drain(worker)
+            [mail] = await rows(resources)
+            assert (mail.status, mail.attempts) == ("failed", 2)
+            assert "535 5.7.8 wrong password" in (mail.last_error or "")
+            message_id = await ask()
+            await drain(worker)
+    assert ids(server) == [message_id], "a password that is right is taken"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory) -> Authority:
+    authority = Authority(tmp_path_factory.mktemp("ca"))
+    authority.create("Mail")
+    return authority
+
+
+@pytest.fixture(scope="module")
+def tls(authority, tmp_path_factory) -> ssl.SSLContext:
+    file = tmp_path_factory.mktemp("mail") / "mail.pem"
+    authority.issue("localhost", uri=None, hosts=["localhost"], into=file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context
+
+
+async def test_starttls_is_used_and_the_server_proves_who_it_is(authority, tls, sending, ask):
+    async with serving(SmtpServer(starttls=tls)) as server:
+        message_id = await ask()
+        changes = {"smtp_host": "localhost", "smtp_tls": "starttls", "smtp_ca_file": authority.certificate_file}
+        async with sending(server, **changes) as worker:
+            await drain(worker)
+    assert ids(server) == [message_id]
+    assert server.encrypted == 1
+    assert server.verbs.index("STARTTLS") < server.verbs.index("MAIL")
+
+
+async def test_tls_from_the_first_byte(authority, tls, sending, ask):
+    async with serving(SmtpServer(), tls=tls) as server:
+        message_id = await ask()
+        changes = {"smtp_host": "localhost", "smtp_tls": "tls", "smtp_ca_file": authority.certificate_file}
+        async with sending(server, **changes) as worker:
+            await drain(worker)
+    assert ids(server) == [message_id]
+
+
+async def test_without_starttls_nothing_goes_in_the_clear(resources, server, sending, ask):
+    await ask()
+    async with sending(server, smtp_tls="starttls", mail_retry_seconds=[]) as worker:
+        await drain(worker)
+    [mail] = await rows(resources)
+    assert mail.status == "failed"
+    assert "STARTTLS" in (mail.last_error or "")
+    assert set(server.verbs) <= {"EHLO", "QUIT"}
+
+
+async def test_a_server_that_nobody_vouches_for_gets_nothing(resources, tls, sending, ask):
+    async with serving(SmtpServer(starttls=tls)) as server:
+        await ask()
+        async with sending(server, smtp_host="localhost", smtp_tls="starttls", mail_retry_seconds=[]) as worker:
+            await drain(worker)
+    [mail] = await rows(resources)
+    assert mail.status == "failed"
+    assert "CERTIFICATE_VERIFY_FAILED" in (mail.last_error or "")
+    assert "MAIL" not in server.verbs
+
+
+async def test_what_can_not_be_made_into_a_mail_is_given_up_at_once_and_others_go_on(resources, server, sending, ask):
+    await ask(variables={"name": "Ada"})
+    await ask(to="no address")
+    async with resources.sessions.begin() as session:
+        letter = Letter(template="nonsense", to="a@example.com", user_id=new_id(), locale="en")
+        await resources.mail_queue.add(session, letter)
+    message_id = await ask()
+    async with sending(server) as worker:
+        await drain(worker)
+    first, second, third, last = await rows(resources)
+    assert [each.status for each in (first, second, third, last)] == ["failed", "failed", "failed", "sent"]
+    assert "'token' is undefined" in (first.last_error or "")
+    assert "no mail template 'nonsense'" in (third.last_error or "")
+    assert {each.attempts for each in (first, second, third)} == {1}
+    assert ids(server) == [message_id]
+
+
+async def test_a_worker_that_ends_lets_the_mail_in_hand_arrive_once(resources, server, sending, ask):
+    server.hangs["dot"] = 1
+    message_id = await ask()
+    async with sending(server) as worker, asyncio.timeout(PATIENCE):
+        running = asyncio.create_task(worker.run())
+        await server.hanging.wait()
+        ending = asyncio.create_task(end(running))
+        await asyncio.sleep(0.2)
+        assert not ending.done()
+        server.released.set()
+        await ending
+        await drain(worker)
+    assert ids(server) == [message_id]
+    assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 1)]
+
+
+async def test_a_worker_cut_off_in_the_middle_leaves_the_mail_to_others(resources, server, sending, ask, monkeypatch):
+    monkeypatch.setattr(sender, "FINISH_SECONDS", 0.2)
+    server.hangs["RCPT"] = 1
+    message_id = await ask()
+    async with sending(server) as worker, asyncio.timeout(PATIENCE):
+        running = asyncio.create_task(worker.run())
+        await server.hanging.wait()
+        await end(running)
+    assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("queued", 0)]
+    async with sending(server) as other:
+        await drain(other)
+    assert ids(server) == [message_id]
+
+
+async def test_a_database_that_goes_while_the_server_takes_a_mail_does_not_double_it(resources, server, sending, ask):
+    server.hangs["dot"] = 1
+    message_id = await ask()
+    kill = text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE state = 'idle in transaction' AND query LIKE '%mails%' AND pid <> pg_backend_pid()"
+    )
+    async with sending(server) as worker, asyncio.timeout(PATIENCE):
+        running = asyncio.create_task(worker.run())
+        await server.hanging.wait()
+        async with resources.sessions() as session:
+            assert (await session.scalars(kill)).all() == [True]
+        server.released.set()
+        while (await rows(resources))[0].status != "sent":
+            await asyncio.sleep(0.05)
+        await end(running)
+    assert ids(server) == [message_id]
+
+
+async def test_mails_share_connections(resources, server, sending, ask):
+    message_ids = [await ask() for _ in range(30)]
+    async with sending(server) as worker, asyncio.timeout(PATIENCE):
+        running = asyncio.create_task(worker.run())
+        while any(mail.status != "sent" for mail in await rows(resources)):
+            await asyncio.sleep(0.05)
+        await end(running)
+    assert sorted(ids(server)) == sorted(message_ids)
+    assert server.connections <= SENDERS
+    assert server.verbs.count("QUIT") == server.connections, "it says goodbye"
+
+
+async def test_a_connection_is_renewed_after_so_many_mails_and_closed_when_idle(
+    resources, server, sending, ask, monkeypatch
+):
+    monkeypatch.setattr(connection, "MOST_MAILS", 3)
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(sender, "SENDERS", 1)
+    message_ids = [await ask() for _ in range(7)]
+    async with sending(server) as worker, asyncio.timeout(PATIENCE):
+        running = asyncio.create_task(worker.run())
+        while server.verbs.count("QUIT") < 3:
+            await asyncio.sleep(0.05)
+        await end(running)
+    assert sorted(ids(server)) == sorted(message_ids)
+    assert server.connections == 3
