@@ -20,7 +20,12 @@ def build(settings: NotificationSettings, resources: Resources) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with background({"revocations": resources.sign_in.feed.run, "live": resources.hub.run}):
+        jobs = {
+            "revocations": resources.sign_in.feed.run,
+            "live": resources.hub.run,
+            "live_sweeper": resources.sweeper.run,
+        }
+        async with background(jobs):
             yield
         await resources.aclose()
 
@@ -43,4 +48,5 @@ def run() -> None:
     settings = load(NotificationSettings)
     configure(settings)
     resources = Resources(settings)
-    run_api(settings, build(settings, resources), resources.tls, resources.api_health())
+    app = build(settings, resources)
+    run_api(settings, app, resources.tls, resources.api_health(), stopping=resources.hub.stop)

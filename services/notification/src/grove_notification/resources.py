@@ -4,8 +4,10 @@ from grove.observability.health import Health, while_true
 from grove.security.encryption import FieldCipher
 from grove.service.postgres import PostgresResources
 from grove.service.resources import SignIn
+from grove_notification.live.acks import Acks
 from grove_notification.live.hub import Hub
 from grove_notification.live.push import LivePush
+from grove_notification.live.sweeper import Sweeper
 from grove_notification.mails.queue import MailQueue
 from grove_notification.settings import NotificationSettings
 from grove_notification.webhooks.queue import WebhookQueue
@@ -26,7 +28,9 @@ class Resources(PostgresResources):
         self.webhook_queue = WebhookQueue()
         self.targets = Targets(settings.webhook_ports, settings.webhook_allowed_targets, resolve)
         self.push = LivePush(self.valkey)
-        self.hub = Hub(self.valkey)
+        self.acks = Acks(self.valkey, hours=settings.live_frames_hours)
+        self.hub = Hub(self.valkey, self.reads, per_user=settings.live_connections_per_user)
+        self.sweeper = Sweeper(self.hub, self.sign_in)
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -129,6 +129,8 @@ class RevocationFeed:
         self._heard = 0.0
         self._stale = asyncio.Event()
         self.loaded_once = False
+        self.changes = 0
+        """Rises whenever it may hold something new: what it said of a token holds until then."""
 
     @property
     def live(self) -> bool:
@@ -184,6 +186,7 @@ class RevocationFeed:
         self._held.number = max(self._held.number, snapshot.number)
         for entry in snapshot.entries:
             self._held.add(entry)
+        self.changes += 1
         self.loaded_once = True
 
     async def _load(self) -> None:
@@ -204,6 +207,8 @@ class RevocationFeed:
         expected = self._held.number if entry.kind == "heartbeat" else self._held.number + 1
         gap = entry.number > expected
         self._held.add(entry)
+        if entry.kind != "heartbeat":
+            self.changes += 1
         if entry.kind == "signing_key":
             self._keys_changed()
         if gap:

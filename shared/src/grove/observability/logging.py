@@ -52,7 +52,8 @@ def configure_logging(settings: ProcessSettings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.log_level)
-    for noisy in ("aiormq", "aio_pika", "httpx2", "httpcore2", "uvicorn.access", "pymongo", "asyncio"):
+    # uvicorn tells each WebSocket's whole address, with the ticket in it.
+    for noisy in ("aiormq", "aio_pika", "httpx2", "httpcore2", "uvicorn.access", "uvicorn.error", "pymongo", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
@@ -26,7 +27,8 @@ CERTIFICATE_CHECK_SECONDS = 5
 
 
 class PeerProtocol(HttpToolsProtocol):
-    """Gives the app the peer's identity as `request.state.peer` and `websocket.state.peer`.
+    """Gives the app the peer's identity as `request.state.peer` and `websocket.state.peer`; and as `state.abort` a way
+    to cut the connection of a client that does not read.
 
     uvicorn does not implement the ASGI TLS extension; `app_state` passes on to WebSockets at the upgrade.
     """
@@ -35,11 +37,23 @@ class PeerProtocol(HttpToolsProtocol):
         """Read the certificate once per connection."""
         super().connection_made(transport)
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
-        self.app_state = {**self.app_state, "peer": peer_identity(tls)}
+        self.app_state = {**self.app_state, "peer": peer_identity(tls), "abort": transport.abort}
 
 
 class _Server(uvicorn.Server):
-    """Signals are handled once for the whole process, not by each listener."""
+    """Signals are handled once for the whole process, not by each listener.
+
+    `stopping` is called when it takes no new connections any more: for answers that would go on for ever.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, stopping: Callable[[], None] = lambda: None) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what is in hand."""
+        self._stopping()
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Any:
@@ -53,8 +67,15 @@ def configure(settings: AppSettings) -> None:
     configure_tracing(settings)
 
 
-def run_api(settings: AppSettings, app: FastAPI, tls: TlsMaterial, health: Health) -> None:
-    """Serve `app` over mTLS until SIGTERM or SIGINT; requests in hand are finished."""
+def run_api(
+    settings: AppSettings,
+    app: FastAPI,
+    tls: TlsMaterial,
+    health: Health,
+    *,
+    stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve `app` over mTLS until SIGTERM or SIGINT; requests in hand are finished, and `stopping` ends the rest."""
     app.openapi()  # prepares all routes; each router's first request would hold up the others for as long
     main = _Server(
         uvicorn.Config(
@@ -70,9 +91,12 @@ def run_api(settings: AppSettings, app: FastAPI, tls: TlsMaterial, health: Healt
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            ws="websockets-sansio",  # what `auto` takes too: no tasks of its own, unlike the others
             ws_ping_interval=20,
             ws_max_size=64 * 1024,
-        )
+            ws_per_message_deflate=False,  # its buffers are most of what an idle connection would hold
+        ),
+        stopping=stopping,
     )
     _run(_serve(settings, main, health, {}), tls)
 

@@ -1,186 +1,146 @@
-"""One WebSocket: frames out, acknowledgements and renewed tokens in, an end when the sign-in ends."""
+"""One open connection, whatever carries it: sends what its subscriber has, until it ends or is ended."""
 
 import asyncio
-import json
-from typing import Any
-from uuid import UUID
+import random
+from abc import ABC, abstractmethod
+from datetime import datetime
+from typing import NamedTuple
 
 import structlog
-from fastapi import WebSocket, WebSocketDisconnect
 
-from grove.core.clock import now
-from grove.core.errors import GroveError
-from grove.core.ids import new_id
-from grove.core.tasks import end
+from grove.core.tasks import end as end_tasks
 from grove.security.principal import Principal
-from grove_notification.notifications.repository import NotificationQueries
-from grove_notification.resources import Resources
+from grove_notification.live.frames import Message
+from grove_notification.live.metrics import ENDED, SENT
+from grove_notification.live.subscriber import Subscriber
 
 log = structlog.get_logger()
 
-SIGN_IN_ENDED = 4401
-TOO_SLOW = 4408
-BAD_MESSAGE = 4400
-TRY_AGAIN = 1013
-SIGN_IN_CHECK_SECONDS = 0.4
-UNKNOWN_SECONDS = 3.0
-"""How long a connection lives on while nobody can say whether its sign-in still counts."""
 SEND_SECONDS = 10.0
+"""How long a client may leave unread what is sent."""
 
 
-class Closed(Exception):
-    """Ends the connection with a code and a reason for the client."""
+class Ending(NamedTuple):
+    """Why a connection ends: a code and words for the client, a name for metrics."""
 
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
+    code: int
+    words: str
+    name: str
 
 
-class LiveConnection:
-    """Lives as long as its WebSocket."""
+BAD_MESSAGE = Ending(4400, 'send {"ack": id} of a frame of this connection, or {"token": "…"}', "bad_message")
+REVOKED = Ending(4401, "your session was ended", "revoked")
+EXPIRED = Ending(4401, "your token has expired", "expired")
+BAD_TOKEN = Ending(4401, "the new token is not valid here", "bad_token")
+TOO_SLOW = Ending(4408, "you read too slowly; connect again and resume", "too_slow")
+FAILED = Ending(1011, "something went wrong on our side; connect again and resume", "failed")
+STOPPING = Ending(1012, "this server stops; connect again and resume", "stopping")
+UNKNOWN = Ending(1013, "your sign-in can't be checked; connect again in a moment", "sign_in_unknown")
+GONE = Ending(1000, "the client is gone", "gone")
 
-    def __init__(self, socket: WebSocket, principal: Principal, resources: Resources, resume_from: UUID | None) -> None:
-        self._socket = socket
-        self._principal = principal
-        self._resources = resources
-        self._last_seen = resume_from
-        self._frames: asyncio.Queue[dict[str, Any]] = asyncio.Queue(resources.settings.live_queue)
-        self._behind = asyncio.Event()
-        self._overflow = asyncio.Event()
-        if resume_from is not None:
-            self._behind.set()
 
-    def offer(self, frame: dict[str, Any]) -> None:
-        """Take a frame; a client that lets too many wait is cut."""
-        try:
-            self._frames.put_nowait(frame)
-        except asyncio.QueueFull:
-            self._overflow.set()
+class Ended(Exception):
+    """Ends the connection."""
 
-    def catch_up(self) -> None:
-        """Send what the store has beyond the last frame."""
-        self._behind.set()
+    def __init__(self, ending: Ending) -> None:
+        super().__init__(ending.words)
+        self.ending = ending
+
+
+class Connection(ABC):
+    """Two tasks at most: the server's own sends, a second one listens. The sweeper looks after it from outside."""
+
+    transport: str
+
+    def __init__(self, principal: Principal, subscriber: Subscriber, *, ping_seconds: float) -> None:
+        self.principal = principal
+        self.subscriber = subscriber
+        self.checked: int | None = None
+        """What the revocation feed had when the sign-in was found to be good; None: it has to be looked at."""
+        self.unknown = 0
+        """At how many of the sweeper's looks nobody could say whether the sign-in is good."""
+        self._ping_seconds = ping_seconds
+        # Pings of clients that came together are spread, from the first on.
+        self._ping_at = asyncio.get_running_loop().time() + ping_seconds * random.random()  # noqa: S311
+        self._sending_since: float | None = None
+        self._life: asyncio.Timeout | None = None
+        self._ending: Ending | None = None
 
     async def run(self) -> None:
         """Serve until one side ends it."""
-        leave = self._resources.hub.join(self._principal.user_id, self)
-        parts = (
-            self._send_frames(),
-            self._receive(),
-            self._watch_sign_in(),
-            self._watch_speed(),
-            self._ping(),
-        )
-        tasks = [asyncio.create_task(part) for part in parts]
+        listening = asyncio.create_task(self._listen())
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            failure = next((task.exception() for task in done if task.exception()), None)
-            if isinstance(failure, Closed):
-                await self._socket.close(failure.code, failure.reason)
-            elif failure is not None and not isinstance(failure, WebSocketDisconnect):
-                log.error("live.failed", exc_info=failure)
-                await self._socket.close(1011, "something went wrong on our side; connect again")
-        except (WebSocketDisconnect, RuntimeError):
-            pass  # the other side was first
+            async with asyncio.timeout(None) as self._life:
+                await self._send_all()
+        except Exception as error:
+            if self._ending is None:
+                self._ending = GONE if self._is_gone(error) else FAILED
+                if self._ending is FAILED:
+                    log.error("live.failed", exc_info=error)
         finally:
-            leave()
-            await end(*tasks)
+            self._ending, self._life = self._ending or GONE, None
+            await end_tasks(listening)
+        if self._ending is not GONE:
+            ENDED.labels(self._ending.name).inc()
+            await self._close(self._ending)
 
-    async def _send_frames(self) -> None:
-        await self._send_unread_count()
-        while True:
-            if self._behind.is_set():
-                await self._send_missed()
-            frame = await self._next_frame()
-            if frame is None or (frame["type"] == "notification" and self._was_sent(frame)):
-                continue
-            await self._send(frame)
-            if frame["type"] == "notification":
-                await self._send_unread_count()
-
-    async def _next_frame(self) -> dict[str, Any] | None:
-        """The next frame, or None when the store has to be looked into first."""
-        if not self._frames.empty():
-            return self._frames.get_nowait()
-        frame = asyncio.create_task(self._frames.get())
-        behind = asyncio.create_task(self._behind.wait())
-        try:
-            await asyncio.wait({frame, behind}, return_when=asyncio.FIRST_COMPLETED)
-            return frame.result() if frame.done() else None
-        finally:
-            frame.cancel()
-            behind.cancel()
-
-    async def _send_missed(self) -> None:
-        self._behind.clear()
-        if self._last_seen is None:
+    def end(self, ending: Ending) -> None:
+        """End it, whatever it is doing; the first reason counts."""
+        if self._ending is not None:
             return
-        rows = await NotificationQueries(self._resources.reads, self._principal.user_id).after(self._last_seen)
-        for notification, notification_id in rows:
-            await self._send({"id": str(notification_id), "type": "notification", "data": json.loads(notification)})
+        self._ending = ending
+        self.subscriber.ping()  # a library can lose what ends the wait (grove.core.tasks): then it ends by this
+        if self._life is not None:
+            self._life.reschedule(asyncio.get_running_loop().time())
 
-    def _was_sent(self, frame: dict[str, Any]) -> bool:
-        return self._last_seen is not None and frame["id"] == str(self._last_seen)
+    def renew(self, principal: Principal) -> None:
+        """Go on with another token."""
+        self.principal = principal
+        self.checked, self.unknown = None, 0
 
-    async def _send_unread_count(self) -> None:
-        count = await NotificationQueries(self._resources.reads, self._principal.user_id).unread()
-        await self._send({"id": str(new_id()), "type": "unread_count", "data": {"count": count}})
+    def look(self, moment: float, wall: datetime) -> None:
+        """What is due: an end of its token, of our patience, or a ping. Called often, by the sweeper."""
+        if self.principal.expires_at <= wall:
+            self.end(EXPIRED)
+        elif self._sending_since is not None and (self.subscriber.full or moment - self._sending_since >= SEND_SECONDS):
+            self.end(TOO_SLOW)
+        elif moment >= self._ping_at:
+            self._ping_at = moment + self._ping_seconds
+            self.subscriber.ping()
 
-    async def _send(self, frame: dict[str, Any]) -> None:
+    async def _send_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._ending is None:
+            message = await self.subscriber.next()
+            if self._ending is None:
+                self._sending_since = loop.time()
+                await self._send(message)
+                self._sending_since = None
+                SENT.labels(message.type).inc()
+
+    async def _listen(self) -> None:
         try:
-            async with asyncio.timeout(SEND_SECONDS):
-                await self._socket.send_text(json.dumps(frame, ensure_ascii=False))
-        except TimeoutError:
-            raise Closed(TOO_SLOW, "you read too slowly; connect again and resume") from None
-        if frame["type"] == "notification":
-            self._last_seen = max(UUID(frame["id"]), self._last_seen or UUID(int=0))
+            await self._receive()
+        except Ended as ended:
+            self.end(ended.ending)
+        except Exception:
+            log.exception("live.failed")
+            self.end(FAILED)
+        else:
+            self.end(GONE)
 
+    @abstractmethod
+    async def _send(self, message: Message) -> None:
+        """Send it; waits while the client does not read."""
+
+    @abstractmethod
     async def _receive(self) -> None:
-        while True:
-            try:
-                message = json.loads(await self._socket.receive_text())
-            except ValueError:
-                raise Closed(BAD_MESSAGE, "messages are JSON objects") from None
-            if not isinstance(message, dict):
-                raise Closed(BAD_MESSAGE, "messages are JSON objects")
-            if isinstance(message.get("token"), str):
-                await self._renew(message["token"])
-            elif not isinstance(message.get("ack"), str):
-                raise Closed(BAD_MESSAGE, 'send {"ack": id} or {"token": "…"}')
+        """Take what the client says, until it is gone. Raises Ended."""
 
-    async def _renew(self, token: str) -> None:
-        try:
-            renewed = await self._resources.sign_in.authenticator.principal(token)
-        except GroveError:
-            raise Closed(SIGN_IN_ENDED, "the new token is not valid") from None
-        if renewed.user_id != self._principal.user_id:
-            raise Closed(SIGN_IN_ENDED, "the new token is another user's")
-        self._principal = renewed
+    @abstractmethod
+    async def _close(self, ending: Ending) -> None:
+        """Tell the client why, and let it go, in bounded time."""
 
-    async def _watch_sign_in(self) -> None:
-        gate = self._resources.sign_in.authenticator.gate
-        unknown = 0.0
-        while True:
-            await asyncio.sleep(SIGN_IN_CHECK_SECONDS)
-            if self._principal.expires_at <= now():
-                raise Closed(SIGN_IN_ENDED, "your token has expired")
-            try:
-                admitted = await gate.admits(self._principal)
-            except GroveError:
-                unknown += SIGN_IN_CHECK_SECONDS
-                if unknown >= UNKNOWN_SECONDS:
-                    raise Closed(TRY_AGAIN, "your sign-in can't be checked; connect again in a moment") from None
-                continue
-            unknown = 0.0
-            if not admitted:
-                raise Closed(SIGN_IN_ENDED, "your session was ended")
-
-    async def _watch_speed(self) -> None:
-        await self._overflow.wait()
-        raise Closed(TOO_SLOW, "you read too slowly; connect again and resume")
-
-    async def _ping(self) -> None:
-        while True:
-            await asyncio.sleep(self._resources.settings.live_ping_seconds)
-            self.offer({"id": str(new_id()), "type": "ping", "data": {}})
+    @abstractmethod
+    def _is_gone(self, error: Exception) -> bool:
+        """Whether the error means that the client is gone."""

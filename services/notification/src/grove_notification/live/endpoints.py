@@ -1,19 +1,26 @@
 """Live routes."""
 
-from typing import Annotated
-from uuid import UUID
+from typing import Annotated, cast
 
 import structlog
-from fastapi import APIRouter, Query, WebSocket
+from fastapi import APIRouter, Depends, Header, Query, Request, WebSocket
+from fastapi.security import APIKeyQuery
 from starlette.responses import Response
 
-from grove.core.errors import Forbidden, GroveError
+from grove.core.context import current_context
+from grove.core.errors import GroveError
 from grove.core.schema import Outgoing
 from grove.security.principal import Principal
+from grove.web.auth import BEARER
 from grove.web.body import GroveRoute
-from grove.web.errors import error_responses
+from grove.web.errors import error_responses, render
 from grove_notification.deps import NotificationReader, ResourcesDep
-from grove_notification.live.connection import LiveConnection
+from grove_notification.live.connection import Connection
+from grove_notification.live.event_streams import EventStream
+from grove_notification.live.joining import Joining, Place
+from grove_notification.live.signing_in import PROTOCOL, sign_in
+from grove_notification.live.sockets import SocketConnection
+from grove_notification.live.subscriber import Subscriber
 from grove_notification.live.tickets import TICKET_SECONDS, Tickets
 from grove_notification.resources import Resources
 
@@ -21,8 +28,23 @@ log = structlog.get_logger()
 
 router = APIRouter(prefix="/api/v1/notifications", tags=["live"], route_class=GroveRoute, responses=error_responses())
 
-PROTOCOL = "grove.v1"
-BEARER_PREFIX = "bearer."
+TICKET = APIKeyQuery(
+    name="ticket",
+    scheme_name="ticket",
+    description="From `POST /api/v1/notifications/stream-tickets`; good once, for 30 seconds",
+    auto_error=False,
+)
+_EXAMPLE = """retry: 2000
+
+id: dGhpc2lzYW5p.41
+event: unread_count
+data: {"count": 3}
+
+id: dGhpc2lzYW5p.42
+event: task.changed
+data: {"id": "0198c1e5-7d3a-7c3e-9b1a-2f6f0d1c4b5a", "change": "updated", "etag": "\\"…-7\\""}
+
+"""
 
 
 class StreamTicket(Outgoing):
@@ -34,47 +56,78 @@ class StreamTicket(Outgoing):
 
 @router.post("/stream-tickets", status_code=201)
 async def create_stream_ticket(user: NotificationReader, resources: ResourcesDep) -> StreamTicket:
-    """A ticket for `?ticket=` of the stream: good once, for 30 seconds."""
+    """A ticket for `?ticket=` of the WebSocket and of the events: good once, for 30 seconds."""
     return StreamTicket(ticket=await Tickets(resources.valkey).issue(user), expires_in=TICKET_SECONDS)
 
 
+@router.get(
+    "/events",
+    status_code=200,
+    response_class=EventStream,
+    responses={200: {"description": "Events as they come", "content": {"text/event-stream": {"example": _EXAMPLE}}}},
+    dependencies=[Depends(BEARER), Depends(TICKET)],
+)
+async def events(
+    request: Request,
+    resources: ResourcesDep,
+    resume_from: Annotated[
+        str | None,
+        Query(max_length=100, description="Id of the last frame you have, or of the newest notification you loaded"),
+    ] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(max_length=100, description="The same, as browsers send it when they come back; it goes before"),
+    ] = None,
+) -> Response:
+    """What happens, as server-sent events; sign in by header or by `ticket`.
+
+    Each event has an `id` to resume from, a type as its `event`, and JSON as its `data`:
+
+    - `notification`: a notification as the list has it
+    - `unread_count`: `{count}`, at first and whenever it may be another number
+    - `task.changed`: `{id, change, etag}`, whatever your preferences say; `change` is created, updated, completed,
+      reopened, deleted, restored or unshared; `etag` is null when you can't read the task any more
+    - `reset`: what you missed is not kept any more; load your lists anew
+    - `ping`: every 25 seconds
+    - `close`: `{code, reason}`, without an id, is the last: 4401 your sign-in ended, 4408 you read too slowly, 1012 or
+      1013 connect again in a moment, 1011 something went wrong
+
+    The WebSocket at `/api/v1/notifications/stream` sends the same as `{id, type, data}`, and closes with these codes.
+    There `{"ack": id}` says what you have, and `{"token": "…"}` renews the sign-in.
+    """
+    principal = await sign_in(request, resources)
+    return EventStream(Joining(resources, principal, Place.of(resume_from, last_event_id)))
+
+
 @router.websocket("/stream")
-async def stream(
-    socket: WebSocket,
-    ticket: Annotated[str | None, Query(max_length=200)] = None,
-    resume_from: Annotated[UUID | None, Query()] = None,
-) -> None:
-    """Notifications as they come. Sign in by header, by subprotocols `grove.v1, bearer.<token>`, or by ticket."""
+async def stream(socket: WebSocket) -> None:
+    """What happens, frame by frame. Sign in by header, by subprotocols `grove.v1, bearer.<token>`, or by ticket."""
     resources: Resources = socket.app.state.resources
+
+    def connect(principal: Principal, subscriber: Subscriber, ping_seconds: float) -> Connection:
+        return SocketConnection(
+            socket,
+            principal,
+            subscriber,
+            ping_seconds=ping_seconds,
+            acks=resources.acks,
+            authenticator=resources.sign_in.authenticator,
+        )
+
     try:
-        _check_origin(socket, resources)
-        principal = await _sign_in(socket, resources, ticket)
+        principal = await sign_in(socket, resources)
+        place = Place.of(socket.query_params.get("resume_from"), socket.headers.get("last-event-id"))
+        async with Joining(resources, principal, place).joined(connect) as connection:
+            await socket.accept(subprotocol=PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None)
+            await connection.run()
     except GroveError as error:
-        await socket.send_denial_response(Response(error.message, error.status, error.headers))
-        return
-    offered = socket.scope.get("subprotocols", [])
-    await socket.accept(subprotocol=PROTOCOL if PROTOCOL in offered else None)
-    await LiveConnection(socket, principal, resources, resume_from).run()
+        await socket.send_denial_response(_denial(socket, error))
 
 
-async def _sign_in(socket: WebSocket, resources: Resources, ticket: str | None) -> Principal:
-    authenticator = resources.sign_in.authenticator
-    bearer = next((p for p in socket.scope.get("subprotocols", []) if p.startswith(BEARER_PREFIX)), None)
-    if ticket is not None:
-        principal = await Tickets(resources.valkey).redeem(ticket)
-    elif bearer is not None:
-        principal = await authenticator.principal(bearer.removeprefix(BEARER_PREFIX))
-    else:
-        principal = await authenticator.of_request(socket)
-    if not principal.has("notifications:read"):
-        raise Forbidden("The token lacks the scope notifications:read.")
-    return principal
-
-
-def _check_origin(socket: WebSocket, resources: Resources) -> None:
-    """A browser names the page that connects: only ours and the configured ones may."""
-    origin = socket.headers.get("origin")
-    settings = resources.settings
-    allowed = {*settings.cors_origins, settings.public_url, settings.public_api_url}
-    if origin is not None and origin not in allowed:
-        raise Forbidden(f"Pages of {origin} may not connect.")
+def _denial(socket: WebSocket, error: GroveError) -> Response:
+    """In the error format; the headers that every answer carries are added to HTTP only."""
+    response = render(cast("Request", socket), error)
+    context = current_context()
+    if context is not None:
+        response.headers["X-Request-ID"] = context.request_id
+    return response

@@ -1,66 +1,113 @@
-"""The open connections of one api replica, and the pushes that reach them."""
+"""The open connections of one api process, and how they hear of what is new for their users."""
 
 import asyncio
 import json
-from collections.abc import Callable
-from typing import Any, Protocol
+import time
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import structlog
-from prometheus_client import Gauge
 from redis.asyncio import Redis
 
+from grove.core.errors import RateLimited, ServiceUnavailable
+from grove.core.tasks import side_by_side
+from grove.postgres.engine import STORE_ERRORS
+from grove.postgres.reads import Reads
 from grove.valkey.client import VALKEY_ERRORS
+from grove_notification.live.connection import STOPPING, Connection
+from grove_notification.live.frames import Numbered
+from grove_notification.live.metrics import OPEN
 from grove_notification.live.push import CHANNEL
+from grove_notification.live.repository import positions
 
 log = structlog.get_logger()
 
-OPEN = Gauge("grove_live_connections", "Open live connections of this process")
-
-
-class Listener(Protocol):
-    """An open connection, as the hub sees it."""
-
-    def offer(self, frame: dict[str, Any]) -> None:
-        """Take a frame, without waiting."""
-        ...
-
-    def catch_up(self) -> None:
-        """Pushes may have been missed: look into the store."""
-        ...
+TURNS = 4
+"""Connections that read the store at a time: what all miss at once must not take the database from requests."""
+LOOK_SECONDS = 10.0
+"""How often the store is asked how far the users' streams are: a push can be lost without a trace."""
+ALONE_SECONDS = 1.0
+"""How often while there are no pushes at all."""
+PING_SECONDS = 1.0
+SILENCE_SECONDS = 3.0
+"""A Valkey that says nothing that long, not even to a ping, hangs."""
+AT_ONCE = 1000
+RETRY_AFTER_SECONDS = 30
 
 
 class Hub:
     """Hands pushes to the connections of their user."""
 
-    def __init__(self, valkey: Redis) -> None:
+    def __init__(self, valkey: Redis, reads: Reads, *, per_user: int) -> None:
+        """A user has at most `per_user` connections to this process."""
         self._valkey = valkey
-        self._listeners: dict[UUID, set[Listener]] = {}
+        self._reads = reads
+        self._per_user = per_user
+        self._of: dict[UUID, set[Connection]] = {}
+        self._stopping = False
+        self.turns = asyncio.Semaphore(TURNS)
         self.subscribed = False
 
-    def join(self, user_id: UUID, listener: Listener) -> Callable[[], None]:
-        """Add a connection; call what is returned when it ends."""
-        self._listeners.setdefault(user_id, set()).add(listener)
-        OPEN.inc()
+    def __iter__(self) -> Iterator[Connection]:
+        return iter([one for many in self._of.values() for one in many])
 
-        def leave() -> None:
-            OPEN.dec()
-            of_user = self._listeners[user_id]
-            of_user.discard(listener)
-            if not of_user:
-                del self._listeners[user_id]
+    def join(self, connection: Connection) -> None:
+        """Offer pushes to it. Raises RateLimited for one too many, ServiceUnavailable once the process stops."""
+        if self._stopping:
+            raise ServiceUnavailable
+        of_user = self._of.setdefault(connection.principal.user_id, set())
+        if len(of_user) >= self._per_user:
+            words = f"You have {self._per_user} live connections open. Close one of them, or wait until one ends."
+            raise RateLimited(RETRY_AFTER_SECONDS, message=words)
+        of_user.add(connection)
+        OPEN.labels(connection.transport).inc()
 
-        return leave
+    def leave(self, connection: Connection) -> None:
+        """Forget it."""
+        user_id = connection.principal.user_id
+        self._of[user_id].discard(connection)
+        if not self._of[user_id]:
+            del self._of[user_id]
+        OPEN.labels(connection.transport).dec()
+
+    def stop(self) -> None:
+        """The process ends: so does every connection."""
+        self._stopping = True
+        for connection in self:
+            connection.end(STOPPING)
 
     async def run(self) -> None:
-        """Receive pushes until cancelled; after a loss of Valkey every connection catches up from the store."""
+        """Receive pushes until cancelled, and look into the store for those that were lost."""
+        await side_by_side(self._follow(), self._look_around())
+
+    async def look(self) -> None:
+        """Tell each connection how far the store says that its user's stream is."""
+        users = list(self._of)
+        for start in range(0, len(users), AT_ONCE):
+            for user_id, position in await positions(self._reads, users[start : start + AT_ONCE]):
+                for connection in self._of.get(user_id, ()):
+                    connection.subscriber.reached(position)
+
+    async def _look_around(self) -> None:
+        looked = time.monotonic()
+        while True:
+            await asyncio.sleep(ALONE_SECONDS)
+            if not self.subscribed or time.monotonic() - looked >= LOOK_SECONDS:
+                await self._try_to_look()
+                looked = time.monotonic()
+
+    async def _try_to_look(self) -> None:
+        try:
+            await self.look()
+        except STORE_ERRORS as error:
+            log.warning("live.store_away", error=str(error) or type(error).__name__)
+
+    async def _follow(self) -> None:
         while True:
             try:
                 async with self._valkey.pubsub() as pubsub:
                     await pubsub.subscribe(CHANNEL)
-                    self.subscribed = True
-                    for listener in [one for many in self._listeners.values() for one in many]:
-                        listener.catch_up()
                     await self._receive(pubsub)
             except VALKEY_ERRORS as error:
                 log.warning("live.valkey_lost", error=str(error) or type(error).__name__)
@@ -69,13 +116,37 @@ class Hub:
             await asyncio.sleep(0.5)
 
     async def _receive(self, pubsub: Any) -> None:
+        heard = time.monotonic()
         while True:
-            message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=10)
+            message = await pubsub.get_message(timeout=PING_SECONDS)
             if message is None:
-                await pubsub.ping()  # a silent connection may be a lost one
+                if time.monotonic() - heard > SILENCE_SECONDS:
+                    raise TimeoutError("Valkey does not answer")
+                await pubsub.ping()
                 continue
-            if message["type"] != "message":
-                continue
-            push = json.loads(message["data"])
-            for listener in tuple(self._listeners.get(UUID(push["user_id"]), ())):
-                listener.offer(push["frame"])
+            heard = time.monotonic()
+            if message["type"] == "subscribe":  # at first, and whenever the client connected anew by itself
+                await self._start_over()
+            elif message["type"] == "message":
+                self._hand_out(json.loads(message["data"]))
+                await asyncio.sleep(0)  # what one was given is sent before the next comes, however many have come
+
+    async def _start_over(self) -> None:
+        """Pushes come from now on; those before may be lost, and with them the word of other counts."""
+        self.subscribed = True
+        for connection in self:
+            connection.subscriber.recount()
+        await self._try_to_look()
+
+    def _hand_out(self, push: dict[str, Any]) -> None:
+        connections = self._of.get(UUID(push["user_id"]))
+        if not connections:
+            return
+        frame = push.get("frame")
+        if frame is None:
+            for connection in connections:
+                connection.subscriber.recount()
+            return
+        numbered = Numbered(frame["position"], frame["type"], json.dumps(frame["data"], ensure_ascii=False))
+        for connection in connections:
+            connection.subscriber.offer(numbered)

@@ -1,7 +1,6 @@
 """Sending frames to every api replica, by Valkey's pub/sub."""
 
 import json
-import time
 from typing import Any
 from uuid import UUID
 
@@ -9,13 +8,12 @@ import structlog
 from redis.asyncio import Redis
 
 from grove.valkey.client import VALKEY_ERRORS
+from grove_notification.live.patience import Patience
 from grove_notification.live.stream import Frame
 
 log = structlog.get_logger()
 
 CHANNEL = "notification:push"
-PAUSE_SECONDS = 1.0
-"""A Valkey that hangs is left alone this long, so that it does not hold up the events behind."""
 
 
 class LivePush:
@@ -23,7 +21,7 @@ class LivePush:
 
     def __init__(self, valkey: Redis) -> None:
         self._valkey = valkey
-        self._skip_until = 0.0
+        self._patience = Patience()
 
     async def send(self, frame: Frame) -> None:
         """A written frame, to every open connection of its user."""
@@ -36,10 +34,10 @@ class LivePush:
         await self._publish(user_id, {})
 
     async def _publish(self, user_id: UUID, message: dict[str, Any]) -> None:
-        if time.monotonic() < self._skip_until:
+        if self._patience.resting:
             return
         try:
             await self._valkey.publish(CHANNEL, json.dumps({"user_id": str(user_id), **message}))
         except VALKEY_ERRORS as error:
-            self._skip_until = time.monotonic() + PAUSE_SECONDS
+            self._patience.failed()
             log.warning("live.push_lost", reason=str(error) or type(error).__name__)

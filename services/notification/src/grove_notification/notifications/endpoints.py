@@ -1,11 +1,13 @@
 """Notification routes."""
 
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from grove.service.listing import List
+from grove.service.sessions import after_commit
 from grove.web.answers import json_answer, json_text, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
@@ -16,6 +18,7 @@ from grove_notification.deps import (
     NotificationReader,
     NotificationWriter,
     ReadsDep,
+    ResourcesDep,
     WriteSession,
 )
 from grove_notification.models import Notification
@@ -47,7 +50,8 @@ MAX_DELETED = 100
 Wanted = Annotated[NotificationFilter, query_as(NotificationFilter)]
 
 
-async def _service(user: NotificationWriter, session: WriteSession) -> NotificationService:
+async def _service(user: NotificationWriter, session: WriteSession, resources: ResourcesDep) -> NotificationService:
+    after_commit(session, partial(resources.push.count, user.user_id))  # other tabs and devices follow
     return NotificationService(NotificationRepository(session, user.user_id))
 
 

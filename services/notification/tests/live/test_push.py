@@ -12,7 +12,7 @@ from grove_notification.live.push import LivePush
 
 async def test_a_valkey_that_hangs_is_left_alone_for_a_while(monkeypatch):
     """It takes connections and says nothing: one push finds out, those behind it do not wait for it."""
-    monkeypatch.setattr("grove_notification.live.push.PAUSE_SECONDS", 3600)
+    monkeypatch.setattr("grove_notification.live.patience.PAUSE_SECONDS", 3600)
     asked = 0
 
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,0 +1,87 @@
+"""Server-sent events: the same over plain HTTP."""
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from grove.security.principal import Principal
+from grove_notification.live.connection import TOO_SLOW, Connection, Ending
+from grove_notification.live.frames import Message
+from grove_notification.live.joining import Joining
+from grove_notification.live.sockets import ABORT_SECONDS, CLOSE_SECONDS, abort_of
+from grove_notification.live.subscriber import Subscriber
+
+RETRY = b"retry: 2000\n\n"
+"""Milliseconds after which a browser connects again."""
+
+
+class EventStream(Response):
+    """Joins when it is sent: what is refused then is an answer of its own."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, joining: Joining | None = None) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        del self.headers["content-length"]
+        self._joining = joining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until one side ends it."""
+        joining = self._joining
+        if joining is None:
+            raise TypeError("an event stream without anybody to send to")
+
+        def connect(principal: Principal, subscriber: Subscriber, ping_seconds: float) -> Connection:
+            return EventConnection(scope, receive, send, principal, subscriber, ping_seconds=ping_seconds)
+
+        async with joining.joined(connect) as connection:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": RETRY, "more_body": True})
+            await connection.run()
+
+
+class EventConnection(Connection):
+    """An answer that goes on."""
+
+    transport = "sse"
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        principal: Principal,
+        subscriber: Subscriber,
+        *,
+        ping_seconds: float,
+    ) -> None:
+        super().__init__(principal, subscriber, ping_seconds=ping_seconds)
+        self._scope = scope
+        self._take = receive
+        self._give = send
+
+    async def _send(self, message: Message) -> None:
+        await self._give({"type": "http.response.body", "body": message.event.encode(), "more_body": True})
+
+    async def _receive(self) -> None:
+        while (await self._take())["type"] != "http.disconnect":
+            continue
+
+    async def _close(self, ending: Ending) -> None:
+        abort = abort_of(self._scope)
+        said: Any = json.dumps({"code": ending.code, "reason": ending.words})
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                body = f"event: close\ndata: {said}\n\n".encode()
+                await self._give({"type": "http.response.body", "body": body, "more_body": False})
+        except TimeoutError:
+            abort()  # it does not read at all
+        else:
+            if ending is TOO_SLOW:  # the connection may serve further requests, unless nobody reads what is there
+                asyncio.get_running_loop().call_later(ABORT_SECONDS, abort)
+
+    def _is_gone(self, error: Exception) -> bool:
+        return isinstance(error, OSError)

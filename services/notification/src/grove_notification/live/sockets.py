@@ -1,0 +1,114 @@
+"""A WebSocket."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import WebSocket
+from starlette.websockets import WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
+
+from grove.core.errors import GroveError, Unauthorized
+from grove.security.principal import Principal
+from grove.web.auth import Authenticator
+from grove_notification.live.acks import Acks
+from grove_notification.live.connection import BAD_MESSAGE, BAD_TOKEN, UNKNOWN, Connection, Ended, Ending
+from grove_notification.live.frames import FrameId, Message
+from grove_notification.live.signing_in import SCOPE
+from grove_notification.live.subscriber import Subscriber
+
+CLOSE_SECONDS = 2.0
+ABORT_SECONDS = 12.0
+"""After the close: longer than the server waits for the client's answer to it."""
+
+
+class SocketConnection(Connection):
+    """Takes acknowledgements and renewed tokens as well."""
+
+    transport = "websocket"
+
+    def __init__(
+        self,
+        socket: WebSocket,
+        principal: Principal,
+        subscriber: Subscriber,
+        *,
+        ping_seconds: float,
+        acks: Acks,
+        authenticator: Authenticator,
+    ) -> None:
+        super().__init__(principal, subscriber, ping_seconds=ping_seconds)
+        self._socket = socket
+        self._acks = acks
+        self._authenticator = authenticator
+
+    async def _send(self, message: Message) -> None:
+        await self._socket.send_text(message.json)
+
+    async def _receive(self) -> None:
+        while True:
+            received = await self._socket.receive()
+            if received["type"] == "websocket.disconnect":
+                return
+            message = _parsed(received.get("text"))
+            token, ack = message.get("token"), message.get("ack")
+            if isinstance(token, str):
+                await self._renew(token)
+            elif isinstance(ack, str):
+                await self._acknowledge(FrameId.parse(ack))
+            else:
+                raise Ended(BAD_MESSAGE)
+
+    async def _acknowledge(self, frame: FrameId | None) -> None:
+        if frame is None or frame.stream != self.subscriber.stream or frame.position > self.subscriber.last:
+            raise Ended(BAD_MESSAGE)
+        await self._acks.remember(self.principal.user_id, frame)
+
+    async def _renew(self, token: str) -> None:
+        try:
+            renewed = await self._authenticator.principal(token)
+        except Unauthorized:
+            raise Ended(BAD_TOKEN) from None
+        except GroveError:
+            raise Ended(UNKNOWN) from None
+        if renewed.user_id != self.principal.user_id or not renewed.has(SCOPE):
+            raise Ended(BAD_TOKEN)
+        self.renew(renewed)
+
+    async def _close(self, ending: Ending) -> None:
+        abort = abort_of(self._socket.scope)
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._socket.close(ending.code, ending.words)
+        except TimeoutError:
+            abort()  # it does not read at all
+        except Exception as error:
+            if not self._is_gone(error):
+                raise
+        else:
+            # A client that does not read on would keep what is buffered for it.
+            asyncio.get_running_loop().call_later(ABORT_SECONDS, abort)
+
+    def _is_gone(self, error: Exception) -> bool:
+        return isinstance(error, WebSocketDisconnect | ClientDisconnected | RuntimeError | OSError)
+
+
+def abort_of(scope: Any) -> Callable[[], None]:
+    """Cuts the connection without waiting for what is not read; does nothing where the listener gives no way."""
+    abort: Callable[[], None] = scope.get("state", {}).get("abort", _nothing)
+    return abort
+
+
+def _nothing() -> None:
+    """No way to cut."""
+
+
+def _parsed(text: str | None) -> dict[str, Any]:
+    try:
+        message = json.loads(text or "")
+    except (ValueError, RecursionError):
+        raise Ended(BAD_MESSAGE) from None
+    if not isinstance(message, dict):
+        raise Ended(BAD_MESSAGE)
+    return message

@@ -1,0 +1,194 @@
+"""What one client is sent next, whatever carries it: pushes while they come without gaps, else the store.
+
+The store has each frame before it is pushed, and all before it: a gap in the numbers needs one look, no waiting.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable
+from typing import TypeVar
+
+import structlog
+
+from grove.postgres.engine import STORE_ERRORS
+from grove_notification.live.frames import FrameId, Message, Numbered
+from grove_notification.live.metrics import CATCH_UPS
+from grove_notification.live.repository import PAGE, LiveQueries
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 1.0
+"""After the store was away; somewhat more or less, so that thousands do not ask again at once."""
+
+
+class Subscriber:
+    """A cursor in a user's stream, and a bounded queue of what comes after it."""
+
+    __slots__ = (
+        "_behind",
+        "_counted",
+        "_last",
+        "_limit",
+        "_newest",
+        "_ping",
+        "_recount",
+        "_turns",
+        "_unread",
+        "_waiting",
+        "_woken",
+        "queries",
+        "stream",
+    )
+
+    def __init__(self, queries: LiveQueries, stream: str, *, limit: int, turns: asyncio.Semaphore) -> None:
+        """At most `limit` frames wait for the client. `turns`: how many may read the store at a time."""
+        self.queries = queries
+        self.stream = stream
+        self._limit = limit
+        self._turns = turns
+        self._last = 0
+        self._newest = 0
+        self._behind = True  # until it begins: pushes are noted only
+        self._recount = True
+        self._unread: int | None = None  # as of the beginning
+        self._counted: int | None = None
+        self._ping = False
+        self._waiting: deque[Numbered] = deque()
+        self._woken = asyncio.Event()
+
+    @property
+    def last(self) -> int:
+        """Up to where everything was handed out."""
+        return self._last
+
+    @property
+    def _end(self) -> int:
+        """Up to where everything was handed out or waits."""
+        return self._waiting[-1].position if self._waiting else self._last
+
+    @property
+    def full(self) -> bool:
+        """As much waits as may."""
+        return len(self._waiting) >= self._limit
+
+    def offer(self, frame: Numbered) -> None:
+        """A pushed frame, in whatever order pushes come."""
+        self._newest = max(self._newest, frame.position)
+        if self._behind:
+            return
+        if frame.position <= self._end:
+            return
+        if frame.position == self._end + 1 and not self.full:
+            self._waiting.append(frame)
+        else:
+            self._behind = True
+        self._woken.set()
+
+    def reached(self, position: int) -> None:
+        """The user's stream is that far."""
+        self._newest = max(self._newest, position)
+        if position > self._end and not self._behind:
+            self._behind = True
+            self._woken.set()
+
+    def recount(self) -> None:
+        """How many are unread may be another number now."""
+        self._recount, self._unread = True, None
+        self._woken.set()
+
+    def ping(self) -> None:
+        """Say that the line is alive."""
+        self._ping = True
+        self._woken.set()
+
+    async def begin(self, after: int | None, *, lost: bool = False) -> None:
+        """After a position; None: with what comes from now on. Call it once pushes are offered.
+
+        `lost`: the client has something, but what comes after it is not known any more. It is told to load anew.
+        """
+        self._recount = False
+        async with self._turns:
+            state = await self.queries.state()
+        if after is not None and after > state.position:
+            after, lost = None, True
+        self._last = state.position if after is None else after
+        if lost:
+            self._waiting.append(_reset(state.position))
+        self._newest = max(self._newest, state.position)
+        self._behind = self._newest > self._last
+        self._unread = None if self._recount else state.unread  # another number was pushed meanwhile
+        self._recount = True
+
+    async def next(self) -> Message:
+        """Wait for it."""
+        while True:
+            if self._ping:
+                self._ping = False
+                return self._message("ping", "{}")
+            if self._waiting:
+                return self._handed_out(self._waiting.popleft())
+            if self._behind:
+                await self._catch_up()
+            elif self._recount:
+                await self._count()
+            elif self._counted is not None:
+                counted, self._counted = self._counted, None
+                return self._message("unread_count", f'{{"count": {counted}}}')
+            else:
+                self._woken.clear()
+                await self._woken.wait()
+
+    def _handed_out(self, frame: Numbered) -> Message:
+        self._last = frame.position
+        if frame.type == "notification":
+            self._recount, self._unread = True, None
+        return self._message(frame.type, frame.data)
+
+    def _message(self, kind: str, data: str) -> Message:
+        return Message(str(FrameId(self.stream, self._last)), kind, data)
+
+    async def _catch_up(self) -> None:
+        """A page of what the store has; pushes that come meanwhile are noted only."""
+        CATCH_UPS.inc()
+        frames = await self._asked(self.queries.after(self._last))
+        if frames is None:
+            return
+        if frames and frames[-1].position - self._last == len(frames):
+            self._waiting.extend(frames)
+        elif self._newest > self._last or frames:  # some between are not kept any more
+            state = await self._asked(self.queries.state())
+            if state is None:
+                return
+            self._newest = max(self._newest, state.position)
+            self._waiting.append(_reset(state.position))
+        self._behind = self._newest > self._end or len(frames) == PAGE
+
+    async def _count(self) -> None:
+        """How many are unread; the same look tells how far the stream is."""
+        self._recount = False
+        if self._unread is not None:
+            self._counted, self._unread = self._unread, None
+            return
+        state = await self._asked(self.queries.state())
+        if state is None:
+            self._recount = True
+            return
+        self._counted = state.unread
+        self.reached(state.position)
+
+    async def _asked(self, question: Awaitable[T]) -> T | None:
+        """The store's answer; None, after a pause, while it is away."""
+        try:
+            async with self._turns:
+                return await question
+        except STORE_ERRORS as error:
+            log.warning("live.store_away", error=str(error) or type(error).__name__)
+        await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - to spread, not to hide
+        return None
+
+
+def _reset(position: int) -> Numbered:
+    return Numbered(position, "reset", "{}")

@@ -1,0 +1,124 @@
+"""Facts arrive at every open connection of their user, over each transport, and nowhere else."""
+
+import pytest
+
+from grove.contracts.resource import TaskCreated, TaskUpdated
+from grove.core.clock import now
+from grove.core.ids import new_id
+
+pytestmark = pytest.mark.integration
+
+
+async def test_a_fact_arrives_at_every_connection_of_its_user_only(replica, start, connect, issuer, happen, make):
+    me, other = new_id(), new_id()
+    second_replica = await start()
+    async with (
+        connect(replica.url, issuer.headers(me)) as first,
+        connect(second_replica.url, issuer.headers(me)) as second,
+        connect(replica.url, issuer.headers(other)) as stranger,
+    ):
+        for client in (first, second, stranger):
+            assert (await client.frame("unread_count"))["data"] == {"count": 0}
+        fact = TaskCreated(task_id=new_id(), user_id=me, title="Plant", created_at=now())
+        await happen("resource", fact)
+        for client in (first, second):
+            changed = await client.frame("task.changed")
+            assert (changed["data"]["id"], changed["data"]["change"]) == (str(fact.task_id), "created")
+            assert changed["data"]["etag"].endswith('-1"')
+            frame = await client.frame("notification")
+            assert (frame["data"]["type"], frame["data"]["task_id"]) == ("TASK_CREATED", str(fact.task_id))
+            assert (await client.frame("unread_count"))["data"] == {"count": 1}
+        await make(other, "Theirs")
+        assert await stranger.titles(1) == ["Theirs"], "and nothing before"
+
+
+async def test_a_quiet_fact_only_lets_open_lists_know(replica, connect, client, issuer, happen):
+    me, friend = new_id(), new_id()
+    fact = TaskUpdated(
+        task_id=new_id(),
+        user_id=me,
+        title="T",
+        participants=[friend],
+        changed=["tags"],
+        updated_at=now(),
+        quiet=True,
+    )
+    async with connect(replica.url, issuer.headers(me)) as mine, connect(replica.url, issuer.headers(friend)) as theirs:
+        await happen("resource", fact, sequence=7)
+        for stream, user in ((mine, me), (theirs, friend)):
+            changed = await stream.frame("task.changed")
+            assert (changed["data"]["id"], changed["data"]["change"]) == (str(fact.task_id), "updated")
+            assert changed["data"]["etag"].endswith('-7"')
+            told = await client.get("/api/v1/notifications", headers=issuer.headers(user))
+            assert told.json()["total"] == 0
+
+
+async def test_the_count_follows_what_is_marked_or_deleted_elsewhere(replica, start, connect, client, issuer, make):
+    me = new_id()
+    mine = issuer.headers(me)
+    other_replica = await start()
+    await make(me, "A", "B", "C", "D")
+    url = "/api/v1/notifications"
+    items = (await client.get(url, headers=mine)).json()["items"]
+    async with connect(other_replica.url, mine) as tab:
+        assert (await tab.frame("unread_count"))["data"] == {"count": 4}
+        await client.put(f"{url}/{items[0]['id']}", json={"is_read": True}, headers=mine)
+        assert (await tab.frame("unread_count"))["data"] == {"count": 3}
+        await client.delete(f"{url}/{items[1]['id']}", headers=mine)
+        assert (await tab.frame("unread_count"))["data"] == {"count": 2}
+        await client.delete(f"{url}?notification_ids={items[2]['id']}", headers=mine)
+        assert (await tab.frame("unread_count"))["data"] == {"count": 1}
+        await client.put(f"{url}/mark-all-read", headers=mine)
+        assert (await tab.frame("unread_count"))["data"] == {"count": 0}
+        await client.put(f"{url}/{items[0]['id']}", json={"is_read": False}, headers=mine)
+        assert (await tab.frame("unread_count"))["data"] == {"count": 1}
+        assert {frame["type"] for frame in tab.seen} <= {"unread_count", "ping"}
+
+
+async def test_a_burst_is_counted_once_it_is_through(replica, connect, issuer, happen):
+    """The count comes when nothing waits: not after each of the frames that one transaction brought."""
+    from grove.outbox.event import outbox_event
+    from grove_notification.consumers import handlers
+
+    me = new_id()
+    async with connect(replica.url, issuer.headers(me)) as client:
+        await client.frame("unread_count")
+        facts = [TaskCreated(task_id=new_id(), user_id=me, title=f"T{n}", created_at=now()) for n in range(30)]
+        parse = handlers(replica.resources).parse
+        applied = await replica.resources.inbox.apply(
+            [parse(outbox_event("resource", fact, sequence=1).body) for fact in facts]
+        )
+        replica.only().subscriber.reached(60)  # pushes of all of it, in one go
+        assert await client.titles(30) == [f"T{n}" for n in range(30)]
+        assert len(client.of("unread_count")) == 2
+        for one in applied:
+            await one.committed()
+        await happen("resource", facts[0].model_copy(update={"title": "Last", "task_id": new_id()}))
+        assert await client.titles(31) == ["Last"], "pushes that come late are passed over"
+
+
+async def test_pings_come(start, connect, issuer):
+    replica = await start(live_ping_seconds=0.1)
+    async with connect(replica.url, issuer.headers()) as client:
+        for _ in range(3):
+            assert (await client.frame("ping"))["data"] == {}
+
+
+async def test_events_are_told_how_soon_to_come_back_and_pass_unbuffered(replica, over_http, issuer):
+    async with over_http(replica.url, issuer.headers()) as client:
+        assert client.answer.headers["content-type"].startswith("text/event-stream")
+        assert client.answer.headers["cache-control"] == "no-store"
+        assert "content-length" not in client.answer.headers
+        assert await client.event() == {"retry": "2000"}
+
+
+async def test_the_document_tells_of_the_events(client):
+    document = (await client.get("/api/v1/openapi.json")).json()
+    operation = document["paths"]["/api/v1/notifications/events"]["get"]
+    content = operation["responses"]["200"]["content"]
+    assert set(content) == {"text/event-stream"}
+    assert {"bearer": []} in operation["security"]
+    assert {"ticket": []} in operation["security"]
+    assert {each["name"] for each in operation["parameters"]} == {"resume_from", "last-event-id"}
+    for kind in ("notification", "unread_count", "task.changed", "reset", "ping", "close"):
+        assert f"`{kind}`" in operation["description"]
