@@ -1,18 +1,18 @@
 """Routes of the operators' pages. Every page takes an `Operator`, and so is seen by nobody else."""
 
-from typing import Annotated
+import asyncio
 
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.responses import RedirectResponse, Response
 
 from grove.core.clock import now
-from grove.core.errors import GroveError, InvalidToken, Unauthorized
-from grove.security.principal import Principal
+from grove.core.errors import GroveError, Unauthorized
+from grove_gateway.dead_letters.service import fares
 from grove_gateway.deps import ResourcesDep
 from grove_gateway.operators.access import COOKIE
-from grove_gateway.operators.errors import ForeignOrigin, SignInNeeded
+from grove_gateway.operators.deps import Operator, OwnPage
 from grove_gateway.pages.rendering import page
 from grove_gateway.status.service import reports
 
@@ -23,25 +23,11 @@ SIGN_IN = "/operator/sign-in"
 router = APIRouter(prefix="/operator", include_in_schema=False)
 
 
-async def _operator(request: Request, resources: ResourcesDep) -> Principal:
-    try:
-        return await resources.operators.operator(request.cookies.get(COOKIE, ""))
-    except InvalidToken:
-        raise SignInNeeded from None
-
-
-async def _own_page(request: Request, resources: ResourcesDep) -> None:
-    if request.headers.get("origin") != resources.settings.public_url:
-        raise ForeignOrigin
-
-
-Operator = Annotated[Principal, Depends(_operator)]
-
-
 @router.get("")
 async def overview(_: Operator, resources: ResourcesDep) -> Response:
-    """Each service's state, with the reasons."""
-    return page("operator.html", resources.settings, services=await reports(resources))
+    """Each service's state, with the reasons, and how its events fare."""
+    services, found = await asyncio.gather(reports(resources), fares(resources))
+    return page("operator.html", resources.settings, services=services, fares=found)
 
 
 @router.get("/sign-in")
@@ -50,7 +36,7 @@ async def sign_in(resources: ResourcesDep) -> Response:
     return page("operator_sign_in.html", resources.settings)
 
 
-@router.post("/session", status_code=204, dependencies=[Depends(_own_page)])
+@router.post("/session", status_code=204, dependencies=[OwnPage])
 async def begin(request: Request, resources: ResourcesDep) -> Response:
     """Swap an access token for the cookie that shows the pages, as long as the token lives."""
     scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
@@ -64,7 +50,7 @@ async def begin(request: Request, resources: ResourcesDep) -> Response:
     return response
 
 
-@router.delete("/session", status_code=204, dependencies=[Depends(_own_page)])
+@router.delete("/session", status_code=204, dependencies=[OwnPage])
 async def end(request: Request, resources: ResourcesDep) -> Response:
     """Sign out: the session ends everywhere, and the browser forgets it."""
     token = request.cookies.get(COOKIE)

@@ -18,6 +18,9 @@ _templates = Environment(
 )
 
 
+_FRAMES = "frame-src 'self'; "
+
+
 def _marked(text: str) -> Markup:
     """Text with its `code` set as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
@@ -26,13 +29,17 @@ def _marked(text: str) -> Markup:
 _templates.filters["marked"] = _marked
 
 
-def page(template: str, settings: GatewaySettings, **values: Any) -> Response:
-    """A page. Nothing is inline and nothing comes from elsewhere; scripts may call the auth host only."""
+def page(template: str, settings: GatewaySettings, *, frames: bool = False, **values: Any) -> Response:
+    """A page. Nothing is inline and nothing comes from elsewhere; scripts may call the auth host only.
+
+    `frames`: it may frame the portal's own answers.
+    """
     html = _templates.get_template(template).render(
         auth_url=settings.public_auth_url, api_url=settings.public_api_url, **values
     )
     policy = (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
+        f"{_FRAMES if frames else ''}"
         f"connect-src 'self' {settings.public_auth_url}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )

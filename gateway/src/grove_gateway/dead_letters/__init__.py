@@ -1,0 +1,1 @@
+"""What services could not handle, for operators to look at and to hand back."""
