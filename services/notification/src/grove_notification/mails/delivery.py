@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from uuid import UUID
@@ -14,6 +15,7 @@ from grove.contracts.notification import EmailFailed, EmailSent
 from grove.core.clock import now
 from grove.outbox.postgres import Outbox
 from grove.security.encryption import DecryptionFailed, FieldCipher
+from grove_notification.mails.addresses import masked
 from grove_notification.mails.connection import SmtpConnection
 from grove_notification.mails.message import compose
 from grove_notification.mails.metrics import MAIL_SECONDS, MAILS
@@ -28,6 +30,8 @@ log = structlog.get_logger()
 
 JITTER = 0.2
 """By which part a pause is longer or shorter, so that mails that failed together don't come back together."""
+
+_ADDRESS = re.compile(r"[^\s<>@\"',;:()]+@[^\s<>@\"',;:()]+")
 
 
 class Delivery:
@@ -138,7 +142,6 @@ class Delivery:
 
 
 def _reason(error: Exception) -> str:
-    """For operators: what the server said, or what was in the way. Without the address, which is masked elsewhere."""
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return f"{type(error).__name__}: {error.code} {error.message}"[:500]
-    return f"{type(error).__name__}: {error}"[:500]
+    """For operators and the log: what the server said, or what was in the way. Servers like to repeat the address."""
+    said = f"{error.code} {error.message}" if isinstance(error, aiosmtplib.SMTPResponseException) else str(error)
+    return _ADDRESS.sub(lambda found: masked(found[0]), f"{type(error).__name__}: {said}")[:500]
