@@ -88,6 +88,7 @@ PAGES = (
     "/",
     "/reset-password",
     "/connected",
+    "/unsubscribe",
     "/status",
     "/reference",
 )
@@ -111,6 +112,15 @@ async def test_pages_are_html_with_a_strict_policy(client, path):
     assert "unsafe" not in policy
     assert "<script>" not in answer.text
     assert " style=" not in answer.text
+
+
+async def test_who_unsubscribes_clicks_and_the_page_may_call_the_api_only(client):
+    answer = await client.get("/unsubscribe")
+    assert 'data-url="https://api.localhost:8443/api/v1/notification-preferences/unsubscribe"' in answer.text
+    assert "<button" in answer.text
+    assert "connect-src 'self' https://api.localhost:8443;" in answer.headers["content-security-policy"]
+    other = await client.get("/not-me")
+    assert "connect-src 'self' https://auth.localhost:8443;" in other.headers["content-security-policy"]
 
 
 @pytest.mark.parametrize(("path", "route"), MAILED.items())

@@ -58,6 +58,12 @@ async def not_me(resources: ResourcesDep) -> Response:
     return page("mailed_link.html", resources.settings, link=mailed_links.NOT_ME)
 
 
+@router.get("/unsubscribe")
+async def unsubscribe(resources: ResourcesDep) -> Response:
+    """What notices link to: mails that can be switched off."""
+    return page("unsubscribe.html", resources.settings, calls_api=True)
+
+
 @router.get("/connected")
 async def connected(resources: ResourcesDep) -> Response:
     """Where a browser arrives after connecting a provider."""

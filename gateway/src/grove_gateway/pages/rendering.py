@@ -29,18 +29,21 @@ def _marked(text: str) -> Markup:
 _templates.filters["marked"] = _marked
 
 
-def page(template: str, settings: GatewaySettings, *, frames: bool = False, **values: Any) -> Response:
+def page(
+    template: str, settings: GatewaySettings, *, frames: bool = False, calls_api: bool = False, **values: Any
+) -> Response:
     """A page. Nothing is inline and nothing comes from elsewhere; scripts may call the auth host only.
 
-    `frames`: it may frame the portal's own answers.
+    `frames`: it may frame the portal's own answers. `calls_api`: its scripts call the api host, and not auth.
     """
+    called = settings.public_api_url if calls_api else settings.public_auth_url
     html = _templates.get_template(template).render(
         auth_url=settings.public_auth_url, api_url=settings.public_api_url, **values
     )
     policy = (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
         f"{_FRAMES if frames else ''}"
-        f"connect-src 'self' {settings.public_auth_url}; "
+        f"connect-src 'self' {called}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     return Response(html, media_type="text/html", headers={"Content-Security-Policy": policy})
