@@ -116,9 +116,9 @@ def sample(name: str) -> float:
     return REGISTRY.get_sample_value(name, {"queue": QUEUE}) or 0
 
 
-def consumed(outcome: str) -> float:
+def consumed(outcome: str, event_type: str = UserRegistered.type) -> float:
     """How many events this process took so far that ended so."""
-    labels = {"queue": QUEUE, "type": UserRegistered.type, "outcome": outcome}
+    labels = {"queue": QUEUE, "type": event_type, "outcome": outcome}
     return REGISTRY.get_sample_value("grove_events_consumed_total", labels) or 0
 
 
@@ -270,6 +270,8 @@ async def test_what_can_never_be_handled_is_parked_at_once(brokers, sessions, le
     }[kind]
     handling = Handling()
     handling.failures = [Unacceptable("not for us")] if kind == "refused" else []
+    counted_as = UserRegistered.type if kind == "refused" else "unreadable"
+    before = consumed("parked", counted_as)
 
     async def parked() -> bool:
         return len(await letters.all()) == 1
@@ -277,6 +279,7 @@ async def test_what_can_never_be_handled_is_parked_at_once(brokers, sessions, le
     async with consuming(brokers, sessions, handling):
         await publish(brokers, body)
         await until(parked)
+        await until(lambda: consumed("parked", counted_as) == before + 1)
     assert not handling.handled.is_set()
     assert await letters.purge() == 1
     assert await letters.purge() == 0

@@ -24,6 +24,8 @@ BATCH = 25
 HANDLER_SECONDS = 30
 LOST_STORE_DELAY = 5
 FINISH_SECONDS = 20
+UNREADABLE = "unreadable"
+"""The type that metrics have of what can't be read: what it says of itself may be anything."""
 
 Waiting = asyncio.Queue[AbstractIncomingMessage]
 
@@ -145,6 +147,7 @@ class Consumer:
                 deliveries.append(_Delivery(incoming, self._handlers.parse(incoming.body)))
             except Unacceptable as reason:
                 await self._park(incoming, internal, str(reason))
+                EVENTS_CONSUMED.labels(self.queue, UNREADABLE, "parked").inc()
         if deliveries:
             await self._settle(deliveries, internal)
             EVENT_SECONDS.labels(self.queue).observe(time.perf_counter() - started)
