@@ -1,7 +1,10 @@
 """What webhooks may call: every spelling of an address, every kind of name."""
 
+import asyncio
+
 import pytest
 
+from grove_notification.webhooks import targets as module
 from grove_notification.webhooks.addresses import is_public
 from grove_notification.webhooks.resolving import resolve
 from grove_notification.webhooks.targets import TargetRefused, Targets
@@ -161,11 +164,17 @@ async def test_places_inside_are_exactly_those_of_the_list(url, fine):
             await place.check(url)
 
 
+async def test_a_port_of_the_list_is_no_other_hosts():
+    """Asked at the connect, where a name stands for whatever it leads to by then."""
+    inside = targets({"rebound.example": ["127.0.0.1"]}, ports=(443, 9900), allowed=["127.0.0.1:9900"])
+    assert await inside.addresses("127.0.0.1", 9900) == ["127.0.0.1"]
+    for host, port in (("rebound.example", 9900), ("127.0.0.1", 443), ("127.0.0.2", 9900), ("localhost", 9900)):
+        with pytest.raises(TargetRefused):
+            await inside.addresses(host, port)
+
+
 async def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch):
     """The name is taken, and asked for again at each send."""
-    import asyncio
-
-    from grove_notification.webhooks import targets as module
 
     monkeypatch.setattr(module, "_RESOLVE_SECONDS", 0.01)
     asked = asyncio.Event()

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.messaging.handlers import Received
-from grove.service.erasure import known_erased
 from grove_notification.models import Webhook, WebhookDelivery
 from grove_notification.webhooks import payload
 from grove_notification.webhooks.event_types import EVENT_TYPES, subscribed
@@ -47,8 +46,7 @@ class _Fact:
 
 async def write(session: AsyncSession) -> None:
     """A row for each collected fact and active webhook that subscribed to it."""
-    erased = known_erased(session)
-    facts = [fact for fact in session.info.pop(_FACTS, ()) if not erased.get(fact.user_id)]
+    facts: list[_Fact] = session.info.pop(_FACTS, [])
     if not facts:
         return
     connection = await session.connection()
