@@ -1,0 +1,420 @@
+"""Webhooks over HTTP."""
+
+import asyncio
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks import WebhookVerificationError
+
+from grove.core.clock import now, rfc3339
+from grove.core.ids import new_id
+from grove.service.idempotency_keys import IdempotencyKeyRow
+from grove_notification.models import Webhook, WebhookDelivery
+
+pytestmark = pytest.mark.integration
+URL = "/api/v1/webhooks"
+FIELDS = ["id", "url", "event_types", "description", "signature", "public_key", "ordered", "status",
+          "disabled_reason", "failing_since", "created_at", "updated_at"]  # fmt: skip
+
+
+@pytest.fixture
+def made(create, receiver):
+    """A webhook of mine."""
+
+    async def made(**fields):
+        return await create(receiver.url, **fields)
+
+    return made
+
+
+async def test_create_read_and_list(client, me, receiver):
+    body = {"url": receiver.url, "event_types": ["resource.task.*", "auth.*", "auth.*"], "description": "  Mine "}
+    answer = await client.post(URL, json=body, headers=me)
+    assert answer.status_code == 201
+    webhook = answer.json()
+    assert list(webhook) == [*FIELDS, "secret"]
+    assert webhook["secret"].startswith("whsec_")
+    assert (webhook["event_types"], webhook["description"]) == (["resource.task.*", "auth.*"], "Mine")
+    assert (webhook["status"], webhook["ordered"], webhook["public_key"]) == ("active", False, None)
+    assert answer.headers["location"] == f"{URL}/{webhook['id']}"
+    got = await client.get(answer.headers["location"], headers=me)
+    secret = webhook.pop("secret")
+    assert got.json() == webhook
+    assert got.headers["etag"] == answer.headers["etag"]
+    same = await client.get(f"{URL}/{webhook['id']}", headers=me | {"If-None-Match": got.headers["etag"]})
+    assert same.status_code == 304
+    listed = await client.get(URL, headers=me)
+    assert (listed.json()["items"], listed.headers["x-total-count"]) == ([webhook], "1")
+    walked = (await client.get(f"{URL}?cursor=", headers=me)).json()
+    assert (walked["items"], walked["next_cursor"]) == ([webhook], None)
+    assert secret not in got.text + listed.text
+
+
+async def test_the_secret_is_stored_sealed(made, rows):
+    webhook = await made()
+    assert webhook["secret"] not in (await rows.webhook()).secrets
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"url": "http://example.com/"}, "url"),
+        ({"url": "https://127.0.0.1/"}, "url"),
+        ({"url": "https://user@example.com/"}, "url"),
+        ({"url": ""}, "url"),
+        ({"url": "https://example.com/" + "x" * 2000}, "url"),
+        ({"url": "https://example.com/\u0001"}, "url"),
+        ({"url": 5}, "url"),
+        ({"event_types": []}, "event_types"),
+        ({"event_types": ["resource.tree.created.v1"]}, "event_types"),
+        ({"event_types": ["*"] * 51}, "event_types"),
+        ({"event_types": "*"}, "event_types"),
+        ({"description": "x" * 501}, "description"),
+        ({"description": "a\u202eb"}, "description"),
+        ({"signature": "v2"}, "signature"),
+        ({"ordered": "perhaps"}, "ordered"),
+        ({"status": "active"}, "status"),
+        ({"secret": "whsec_mine"}, "secret"),
+    ],
+)
+async def test_what_is_wrong_is_named(client, me, receiver, change, field):
+    answer = await client.post(URL, json={"url": receiver.url, "event_types": ["*"]} | change, headers=me)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"][0]["field"].startswith("body." + field)
+
+
+async def test_only_the_exact_place_of_the_list_is_taken(client, me, receiver, create):
+    await create(receiver.url)
+    port = receiver.port
+    for url in (
+        f"http://localhost:{port}/",
+        f"http://127.0.0.1:{port + 1}/",
+        f"http://127.1:{port}/",
+        f"http://[::ffff:127.0.0.1]:{port}/",
+        f"http://0.0.0.0:{port}/",
+        "http://127.0.0.1/",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://169.254.169.254/latest/meta-data",
+    ):
+        answer = await client.post(URL, json={"url": url, "event_types": ["*"]}, headers=me)
+        assert answer.status_code == 422, url
+        webhook = (await client.get(URL, headers=me)).json()["items"][0]["id"]
+        answer = await client.patch(f"{URL}/{webhook}", json={"url": url}, headers=me)
+        assert answer.status_code == 422, url
+        assert answer.json()["error"]["details"][0]["field"] == "body.url"
+
+
+async def test_change(client, me, made, receiver):
+    webhook = await made()
+    path = f"{URL}/{webhook['id']}"
+    tag = (await client.get(path, headers=me)).headers["etag"]
+    changed = await client.patch(path, json={"description": "Other"}, headers=me | {"If-Match": tag})
+    assert changed.json()["description"] == "Other"
+    assert "secret" not in changed.json()
+    assert changed.headers["etag"] != tag
+    stale = await client.patch(path, json={"description": "x"}, headers=me | {"If-Match": tag})
+    assert stale.status_code == 412
+    same = await client.patch(path, json={"description": "Other"}, headers=me)
+    assert same.headers["etag"] == changed.headers["etag"]
+    whole = {"url": receiver.url + "&b=2", "event_types": ["auth.*"], "description": "", "ordered": True}
+    assert (await client.put(path, json=whole, headers=me)).status_code == 422
+    replaced = (await client.put(path, json=whole | {"status": "active"}, headers=me)).json()
+    assert {name: replaced[name] for name in whole} == whole
+    assert replaced == (await client.get(path, headers=me)).json()
+    assert (await client.delete(path, headers=me | {"If-Match": tag})).status_code == 412
+    assert (await client.delete(path, headers=me)).status_code == 204
+    assert (await client.get(path, headers=me)).status_code == 404
+    assert (await client.delete(path, headers=me)).status_code == 404
+
+
+async def test_disabling_ends_what_waits_and_active_begins_anew(client, me, made, rows):
+    webhook = await made()
+    path = f"{URL}/{webhook['id']}"
+    await client.post(f"{path}/test", headers=me)
+    await rows.change(Webhook, failing_since=now() - timedelta(days=4))
+    disabled = (await client.patch(path, json={"status": "disabled"}, headers=me)).json()
+    assert (disabled["status"], disabled["disabled_reason"]) == ("disabled", "You disabled it.")
+    delivery = await rows.one()
+    assert (delivery.status, delivery.last_error) == ("failed", "The webhook was disabled.")
+    for action in ("test", "redeliver", f"deliveries/{delivery.id}/redeliver"):
+        body = {"since": rfc3339(now() - timedelta(days=1))} if action == "redeliver" else None
+        refused = await client.post(f"{path}/{action}", json=body, headers=me)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "INVALID_STATE"), action
+    enabled = (await client.patch(path, json={"status": "active"}, headers=me)).json()
+    assert (enabled["status"], enabled["disabled_reason"], enabled["failing_since"]) == ("active", None, None)
+
+
+async def test_twenty_at_most(client, me, receiver, create):
+    body = {"url": receiver.url, "event_types": ["*"]}
+    answers = await asyncio.gather(*(client.post(URL, json=body, headers=me) for _ in range(22)))
+    assert sorted(answer.status_code for answer in answers) == [201] * 20 + [422] * 2
+    [refused, _] = [answer for answer in answers if answer.status_code == 422]
+    assert "20 webhooks" in refused.json()["error"]["message"]
+
+
+async def test_event_types_are_listed(client, me):
+    items = (await client.get(f"{URL}/event-types", headers=me)).json()["items"]
+    assert {"type": "resource.task.created.v1", "description": "A task was created."} in items
+
+
+async def test_a_test_is_delivered_whatever_is_subscribed(client, me, made, hooks, receiver):
+    webhook = await made(event_types=["auth.*"])
+    answer = await client.post(f"{URL}/{webhook['id']}/test", headers=me)
+    assert (answer.status_code, answer.json()["status"]) == (202, "pending")
+    await hooks().send_due()
+    body = Verifier(webhook["secret"]).verify(receiver.got[0].body, receiver.got[0].headers)
+    assert (body["type"], body["data"]) == ("grove.webhook.test.v1", {"webhook_id": webhook["id"]})
+    delivery = (await client.get(f"{URL}/{webhook['id']}/deliveries/{answer.json()['id']}", headers=me)).json()
+    assert (delivery["status"], delivery["attempts"], delivery["response_status"]) == ("delivered", 1, 200)
+    assert delivery["body"] == receiver.got[0].body
+    assert delivery["next_attempt_at"] is None
+
+
+@pytest.mark.usefixtures("stopped_limits")
+async def test_tests_have_a_limit_of_their_own(client, me, made, resources, monkeypatch):
+    monkeypatch.setattr(resources.limiter, "_factor", 1)
+    webhook = await made()
+    for _ in range(10):
+        assert (await client.post(f"{URL}/{webhook['id']}/test", headers=me)).status_code == 202
+    refused = await client.post(f"{URL}/{webhook['id']}/test", headers=me)
+    assert refused.status_code == 429
+    assert '"webhook_test";q=10;w=3600' in refused.headers["ratelimit-policy"]
+
+
+async def test_rotation_with_overlap(client, me, made, hooks, receiver):
+    webhook = await made()
+    path = f"{URL}/{webhook['id']}"
+    rotated = await client.post(f"{path}/rotate-secret", headers=me)
+    assert rotated.status_code == 200
+    secret = rotated.json()["secret"]
+    assert secret != webhook["secret"]
+    sender = hooks()
+
+    async def signed_by(*secrets: str) -> list[bool]:
+        await client.post(f"{path}/test", headers=me)
+        await sender.send_due()
+        got = receiver.got[-1]
+        found = []
+        for each in secrets:
+            try:
+                Verifier(each).verify(got.body, got.headers)
+                found.append(True)
+            except WebhookVerificationError:
+                found.append(False)
+        return found
+
+    assert await signed_by(webhook["secret"], secret) == [True, True]
+    again = await client.post(f"{path}/rotate-secret", json={"overlap_hours": 0}, headers=me)
+    assert await signed_by(webhook["secret"], secret, again.json()["secret"]) == [False, False, True]
+    for hours in (-1, 25, "x"):
+        answer = await client.post(f"{path}/rotate-secret", json={"overlap_hours": hours}, headers=me)
+        assert answer.status_code == 422
+
+
+async def test_a_pair_shows_its_public_half_always_and_the_private_one_never(client, me, made, rows):
+    webhook = await made(signature="v1a")
+    assert webhook["secret"] is None
+    assert webhook["public_key"].startswith("whpk_")
+    path = f"{URL}/{webhook['id']}"
+    assert (await client.get(path, headers=me)).json()["public_key"] == webhook["public_key"]
+    rotated = (await client.post(f"{path}/rotate-secret", headers=me)).json()
+    assert rotated["secret"] is None
+    assert rotated["public_key"] not in {None, webhook["public_key"]}
+    assert (await client.get(path, headers=me)).json()["public_key"] == rotated["public_key"]
+    assert "whsk_" not in (await client.get(path, headers=me)).text
+
+
+async def test_a_repeated_request_has_one_effect_and_its_secret_is_stored_sealed(client, me, receiver, resources):
+    body, key = {"url": receiver.url, "event_types": ["*"]}, {"Idempotency-Key": "k1"}
+    first = await client.post(URL, json=body, headers=me | key)
+    second = await client.post(URL, json=body, headers=me | key)
+    assert second.headers["idempotency-replayed"] == "true"
+    assert (second.status_code, second.json()) == (201, first.json())
+    assert (await client.get(URL, headers=me)).json()["total"] == 1
+    async with resources.sessions() as session:
+        [stored] = (await session.scalars(select(IdempotencyKeyRow))).all()
+    assert first.json()["secret"].encode() not in stored.body
+    other = await client.post(URL, json=body | {"description": "x"}, headers=me | key)
+    assert other.json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+    stored_elsewhere = await client.post(
+        f"{URL}/{first.json()['id']}/rotate-secret", headers=me | {"Idempotency-Key": "k2"}
+    )
+    again = await client.post(f"{URL}/{first.json()['id']}/rotate-secret", headers=me | {"Idempotency-Key": "k2"})
+    assert again.json()["secret"] == stored_elsewhere.json()["secret"]
+
+
+async def test_an_answer_that_can_not_be_opened_any_more(client, me, receiver, rows):
+    body, key = {"url": receiver.url, "event_types": ["*"]}, {"Idempotency-Key": "k1"}
+    await client.post(URL, json=body, headers=me | key)
+    await rows.change(IdempotencyKeyRow, body=b"v9.AAAA")
+    assert (await client.post(URL, json=body, headers=me | key)).status_code == 409
+
+
+@pytest.fixture
+def delivered(client, me, hooks):
+    """Tests that were sent: their deliveries, oldest first."""
+
+    async def delivered(webhook: dict, count: int) -> list[dict]:
+        sender = hooks()
+        for _ in range(count):
+            answer = await client.post(f"{URL}/{webhook['id']}/test", headers=me)
+            assert answer.status_code == 202
+            await sender.send_due()
+        items = (await client.get(f"{URL}/{webhook['id']}/deliveries", headers=me)).json()["items"]
+        return items[::-1]
+
+    return delivered
+
+
+async def test_deliveries_are_listed_and_filtered(client, me, made, receiver, delivered):
+    webhook = await made()
+    receiver.answers_first(status=301)
+    items = await delivered(webhook, 5)
+    path = f"{URL}/{webhook['id']}/deliveries"
+    assert [each["status"] for each in items] == ["failed", *["delivered"] * 4]
+    assert list(items[0]) == ["id", "event_id", "event_type", "status", "attempts", "response_status",
+                              "response_excerpt", "error", "next_attempt_at", "created_at", "finished_at"]  # fmt: skip
+    failed = (await client.get(f"{path}?status=failed", headers=me)).json()
+    assert failed["items"] == [items[0]]
+    none = (await client.get(f"{path}?event_type=resource.task.created.v1", headers=me)).json()
+    assert none["total"] == 0
+    assert (await client.get(f"{path}?event_type=grove.webhook.test.v1", headers=me)).json()["total"] == 5
+    assert (await client.get(f"{path}?status=lost", headers=me)).status_code == 422
+    walked, cursor = [], ""
+    while cursor is not None:
+        page = (await client.get(path, params={"cursor": cursor, "size": 2}, headers=me)).json()
+        walked += page["items"]
+        cursor = page["next_cursor"]
+    assert walked == items[::-1]
+
+
+async def test_redelivery_is_under_the_same_id(client, me, made, receiver, delivered, hooks):
+    webhook = await made()
+    receiver.answers_first(status=301)
+    [failed] = await delivered(webhook, 1)
+    path = f"{URL}/{webhook['id']}/deliveries/{failed['id']}"
+    answer = await client.post(f"{path}/redeliver", headers=me)
+    assert answer.status_code == 202
+    queued = answer.json()
+    assert (queued["id"], queued["status"], queued["attempts"]) == (failed["id"], "pending", 0)
+    again = await client.post(f"{path}/redeliver", headers=me)
+    assert (again.status_code, again.json()["error"]["code"]) == (400, "INVALID_STATE")
+    await hooks().send_due()
+    assert (await client.get(path, headers=me)).json()["status"] == "delivered"
+    assert receiver.got[0].headers["webhook-id"] == receiver.got[1].headers["webhook-id"]
+    assert receiver.got[0].body == receiver.got[1].body
+
+
+async def test_bulk_redelivery_of_a_time_range(client, me, made, receiver, delivered, hooks, rows):
+    webhook = await made()
+    for status in (301, 301, 200, 301):
+        receiver.answers_first(status=status)
+    items = await delivered(webhook, 4)
+    path = f"{URL}/{webhook['id']}/redeliver"
+
+    async def queued(**body) -> int:
+        answer = await client.post(path, json=body, headers=me)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["queued"]
+
+    assert await queued(since=items[1]["created_at"], until=items[3]["created_at"]) == 1
+    assert {str(each.id) for each in await rows.deliveries(WebhookDelivery.status == "pending")} == {items[1]["id"]}
+    assert await queued(since=items[0]["created_at"]) == 2
+    assert await queued(since=items[0]["created_at"], status="all") == 1
+    assert await queued(since=items[0]["created_at"], status="all") == 0
+    assert await hooks().send_due() == 4
+    assert {each.status for each in await rows.deliveries()} == {"delivered"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"since": "yesterday"},
+        {"since": "2026-01-01T00:00:00"},
+        {"since": "2100-01-01T00:00:00Z"},
+        {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+        {"since": "2026-01-01T00:00:00Z", "status": "pending"},
+    ],
+)
+async def test_a_range_that_makes_no_sense(client, me, made, body):
+    webhook = await made()
+    assert (await client.post(f"{URL}/{webhook['id']}/redeliver", json=body, headers=me)).status_code == 422
+
+
+async def test_nobody_elses_webhook_is_there(client, issuer, made, delivered, receiver):
+    webhook = await made()
+    [delivery] = await delivered(webhook, 1)
+    eve = issuer.headers(new_id())
+    own = (await client.post(URL, json={"url": receiver.url, "event_types": ["*"]}, headers=eve)).json()
+    path, whole = f"{URL}/{webhook['id']}", {"url": receiver.url, "event_types": ["*"], "description": "",
+                                             "ordered": False, "status": "active"}  # fmt: skip
+    since = {"since": rfc3339(now() - timedelta(days=1))}
+    calls = [
+        ("GET", path, None),
+        ("PUT", path, whole),
+        ("PATCH", path, {"description": "x"}),
+        ("PATCH", path, {}),
+        ("DELETE", path, None),
+        ("POST", f"{path}/test", None),
+        ("POST", f"{path}/rotate-secret", None),
+        ("POST", f"{path}/redeliver", since),
+        ("GET", f"{path}/deliveries", None),
+        ("GET", f"{path}/deliveries?cursor=", None),
+        ("GET", f"{path}/deliveries/{delivery['id']}", None),
+        ("POST", f"{path}/deliveries/{delivery['id']}/redeliver", None),
+        ("GET", f"{URL}/{own['id']}/deliveries/{delivery['id']}", None),
+        ("POST", f"{URL}/{own['id']}/deliveries/{delivery['id']}/redeliver", None),
+    ]
+    for method, url, body in calls:
+        answer = await client.request(method, url, json=body, headers=eve)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "RESOURCE_NOT_FOUND"), (method, url)
+    assert [each["id"] for each in (await client.get(URL, headers=eve)).json()["items"]] == [own["id"]]
+    assert (await client.get(f"{URL}/{own['id']}/deliveries", headers=eve)).json()["total"] == 0
+
+
+@pytest.mark.parametrize("scope", ["", "webhooks:read", "notifications:write"])
+async def test_each_route_needs_its_scope(client, issuer, made, scope):
+    webhook = await made()
+    headers = issuer.headers(new_id(), scope=scope)
+    path, any_id = f"{URL}/{webhook['id']}", new_id()
+    whole = {"url": webhook["url"], "event_types": ["*"]}
+    writing = [
+        ("POST", URL, whole),
+        ("PUT", path, whole | {"description": "", "ordered": False, "status": "active"}),
+        ("PATCH", path, {}),
+        ("DELETE", path, None),
+        ("POST", f"{path}/test", None),
+        ("POST", f"{path}/rotate-secret", None),
+        ("POST", f"{path}/redeliver", {"since": rfc3339(now())}),
+        ("POST", f"{path}/deliveries/{any_id}/redeliver", None),
+    ]
+    reading = [
+        ("GET", URL, None),
+        ("GET", f"{URL}/event-types", None),
+        ("GET", path, None),
+        ("GET", f"{path}/deliveries", None),
+        ("GET", f"{path}/deliveries/{any_id}", None),
+    ]
+    for method, url, body in writing:
+        assert (await client.request(method, url, json=body, headers=headers)).status_code == 403, (method, url)
+    for method, url, _ in reading:
+        allowed = (await client.request(method, url, headers=headers)).status_code != 403
+        assert allowed is (scope == "webhooks:read"), (method, url)
+    assert (await client.get(URL)).status_code == 401
+
+
+async def test_a_url_of_another_users_webhook_asks_no_name_server_without_a_token(client, resources, monkeypatch):
+    asked = []
+
+    async def check(url: str) -> None:
+        asked.append(url)
+
+    monkeypatch.setattr(resources.targets, "check", check)
+    body = json.dumps({"url": "https://example.com/", "event_types": ["*"]})
+    answer = await client.post(URL, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, asked) == (401, [])

@@ -1,0 +1,83 @@
+"""What is kept of deliveries and for how long; secrets under the newest key."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from grove.core.clock import now
+from grove.core.ids import new_id
+from grove.security.encryption import FieldCipher, new_key
+from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks.cleaning import WebhookCleaning
+from grove_notification.webhooks.sealing import open_keys
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def cleaning(resources) -> WebhookCleaning:
+    return WebhookCleaning(resources.sessions, resources.webhook_cipher, days=30)
+
+
+@pytest.fixture
+def add(resources, ada):
+    async def add(webhook: dict, **fields) -> None:
+        row = {
+            "id": new_id(),
+            "webhook_id": webhook["id"],
+            "user_id": ada,
+            "event_id": new_id(),
+            "event_type": "resource.task.created.v1",
+            "body": "{}",
+            "attempts": 1,
+            "created_at": now() - timedelta(days=40),
+        } | fields
+        async with resources.sessions.begin() as session:
+            session.add(WebhookDelivery(**row))
+
+    return add
+
+
+async def test_ended_deliveries_are_kept_for_some_days_and_others_until_they_end(
+    create, receiver, add, cleaning, rows, monkeypatch
+):
+    monkeypatch.setattr("grove_notification.webhooks.cleaning.AT_ONCE", 2)
+    webhook = await create(receiver.url)
+    for status in ("delivered", "failed"):
+        for days in (29, 31, 31, 31):
+            await add(webhook, status=status, finished_at=now() - timedelta(days=days))
+    await add(webhook, status="pending", next_attempt_at=now())
+    await cleaning.clean()
+    assert sorted(each.status for each in await rows.deliveries()) == ["delivered", "failed", "pending"]
+
+
+async def test_what_waits_for_a_disabled_webhook_ends(create, receiver, add, cleaning, rows, monkeypatch):
+    monkeypatch.setattr("grove_notification.webhooks.disabling.AT_ONCE", 2)
+    webhook, active = await create(receiver.url), await create(receiver.url)
+    for _ in range(5):
+        await add(webhook, status="pending", next_attempt_at=now())
+    await add(active, status="pending", next_attempt_at=now())
+    async with rows._sessions.begin() as session:
+        await session.execute(update(Webhook).where(Webhook.id == webhook["id"]).values(status="disabled"))
+    await cleaning.clean()
+    assert sorted(each.status for each in await rows.deliveries()) == [*["failed"] * 5, "pending"]
+
+
+async def test_secrets_move_to_the_newest_key(create, receiver, resources, rows, monkeypatch):
+    webhook = await create(receiver.url)
+    ring = resources.settings.secrets.read("webhook_key_ring")
+    newer = FieldCipher(lambda: f"{new}\n{ring}")
+    new = new_key("v2")
+    await WebhookCleaning(resources.sessions, newer, days=30).clean()
+    stored = await rows.webhook()
+    alone = FieldCipher(lambda: new)
+    assert open_keys(alone, stored.id, stored.secrets).secret == webhook["secret"]
+    assert str(stored.version) == "1"
+
+
+async def test_one_secret_that_can_not_be_opened_stops_nothing(create, receiver, resources, rows):
+    await create(receiver.url)
+    await rows.change(Webhook, secrets="v9.AAAA")
+    await WebhookCleaning(resources.sessions, resources.webhook_cipher, days=30).clean()
+    assert (await rows.webhook()).secrets == "v9.AAAA"
