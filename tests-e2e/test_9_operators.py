@@ -109,6 +109,17 @@ async def test_a_poison_event_is_seen_looked_at_handed_back_and_thrown_away(desk
     await wait_until(well, 30)
 
 
+async def test_every_worker_watches_its_queues(suite, client):
+    queues = {name: [f"{name}.events"] for name in ("auth", "resource", "notification", "provider-sync")}
+    queues["provider-sync"].append("provider-sync.jobs")
+    for service, own in queues.items():
+        ops = suite.process(f"{service}-worker")["ops_address"]
+        scraped = (await client.get(f"http://{ops}/metrics")).text
+        found = re.findall(r'^grove_events_dead{queue="(.+)"} \d', scraped, re.MULTILINE)
+        assert sorted(found) == sorted(own)
+        assert re.search(r"^grove_outbox_oldest_seconds \d", scraped, re.MULTILINE)
+
+
 async def test_what_is_handed_back_has_its_effect_once(desk, ada, wait_until):
     """Parked as a consumer parks, for a reason that is gone now; handed back twice, as after a kill."""
     me = (await ada.client.get(f"{ada.suite.auth}/me", headers=ada.headers)).json()["id"]

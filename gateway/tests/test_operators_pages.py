@@ -157,6 +157,12 @@ async def test_the_overview_says_how_events_fare_and_what_is_not_known(portal):
     assert "outbox is empty" in (await portal.get("/operator")).text
 
 
+async def test_a_service_that_answers_nonsense_is_unreachable(portal):
+    portal.services["auth"].answers["/health/ready"] = httpx2.Response(200, text="<html>")
+    assert "nothing that can be read" in (await portal.get("/operator")).text
+    assert (await portal.client.get("/status.json")).json()["services"]["auth"] == "unreachable"
+
+
 async def test_every_service_is_counted_though_one_is_away(portal):
     portal.services["notification"].answers.clear()
     page = await portal.get(PAGES, "ops:view")
@@ -175,7 +181,10 @@ async def test_the_list_says_what_and_why_and_not_what_the_event_says(portal):
     assert "ada@example.com" not in page
     assert "<button" not in page, "who may not hand back sees no button"
     assert portal.services["auth"].asked[-1][2]["params"] == {"queue": "auth.events", "limit": 100}
-    assert 'data-id="id-1 &amp;x">Hand back<' in (await portal.get(f"{PAGES}/auth?queue=auth.events")).text
+    assert (
+        'data-id="id-1 &amp;x" aria-label="Hand back auth.user.registered.v1'
+        in (await portal.get(f"{PAGES}/auth?queue=auth.events")).text
+    )
 
 
 async def test_a_letter_says_all_and_seals_stay_sealed(portal):

@@ -139,6 +139,24 @@ def test_how_far_a_long_pass_is_is_shown(park, monkeypatch):
     assert "Replaying" in run("replay", "resource")
 
 
+def test_a_consumer_that_takes_no_more_is_a_sentence_and_nothing_is_lost(park, brokers):
+    async def bind(*, bound: bool) -> None:
+        async with brokers("operator").connection() as connection:
+            channel = await connection.channel()
+            queue = await channel.get_queue("resource.events", ensure=False)
+            change = queue.bind if bound else queue.unbind
+            await change("resource.internal", "resource.events")
+
+    park(*[{}] * 120)
+    asyncio.run(bind(bound=False))
+    try:
+        assert "takes no more now, or is not bound" in run("replay", "resource", ends=1).replace("\n", " ")
+    finally:
+        asyncio.run(bind(bound=True))
+    assert count(run("list"), "resource.events") == "120"
+    assert "Replayed 120." in run("replay", "resource")
+
+
 @pytest.mark.parametrize("words", [("list", "nobody"), ("replay", "nobody"), ("purge", "nobody", "--yes")])
 def test_a_consumer_that_is_not_there_is_a_sentence(operator, words):
     assert "no such queue" in run(*words, ends=1).replace("\n", " ")

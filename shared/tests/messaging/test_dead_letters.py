@@ -155,6 +155,21 @@ async def test_a_pass_takes_what_was_there_and_not_what_comes_back(channel, lett
     assert sorted(await held(channel, DEAD)) == sorted(ids)
 
 
+async def test_what_comes_meanwhile_waits_for_the_next_pass(channel, letters):
+    ids = await park(channel, *[b"{}"] * 600)
+    began, later = asyncio.Event(), []
+
+    async def arrive() -> None:
+        await began.wait()
+        later.extend(await park(channel, *[b"{}"] * 200))
+
+    arriving = asyncio.create_task(arrive())
+    assert await letters.replay(told=lambda *_: began.set()) == 600
+    await arriving
+    assert await held(channel, QUEUE) == ids
+    assert [letter.id for letter in await letters.all(1000)] == later
+
+
 async def test_a_part_is_handed_back_from_the_front(channel, letters):
     ids = await park(channel, *[b"{}"] * 130)
     assert await letters.replay(limit=60) == 60

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from grove.core.errors import GroveError
+from grove_gateway.answers import facts_in
 from grove_gateway.resources import Resources
 
 Report = dict[str, Any]
@@ -20,6 +21,6 @@ async def reports(resources: Resources) -> dict[str, Report]:
 async def _report(resources: Resources, name: str) -> Report:
     try:
         answer = await resources.clients[name].request("GET", "/health/ready")
+        return {"failing": {}, "degraded": {}, **facts_in(answer)}
     except GroveError as error:
         return {"status": "unreachable", "failing": {"answer": error.message}, "degraded": {}}
-    return {"failing": {}, "degraded": {}, **answer.json()}

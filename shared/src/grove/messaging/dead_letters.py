@@ -111,7 +111,7 @@ class DeadLetters:
             done += 1
             told(done, there)
 
-        async for incoming in self._each(channel, None if ids else limit):
+        async for incoming in self._each(channel, None if ids else limit, acknowledged=lambda: done):
             if ids is None or id_of(incoming) in ids:
                 batch.append(incoming)
             if len(batch) >= BATCH:
@@ -120,8 +120,13 @@ class DeadLetters:
         await asyncio.gather(*map(act_on, batch))
         return done
 
-    async def _each(self, channel: AbstractChannel, limit: int | None = None) -> AsyncIterator[AbstractIncomingMessage]:
-        """What is there now, in order. What comes meanwhile, or comes back, is behind it and left alone."""
+    async def _each(
+        self, channel: AbstractChannel, limit: int | None = None, *, acknowledged: Callable[[], int] = lambda: 0
+    ) -> AsyncIterator[AbstractIncomingMessage]:
+        """What is there now, in order. What comes meanwhile, or comes back, is behind it and left alone.
+
+        A consumer holds one window. Another one is needed only for what is held beyond that.
+        """
         name = dead_queue_name(self.queue)
         there = await messages_in(channel, name)
         wanted = there if limit is None else min(there, limit)
@@ -129,9 +134,11 @@ class DeadLetters:
         await channel.set_qos(prefetch_count=window)
         queue = await channel.get_queue(name, ensure=False)
         arriving: asyncio.Queue[AbstractIncomingMessage] = asyncio.Queue()
+        consumers = 0
         for taken in range(wanted):
-            if taken % window == 0:  # a consumer holds one window
-                await queue.consume(arriving.put, consumer_tag=f"pass.{taken // window:02d}")
+            if taken - acknowledged() >= consumers * window:
+                await queue.consume(arriving.put, consumer_tag=f"pass.{consumers:02d}")
+                consumers += 1
             incoming = await self._next(channel, arriving)
             if incoming is None:
                 return

@@ -58,7 +58,7 @@ class QueueWatch:
                 log.warning("queues.not_seen", error=str(error) or type(error).__name__)
             finally:
                 self._forget()
-            await asyncio.sleep(1)
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _tell(self, queue: str, waiting: float, delayed: float, dead: float) -> None:
         EVENTS_WAITING.labels(queue).set(waiting)

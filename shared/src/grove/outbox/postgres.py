@@ -168,7 +168,7 @@ class PostgresOutboxStore:
     async def oldest_age(self) -> float:
         """Seconds since the oldest unsent event was written; 0 when there is none."""
         async with self._sessions() as session:
-            oldest = await session.scalar(select(func.min(OutboxRow.created_at)))
+            oldest = await session.scalar(select(OutboxRow.created_at).order_by(OutboxRow.position).limit(1))
         return (now() - oldest).total_seconds() if oldest else 0.0
 
 

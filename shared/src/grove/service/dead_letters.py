@@ -171,6 +171,6 @@ async def _reached(*, seconds: float | None = BROKER_SECONDS) -> AsyncIterator[A
         async with asyncio.timeout(seconds):
             yield
     except BROKER_ERRORS as error:
-        reason = str(error) or type(error).__name__
+        reason = "it does not answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
         log.warning("dead_letters.broker_away", error=reason)
         raise BrokerAway(f"RabbitMQ can't be reached ({reason[:200]}). Dead letters stay where they are.") from None
