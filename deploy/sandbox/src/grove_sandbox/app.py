@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from grove_sandbox import bank, control, oauth, oidc, sms
+from grove_sandbox import bank, control, hooks, oauth, oidc, sms
 from grove_sandbox.faults import FaultMiddleware, Faults
 from grove_sandbox.issuer import Issuer
 from grove_sandbox.settings import SandboxSettings
@@ -17,11 +17,13 @@ def create_app(settings: SandboxSettings) -> FastAPI:
     app.state.issuer = Issuer()
     app.state.faults = Faults()
     app.state.messages = sms.new_messages()
+    app.state.receivers = {}
     app.include_router(oauth.router)
     app.include_router(oidc.router)
     app.include_router(bank.router)
     app.include_router(control.router)
     app.include_router(sms.router)
+    app.include_router(hooks.router)
     app.add_middleware(FaultMiddleware, faults=app.state.faults)
 
     @app.get("/health")

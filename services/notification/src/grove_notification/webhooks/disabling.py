@@ -11,15 +11,19 @@ from grove.outbox.postgres import Outbox
 from grove_notification.mails.queue import Letter, MailQueue
 from grove_notification.models import User, Webhook, WebhookDelivery
 from grove_notification.settings import NotificationSettings
+from grove_notification.texts import Texts
 from grove_notification.webhooks.targets import host_of
+from grove_notification.wording.webhooks import last_failure
 
 AT_ONCE = 1000
 """Waiting deliveries that one transaction ends; the rest of them is left to the cleaning (cleaning.py)."""
 DISABLED = "The webhook was disabled."
 
 
-async def disable(session: AsyncSession, mails: MailQueue, webhook: Webhook, reason: str, moment: datetime) -> None:
-    """Disable a locked webhook that did not take deliveries. `reason`: a sentence."""
+async def disable(
+    session: AsyncSession, mails: MailQueue, webhook: Webhook, reason: str, status: int | None, moment: datetime
+) -> None:
+    """Disable a locked webhook that did not take deliveries. `reason`: a sentence; `status`: its last answer's."""
     webhook.status, webhook.disabled_reason = "disabled", reason
     webhook.updated_at = moment
     webhook.version += 1
@@ -34,7 +38,7 @@ async def disable(session: AsyncSession, mails: MailQueue, webhook: Webhook, rea
         disabled_at=moment,
     )
     await Outbox(session, NotificationSettings.service).add((fact, webhook.version))
-    await _mail(session, mails, webhook, reason)
+    await _mail(session, mails, webhook, status)
 
 
 async def fail_waiting(session: AsyncSession, webhook_id: UUID, moment: datetime) -> int:
@@ -60,7 +64,7 @@ async def fail_waiting(session: AsyncSession, webhook_id: UUID, moment: datetime
     return len(ended.all())
 
 
-async def _mail(session: AsyncSession, mails: MailQueue, webhook: Webhook, reason: str) -> None:
+async def _mail(session: AsyncSession, mails: MailQueue, webhook: Webhook, status: int | None) -> None:
     owner = await session.get(User, webhook.user_id)
     if owner is None or owner.email is None:
         return
@@ -69,6 +73,6 @@ async def _mail(session: AsyncSession, mails: MailQueue, webhook: Webhook, reaso
         to=owner.email,
         user_id=owner.id,
         locale=owner.locale,
-        variables={"url": webhook.url, "reason": reason},
+        variables={"url": webhook.url, "reason": last_failure(status, Texts(owner.locale, owner.timezone))},
     )
     await mails.add(session, letter)

@@ -38,7 +38,7 @@ class Recorder:
         await self._session.flush()
         kept = await self._failed(delivery, answer, outcome, webhook, moment)
         if kept and webhook.status == "active" and (reason := self._reason(outcome, webhook, moment)):
-            await disable(self._session, self._mails, webhook, reason, moment)
+            await disable(self._session, self._mails, webhook, reason, answer.status, moment)
         return kept
 
     async def _failed(
