@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from grove.contracts.auth import MailRequested, UserDeleted, UserRegistered, UserUpdated
 from grove.contracts.resource import TaskCreated
@@ -83,32 +83,66 @@ async def test_late_facts_about_a_deleted_user_are_passed_over(resources, happen
     assert await left(BOB) == [0, 1, 0, 0]
 
 
-def parsed(resources, sender, service: str, fact):
+def parsed(resources, service: str, fact):
     return handlers(resources).parse(outbox_event(service, fact, sequence=1).body)
 
 
-async def test_one_transaction_may_bring_the_deletion_and_what_came_with_it(resources, sender, left):
+async def test_one_transaction_may_bring_the_deletion_and_what_came_with_it(resources, left):
     """In either order: a batch applies several facts together."""
-    gone = parsed(resources, sender, "auth", UserDeleted(user_id=ADA, deleted_at=now()))
-    works = [parsed(resources, sender, "resource", created(ADA)) for _ in range(2)]
+    gone = parsed(resources, "auth", UserDeleted(user_id=ADA, deleted_at=now()))
+    works = [parsed(resources, "resource", created(ADA)) for _ in range(2)]
     assert len(await resources.inbox.apply([works[0], gone, works[1]])) == 3
     assert await left(ADA) == [0, 0, 0, 1]
 
 
-async def test_what_slipped_in_beside_the_deletion_is_swept(resources, happen, sender, left):
+async def test_what_slipped_in_beside_the_deletion_is_swept(resources, happen, left):
     await happen("auth", UserDeleted(user_id=ADA, deleted_at=now()))
     async with resources.sessions.begin() as session:
         session.info["erased_users"] = {ADA: False}  # asked before the deletion committed
-        await parsed(resources, sender, "resource", created(ADA)).apply(session)
+        await parsed(resources, "resource", created(ADA)).apply(session)
     assert await left(ADA) == [0, 1, 0, 1]
     assert await ERASURE.sweep(resources.sessions) == 1
     assert await left(ADA) == [0, 0, 0, 1]
 
 
-async def test_the_goodbye_goes_out_though_the_account_is_gone(resources, happen, sender):
+async def test_the_goodbye_goes_out_though_the_account_is_gone(resources, happen):
     goodbye = asked_for(resources, ADA).model_copy(update={"user_id": None, "template": "account_deleted"})
     await happen("auth", goodbye)
     await happen("auth", UserDeleted(user_id=ADA, deleted_at=now()))
     async with resources.sessions() as session:
         [mail] = (await session.scalars(select(Mail))).all()
     assert (mail.template, mail.status) == ("account_deleted", "queued")
+
+
+async def test_nothing_of_the_user_is_left_in_any_table(resources, happen, client, issuer):
+    """Preferences, the live stream, digests, webhooks and their deliveries too; and what is collected beside the
+    deletion in one transaction is not written after it."""
+    await happen("auth", registered(ADA))
+    me = issuer.headers(ADA)
+    wanted = {
+        "types": {"TASK_CREATED": {"in_app": True, "email": True, "webhook": True}},
+        "quiet_hours": None,
+        "digest": {"frequency": "daily"},
+    }
+    assert (await client.put("/api/v1/notification-preferences", json=wanted, headers=me)).status_code == 200
+    hook = {"url": "https://hooks.example.com/in", "event_types": ["*"]}
+    assert (await client.post("/api/v1/webhooks", json=hook, headers=me)).status_code == 201
+    await happen("resource", created(ADA))
+    before = await rows_of(resources, ADA)
+    assert {"notification_preferences", "live_frames", "live_positions", "digests", "digest_items"} <= before.keys()
+    assert {"webhooks", "webhook_deliveries"} <= before.keys()
+    gone = parsed(resources, "auth", UserDeleted(user_id=ADA, deleted_at=now()))
+    await resources.inbox.apply([parsed(resources, "resource", created(ADA)), gone])
+    assert await rows_of(resources, ADA) == {"erased_users": 1}
+
+
+async def rows_of(resources, user_id: UUID) -> dict[str, int]:
+    """How many rows of each table mention the user, but for the outbox, which tells auth."""
+    found = {}
+    async with resources.engine.connect() as connection:
+        for table in Base.metadata.sorted_tables:
+            query = f"SELECT count(*) FROM {table.name} r WHERE to_jsonb(r)::text LIKE :user"  # noqa: S608
+            count = await connection.scalar(text(query), {"user": f"%{user_id}%"})
+            if count and table.name not in {"outbox", "idempotency_keys"}:
+                found[table.name] = count
+    return found
