@@ -115,17 +115,23 @@ async def test_the_feed_reaches_an_instance_and_a_gap_is_noticed(ada, resources,
             await asyncio.sleep(0.01)
     principal = await resources.authenticator.verifier.verify(ada.tokens["access_token"])
     assert not feed.revoked(principal)
+    changes = feed.changes
     assert (await ada.client.post(f"{AUTH}/logout", headers=ada.headers)).status_code == 204
     async with asyncio.timeout(60):
         while not feed.revoked(principal):
             await asyncio.sleep(0.005)
+    assert feed.changes > changes
+    changes = feed.changes
+    await feed._take(message_of(Revocation(number=feed._held.number, kind="heartbeat")))
+    assert feed.changes == changes
     loads = len(snapshots)
     missed = Revocation(number=feed._held.number + 5, kind="heartbeat")
     await feed._take(message_of(missed))
     assert not feed.live
     async with asyncio.timeout(5):
-        while len(snapshots) == loads:
+        while len(snapshots) == loads or not feed.live:
             await asyncio.sleep(0.01)
+    assert feed.changes > changes, "a snapshot may hold something new"
     await feed._take(SimpleNamespace(body=b"unreadable", message_id="x"))
     assert await resources.publisher.check() is None
     await end(following, publisher)

@@ -36,6 +36,7 @@ def test_lines_are_json_with_their_request(capsys):
         with use_context(RequestContext("req-1", user_id=user)):
             structlog.get_logger().info("hello", answer=42)
             logging.getLogger("library").warning("from a library")
+            logging.getLogger("uvicorn.error").info('"WebSocket /stream?ticket=secret" [accepted]')
     finally:
         root.handlers, root.level = handlers, level
         structlog.configure(**before)

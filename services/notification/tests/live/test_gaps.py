@@ -7,6 +7,7 @@ import pytest
 
 from grove.core.ids import new_id
 from grove_notification.live import hub as hub_module
+from grove_notification.live.metrics import CATCH_UPS
 
 pytestmark = pytest.mark.integration
 
@@ -50,6 +51,7 @@ async def test_a_push_that_was_lost_comes_without_a_next(replica, connect, issue
 async def test_the_hub_looks_by_itself(start, connect, issuer, write, me, monkeypatch):
     monkeypatch.setattr(hub_module, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(hub_module, "ALONE_SECONDS", 0.05)
+    monkeypatch.setattr(hub_module, "PUSH_SECONDS", 0.05)
     replica = await start()
     async with connect(replica.url, issuer.headers(me)) as client:
         await client.frame("unread_count")
@@ -57,14 +59,31 @@ async def test_the_hub_looks_by_itself(start, connect, issuer, write, me, monkey
         assert await client.numbers(1) == [1]
 
 
+async def test_what_is_being_pushed_is_not_read_from_the_store(replica, resources, connect, issuer, write, me):
+    """A look right after something was written: its push comes in time."""
+    async with connect(replica.url, issuer.headers(me)) as client:
+        await client.frame("unread_count")
+        looks = CATCH_UPS._value.get()
+        frames = await write(me, 1, 2)
+        looking = asyncio.create_task(replica.hub.look(wait=1))
+        await asyncio.sleep(0.2)
+        for frame in frames:
+            await resources.push.send(frame)
+        await looking
+        assert await client.numbers(2) == [1, 2]
+        assert CATCH_UPS._value.get() == looks
+
+
 async def test_a_push_that_comes_again_is_passed_over(replica, resources, connect, issuer, write, me):
     async with connect(replica.url, issuer.headers(me)) as client:
         await client.frame("unread_count")
+        looks = CATCH_UPS._value.get()
         for number in range(5):
             (frame,) = await write(me, number)
             for _ in range(3):
                 await resources.push.send(frame)
         assert await client.numbers(5) == [0, 1, 2, 3, 4]
+        assert CATCH_UPS._value.get() == looks, "nor is the store asked about it"
         (last,) = await write(me, 99)
         await resources.push.send(last)
         assert await client.numbers(1) == [99]

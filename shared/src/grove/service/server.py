@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 import ssl
@@ -24,6 +25,7 @@ from grove.security.mtls import TlsMaterial, peer_identity
 log = structlog.get_logger()
 
 CERTIFICATE_CHECK_SECONDS = 5
+FILES = 65_536
 
 
 class PeerProtocol(HttpToolsProtocol):
@@ -76,6 +78,7 @@ def run_api(
     stopping: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve `app` over mTLS until SIGTERM or SIGINT; requests in hand are finished, and `stopping` ends the rest."""
+    _allow_many_files()
     app.openapi()  # prepares all routes; each router's first request would hold up the others for as long
     main = _Server(
         uvicorn.Config(
@@ -99,6 +102,14 @@ def run_api(
         stopping=stopping,
     )
     _run(_serve(settings, main, health, {}), tls)
+
+
+def _allow_many_files() -> None:
+    """Each connection is a file, and of those a process often may have 1,024 only, unless it asks for more."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def run_worker(

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove_stack.bench import accounts, events, resource
+from grove_stack.bench import accounts, events, resource, sockets
 from grove_stack.bench.accounts import Row
 from grove_stack.bench.resource import CONNECTIONS, ROUNDS, SECONDS
 from grove_stack.layout import read_json
@@ -153,6 +153,7 @@ PARTS: dict[str, Callable[[Plan, dict[str, Any]], AsyncIterator[Row]]] = {
     "live": _pushes,
     "resource": resource.rows,
     "accounts": accounts.rows,
+    "sockets": sockets.rows,
     "events": _events,
 }
 

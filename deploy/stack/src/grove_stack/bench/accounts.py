@@ -61,7 +61,7 @@ async def rows(plan: Plan, suite: dict[str, Any]) -> AsyncIterator[Row]:
     async with httpx2.AsyncClient(verify=target.context(), base_url=f"https://{target.address}", timeout=60) as client:
         login = await client.post("/api/v1/auth/login", json=suite["admin"])
         token = login.json()["access_token"]
-        emails = await _people(client, token)
+        emails = await people(client, token, PEOPLE)
         for row in await _checks(client, suite, token):
             yield row
     hash_seconds = _hash_seconds()
@@ -89,8 +89,9 @@ async def rows(plan: Plan, suite: dict[str, Any]) -> AsyncIterator[Row]:
     )
 
 
-async def _people(client: httpx2.AsyncClient, token: str) -> list[str]:
-    emails = [f"bench-{new_id()}@grove.example" for _ in range(PEOPLE)]
+async def people(client: httpx2.AsyncClient, token: str, count: int) -> list[str]:
+    """The addresses of new accounts with PASSWORD; `token` is an admin's."""
+    emails = [f"bench-{new_id()}@grove.example" for _ in range(count)]
     hashed = _hasher().hash(PASSWORD)
     people = [{"email": email, "name": "Bench", "password_hash": hashed, "email_verified": True} for email in emails]
     answer = await client.post(

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import time
+from collections.abc import Sequence
 from typing import ClassVar
 
-from aio_pika.abc import AbstractIncomingMessage
+from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
 from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
@@ -82,6 +83,16 @@ async def through_outbox(plan: Plan) -> float:
     return rate
 
 
+async def publish(plan: Plan, facts: Sequence[TaskCreated]) -> None:
+    """Have the resource service's word of them go out, by the broker alone."""
+    publisher = _resources(plan, _Publisher)
+    async with publisher.broker.connection() as connection:
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        exchange = await channel.get_exchange(EVENTS, ensure=False)
+        await asyncio.gather(*(_publish(exchange, outbox_event("resource", fact, sequence=1).body) for fact in facts))
+    await publisher.aclose()
+
+
 async def bare(plan: Plan) -> float:
     """The same messages, published with confirms and consumed with acks, without any store."""
     publisher, taker = _resources(plan, _Publisher), _resources(plan, _Taker)
@@ -113,12 +124,11 @@ async def _carry(sender: Broker, receiver: Broker, bodies: list[bytes]) -> float
         began = time.perf_counter()
         for start in range(0, len(bodies), 100):
             batch = bodies[start : start + 100]
-            await asyncio.gather(
-                *(
-                    exchange.publish(message(b, message_id=str(new_id())), routing_key=TaskCreated.type, mandatory=True)
-                    for b in batch
-                )
-            )
+            await asyncio.gather(*(_publish(exchange, body) for body in batch))
         async with asyncio.timeout(120):
             await done.wait()
         return len(bodies) / (time.perf_counter() - began)
+
+
+async def _publish(exchange: AbstractExchange, body: bytes) -> None:
+    await exchange.publish(message(body, message_id=str(new_id())), routing_key=TaskCreated.type, mandatory=True)

@@ -74,6 +74,14 @@ async def me_times(target: Target, email: str, times: int, pause: float) -> list
     return sorted(found)
 
 
+async def tokens(target: Target, emails: list[str]) -> list[str]:
+    """An access token of each, one after the other."""
+    connection = await Connection.open(target, target.context())
+    found = [(await _login(connection, target, email))["access_token"] for email in emails]
+    connection.close()
+    return found
+
+
 @asynccontextmanager
 async def _process(wanted: SignIns) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(

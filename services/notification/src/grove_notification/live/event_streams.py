@@ -23,21 +23,18 @@ class EventStream(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, joining: Joining | None = None) -> None:
+    def __init__(self, joining: Joining) -> None:
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         del self.headers["content-length"]
         self._joining = joining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send events until one side ends it."""
-        joining = self._joining
-        if joining is None:
-            raise TypeError("an event stream without anybody to send to")
 
         def connect(principal: Principal, subscriber: Subscriber, ping_seconds: float) -> Connection:
             return EventConnection(scope, receive, send, principal, subscriber, ping_seconds=ping_seconds)
 
-        async with joining.joined(connect) as connection:
+        async with self._joining.joined(connect) as connection:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": RETRY, "more_body": True})
             await connection.run()

@@ -20,15 +20,18 @@ from grove_notification.live.frames import Numbered
 from grove_notification.live.metrics import OPEN
 from grove_notification.live.push import CHANNEL
 from grove_notification.live.repository import positions
+from grove_notification.live.states import States
 
 log = structlog.get_logger()
 
 TURNS = 4
-"""Connections that read the store at a time: what all miss at once must not take the database from requests."""
+"""Connections that read frames at a time: what all miss at once must not take the database from requests."""
 LOOK_SECONDS = 10.0
 """How often the store is asked how far the users' streams are: a push can be lost without a trace."""
 ALONE_SECONDS = 1.0
 """How often while there are no pushes at all."""
+PUSH_SECONDS = 2.0
+"""How long a push may take after its frame was written before it counts as lost."""
 PING_SECONDS = 1.0
 SILENCE_SECONDS = 3.0
 """A Valkey that says nothing that long, not even to a ping, hangs."""
@@ -44,13 +47,15 @@ class Hub:
         self._valkey = valkey
         self._reads = reads
         self._per_user = per_user
+        self._all: set[Connection] = set()
         self._of: dict[UUID, set[Connection]] = {}
         self._stopping = False
+        self.states = States(reads)
         self.turns = asyncio.Semaphore(TURNS)
         self.subscribed = False
 
     def __iter__(self) -> Iterator[Connection]:
-        return iter([one for many in self._of.values() for one in many])
+        return iter(tuple(self._all))
 
     def join(self, connection: Connection) -> None:
         """Offer pushes to it. Raises RateLimited for one too many, ServiceUnavailable once the process stops."""
@@ -61,11 +66,13 @@ class Hub:
             words = f"You have {self._per_user} live connections open. Close one of them, or wait until one ends."
             raise RateLimited(RETRY_AFTER_SECONDS, message=words)
         of_user.add(connection)
+        self._all.add(connection)
         OPEN.labels(connection.transport).inc()
 
     def leave(self, connection: Connection) -> None:
         """Forget it."""
         user_id = connection.principal.user_id
+        self._all.discard(connection)
         self._of[user_id].discard(connection)
         if not self._of[user_id]:
             del self._of[user_id]
@@ -81,25 +88,33 @@ class Hub:
         """Receive pushes until cancelled, and look into the store for those that were lost."""
         await side_by_side(self._follow(), self._look_around())
 
-    async def look(self) -> None:
-        """Tell each connection how far the store says that its user's stream is."""
+    async def look(self, *, wait: float = 0) -> None:
+        """Tell each connection how far the store says that its user's stream is, if that is new to it.
+
+        `wait`: so many seconds later, if it is new to it still: what was written a moment ago is being pushed.
+        """
         users = list(self._of)
+        ahead: list[tuple[Connection, int]] = []
         for start in range(0, len(users), AT_ONCE):
             for user_id, position in await positions(self._reads, users[start : start + AT_ONCE]):
-                for connection in self._of.get(user_id, ()):
-                    connection.subscriber.reached(position)
+                of_user = self._of.get(user_id, ())
+                ahead += [(each, position) for each in of_user if each.subscriber.end < position]
+        if ahead and wait:
+            await asyncio.sleep(wait)
+        for connection, position in ahead:
+            connection.subscriber.reached(position)
 
     async def _look_around(self) -> None:
         looked = time.monotonic()
         while True:
             await asyncio.sleep(ALONE_SECONDS)
             if not self.subscribed or time.monotonic() - looked >= LOOK_SECONDS:
-                await self._try_to_look()
+                await self._try_to_look(wait=PUSH_SECONDS if self.subscribed else 0)
                 looked = time.monotonic()
 
-    async def _try_to_look(self) -> None:
+    async def _try_to_look(self, *, wait: float = 0) -> None:
         try:
-            await self.look()
+            await self.look(wait=wait)
         except STORE_ERRORS as error:
             log.warning("live.store_away", error=str(error) or type(error).__name__)
 

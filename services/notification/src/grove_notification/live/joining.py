@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -58,7 +59,8 @@ class Joining:
         resources, settings = self.resources, self.resources.settings
         queries = LiveQueries(resources.reads, self.principal.user_id)
         stream = self.place.frame.stream if self.place.frame else new_stream()
-        subscriber = Subscriber(queries, stream, limit=settings.live_queue, turns=resources.hub.turns)
+        state = partial(resources.hub.states.of, self.principal.user_id)
+        subscriber = Subscriber(queries, state, stream, limit=settings.live_queue, turns=resources.hub.turns)
         connection = connect(self.principal, subscriber, settings.live_ping_seconds)
         resources.hub.join(connection)
         try:

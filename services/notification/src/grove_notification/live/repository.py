@@ -13,14 +13,18 @@ from grove_notification.models import LiveFrame, LivePosition, Notification
 PAGE = 100
 
 _USER = bindparam("user_id", type_=Uuid)
-_position = func.coalesce(select(LivePosition.position).where(LivePosition.user_id == _USER).scalar_subquery(), 0)
+_users = func.unnest(bindparam("users", type_=ARRAY(Uuid))).table_valued("user_id").render_derived()
 _unread = (
     select(func.count())
     .select_from(Notification)
-    .where(Notification.user_id == _USER, Notification.read_at.is_(None))
+    .where(Notification.user_id == _users.c.user_id, Notification.read_at.is_(None))
     .scalar_subquery()
 )
-_STATE = Statement(select(_position.label("position"), _unread.label("unread")))
+_STATES = Statement(
+    select(_users.c.user_id, func.coalesce(LivePosition.position, 0).label("position"), _unread.label("unread"))
+    .select_from(_users)
+    .outerjoin(LivePosition, LivePosition.user_id == _users.c.user_id)
+)
 _AFTER = Statement(
     select(LiveFrame.position, LiveFrame.type, cast(LiveFrame.data, Text).label("data"))
     .where(LiveFrame.user_id == _USER, LiveFrame.position > bindparam("last"))
@@ -58,11 +62,6 @@ class LiveQueries:
         self._reads = reads
         self._user_id = user_id
 
-    async def state(self) -> State:
-        """As of now."""
-        row = await self._reads.first(_STATE, user_id=self._user_id)
-        return State(row.position, row.unread) if row is not None else State(0, 0)
-
     async def after(self, last: int) -> Sequence[Numbered]:
         """Up to PAGE frames after a position, in order."""
         rows = await self._reads.all(_AFTER, user_id=self._user_id, last=last)
@@ -74,6 +73,12 @@ class LiveQueries:
             _OF_NOTIFICATION, user_id=self._user_id, notification_id=str(notification_id)
         )
         return position
+
+
+async def states(reads: Reads, users: Sequence[UUID]) -> dict[UUID, State]:
+    """The state of each of several users."""
+    rows = await reads.all(_STATES, users=users)
+    return {row.user_id: State(row.position, row.unread) for row in rows}
 
 
 async def positions(reads: Reads, users: Sequence[UUID]) -> Sequence[tuple[UUID, int]]:

@@ -6,7 +6,7 @@ The store has each frame before it is pushed, and all before it: a gap in the nu
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 import structlog
@@ -14,7 +14,7 @@ import structlog
 from grove.postgres.engine import STORE_ERRORS
 from grove_notification.live.frames import FrameId, Message, Numbered
 from grove_notification.live.metrics import CATCH_UPS
-from grove_notification.live.repository import PAGE, LiveQueries
+from grove_notification.live.repository import PAGE, LiveQueries, State
 
 log = structlog.get_logger()
 
@@ -34,18 +34,28 @@ class Subscriber:
         "_limit",
         "_newest",
         "_ping",
+        "_queries",
         "_recount",
+        "_state",
         "_turns",
         "_unread",
         "_waiting",
         "_woken",
-        "queries",
         "stream",
     )
 
-    def __init__(self, queries: LiveQueries, stream: str, *, limit: int, turns: asyncio.Semaphore) -> None:
-        """At most `limit` frames wait for the client. `turns`: how many may read the store at a time."""
-        self.queries = queries
+    def __init__(
+        self,
+        queries: LiveQueries,
+        state: Callable[[], Awaitable[State]],
+        stream: str,
+        *,
+        limit: int,
+        turns: asyncio.Semaphore,
+    ) -> None:
+        """At most `limit` frames wait for the client. `turns`: how many may read frames at a time."""
+        self._queries = queries
+        self._state = state
         self.stream = stream
         self._limit = limit
         self._turns = turns
@@ -65,7 +75,7 @@ class Subscriber:
         return self._last
 
     @property
-    def _end(self) -> int:
+    def end(self) -> int:
         """Up to where everything was handed out or waits."""
         return self._waiting[-1].position if self._waiting else self._last
 
@@ -79,9 +89,9 @@ class Subscriber:
         self._newest = max(self._newest, frame.position)
         if self._behind:
             return
-        if frame.position <= self._end:
+        if frame.position <= self.end:
             return
-        if frame.position == self._end + 1 and not self.full:
+        if frame.position == self.end + 1 and not self.full:
             self._waiting.append(frame)
         else:
             self._behind = True
@@ -90,7 +100,7 @@ class Subscriber:
     def reached(self, position: int) -> None:
         """The user's stream is that far."""
         self._newest = max(self._newest, position)
-        if position > self._end and not self._behind:
+        if position > self.end and not self._behind:
             self._behind = True
             self._woken.set()
 
@@ -110,15 +120,15 @@ class Subscriber:
         `lost`: the client has something, but what comes after it is not known any more. It is told to load anew.
         """
         self._recount = False
-        async with self._turns:
-            state = await self.queries.state()
+        state = await self._state()
         if after is not None and after > state.position:
             after, lost = None, True
         self._last = state.position if after is None else after
         if lost:
+            self._last = 0  # until the reset is handed out: whoever comes back before is told again
             self._waiting.append(_reset(state.position))
         self._newest = max(self._newest, state.position)
-        self._behind = self._newest > self._last
+        self._behind = self._newest > self.end
         self._unread = None if self._recount else state.unread  # another number was pushed meanwhile
         self._recount = True
 
@@ -153,37 +163,39 @@ class Subscriber:
     async def _catch_up(self) -> None:
         """A page of what the store has; pushes that come meanwhile are noted only."""
         CATCH_UPS.inc()
-        frames = await self._asked(self.queries.after(self._last))
+        frames = await self._asked(self._page)
         if frames is None:
             return
         if frames and frames[-1].position - self._last == len(frames):
             self._waiting.extend(frames)
         elif self._newest > self._last or frames:  # some between are not kept any more
-            state = await self._asked(self.queries.state())
+            state = await self._asked(self._state)
             if state is None:
                 return
             self._newest = max(self._newest, state.position)
             self._waiting.append(_reset(state.position))
-        self._behind = self._newest > self._end or len(frames) == PAGE
+        self._behind = self._newest > self.end or len(frames) == PAGE
 
     async def _count(self) -> None:
-        """How many are unread; the same look tells how far the stream is."""
+        """How many are unread. How far the stream is then does not matter: what was written is being pushed."""
         self._recount = False
         if self._unread is not None:
             self._counted, self._unread = self._unread, None
             return
-        state = await self._asked(self.queries.state())
+        state = await self._asked(self._state)
         if state is None:
             self._recount = True
             return
         self._counted = state.unread
-        self.reached(state.position)
 
-    async def _asked(self, question: Awaitable[T]) -> T | None:
+    async def _page(self) -> Sequence[Numbered]:
+        async with self._turns:
+            return await self._queries.after(self._last)
+
+    async def _asked(self, question: Callable[[], Awaitable[T]]) -> T | None:
         """The store's answer; None, after a pause, while it is away."""
         try:
-            async with self._turns:
-                return await question
+            return await question()
         except STORE_ERRORS as error:
             log.warning("live.store_away", error=str(error) or type(error).__name__)
         await asyncio.sleep(RETRY_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311 - to spread, not to hide

@@ -1,0 +1,44 @@
+"""How far users' streams are and what they have not read, asked for many of them in one statement.
+
+Thousands of connections want to know at the same moment: when each was sent something, when Valkey is back.
+"""
+
+import asyncio
+from itertools import islice
+from uuid import UUID
+
+from grove.postgres.reads import Reads
+from grove_notification.live.repository import State, states
+
+AT_ONCE = 500
+
+
+class States:
+    """Who asks while others are being answered goes with the next question."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self._waiting: dict[UUID, asyncio.Future[State]] = {}
+        self._asking: asyncio.Task[None] | None = None
+
+    async def of(self, user_id: UUID) -> State:
+        """As of now or later. Raises what the store raises."""
+        future = self._waiting.get(user_id)
+        if future is None:
+            future = self._waiting[user_id] = asyncio.get_running_loop().create_future()
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        return await asyncio.shield(future)  # others may wait for it as well
+
+    async def _ask(self) -> None:
+        while self._waiting:
+            taken = {user_id: self._waiting.pop(user_id) for user_id in tuple(islice(self._waiting, AT_ONCE))}
+            try:
+                found = await states(self._reads, list(taken))
+            except Exception as error:  # noqa: BLE001 - it goes on to whoever asked
+                for future in taken.values():
+                    future.set_exception(error)
+                    future.exception()  # seen, though who waited may be gone
+            else:
+                for user_id, future in taken.items():
+                    future.set_result(found[user_id])
