@@ -174,6 +174,15 @@ async def test_what_did_not_arrive_is_sent_again(client, operator, queue, change
     assert "content" in gone.json()["error"]["message"]
 
 
+async def test_what_its_reader_did_not_want_is_not_sent_again(client, operator, queue, change):
+    await queue()
+    await change(status="suppressed", sealed=None)
+    [mail] = await search(client, operator)
+    answer = await client.post(f"{ADMIN}/emails/{mail['id']}/resend", headers=operator)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_STATE")
+    assert (await client.post(f"{ADMIN}/emails/{new_id()}/resend", headers=operator)).status_code == 404
+
+
 async def test_who_had_a_mail_sent_again_is_in_the_log(client, issuer, queue, change, capfd):
     import structlog
 
