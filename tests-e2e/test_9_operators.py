@@ -14,6 +14,7 @@ from grove.messaging.broker import Broker, message
 from grove.messaging.topology import EVENTS
 from grove.outbox.event import outbox_event
 from grove.security.mtls import TlsMaterial
+from grove_stack.testing.stacks import command
 
 COOKIE = "__Host-grove_operator"
 QUEUE = "notification.events"
@@ -144,6 +145,30 @@ async def test_what_is_handed_back_has_its_effect_once(desk, ada, wait_until):
     await wait_until(told, 30)
     assert sorted(await ada.notified_tasks()) == sorted(str(task) for task in tasks)
     assert desk.count() == 0
+
+
+async def test_without_the_broker_the_pages_say_so(suite, desk, wait_until):
+    suite.grove("stack", "stop", "rabbitmq")
+    try:
+        counts = await desk.page("/operator/dead-letters")
+        assert (counts.status_code, counts.text.count("RabbitMQ can&#39;t be reached")) == (200, 4)
+        listed = await desk.page(f"{LETTERS}?queue={QUEUE}")
+        assert (listed.status_code, "RabbitMQ can&#39;t be reached" in listed.text) == (502, True)
+        told = await desk.replay(None)
+        assert (told.status_code, "Dead letters stay where they are" in told.json()["error"]["message"]) == (502, True)
+        shown = await desk.page("/operator")
+        assert (shown.status_code, "outbox is empty" in shown.text) == (200, True), "what can be known is told"
+        for words in ("list",), ("list", "notification"), ("replay", "notification"):
+            done = command(suite.folder, "events", "dead", *words)
+            assert (done.returncode, "can't be reached" in done.stdout) == (1, True)
+            assert "Traceback" not in done.stdout + done.stderr
+    finally:
+        suite.grove("stack", "start", "rabbitmq")
+
+    async def back() -> bool:
+        return "RabbitMQ" not in (await desk.page("/operator/dead-letters")).text
+
+    await wait_until(back, 30)
 
 
 async def test_every_mail_is_shown_in_every_language(desk):

@@ -1,5 +1,6 @@
 """What a service tells the portal of its events, on a real RabbitMQ with the service's own rights."""
 
+import asyncio
 import json
 
 import httpx2
@@ -134,6 +135,20 @@ async def test_letters_are_handed_back_and_who_did_it_is_logged(client, channel)
         f"{ROUTES}/dead-letters/replay", params={"queue": QUEUES[1]}, json={"ids": None, "actor_id": actor}
     )
     assert jobs.json() == {"replayed": 0, "left": 0}
+
+
+async def test_a_rabbitmq_that_hangs_is_away_too(brokers, outbox):
+    connected = []
+    server = await asyncio.start_server(lambda *streams: connected.append(streams), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    hanging = Broker(f"amqps://127.0.0.1:{port}/grove", brokers("provider-sync").tls, "hanging")
+    async with server, client_of(app_of(hanging, outbox), peer="gateway") as client:
+        answer = await client.get(f"{ROUTES}/dead-letters")
+        assert connected
+        for _, writer in connected:
+            writer.close()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (424, "BROKER_AWAY")
+    assert "does not answer in time" in answer.json()["error"]["message"]
 
 
 async def test_without_rabbitmq_the_answer_says_so_and_is_no_5xx(brokers, outbox):

@@ -45,17 +45,19 @@ class Broker:
     async def connection(self) -> AsyncIterator[AbstractConnection]:
         """A connection for the block. Raises one of BROKER_ERRORS."""
         context = self.tls.client_context()
-        connection = await aio_pika.connect(
-            f"{self.url}?auth=EXTERNAL&heartbeat=10",
-            ssl_context=context,
-            timeout=5,
-            client_properties={"connection_name": self.name},
-        )
         try:
-            yield connection
+            connection = await aio_pika.connect(
+                f"{self.url}?auth=EXTERNAL&heartbeat=10",
+                ssl_context=context,
+                timeout=5,
+                client_properties={"connection_name": self.name},
+            )
+            try:
+                yield connection
+            finally:
+                await connection.close()
         finally:
             self.tls.forget(context)
-            await connection.close()
 
 
 async def closed(connection: AbstractConnection) -> None:
