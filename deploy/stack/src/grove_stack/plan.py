@@ -247,6 +247,7 @@ class Plan:
                 "SMTP_PORT": str(self.ports.pick("smtp")),
                 "SMTP_TLS": "none",
                 "WEBHOOK_ALLOWED_TARGETS": json.dumps([f"127.0.0.1:{self.ports.pick('sandbox')}"]),
+                "WEBHOOK_RETRY_SCALE": str(self.settings.webhook_retry_scale),
             }
         if service.name == "provider-sync":
             return {"SANDBOX_URL": self.sandbox_url}

@@ -22,4 +22,7 @@ class StackSettings(BaseSettings):
         "all", description="`stores`: only the servers that the suite stands on; `mail`: only the mail catcher"
     )
     durable: bool = Field(True, description="PostgreSQL keeps its promises over power loss; tests switch it off")
+    webhook_retry_scale: float = Field(
+        1, gt=0, le=1, description="Shortens the pauses between tries of webhooks, for those who write a receiver"
+    )
     otlp_endpoint: str = Field("", description="OTLP/HTTP collector that all processes send traces to")

@@ -324,7 +324,8 @@ async def test_running_is_woken_by_a_fact_and_finishes_what_is_under_way(create,
     await task()
     await receiver.have(1)
     running.cancel()
-    await asyncio.sleep(0)
+    await asyncio.wait([running], timeout=0.2)
+    assert not running.done()
     receiver.reply.after.set()
     await asyncio.wait([running])
     assert (await rows.one()).status == "delivered"
