@@ -12,8 +12,10 @@ from grove.core.ids import new_id
 from grove.core.operator import Operator
 from grove.messaging import dead_letter_commands, topology
 from grove.messaging.broker import message
+from grove.messaging.cli import commands as event_commands
 from grove.messaging.cli import import_definitions
-from grove.messaging.dead_letter_commands import commands, management
+from grove.messaging.dead_letter_commands import commands
+from grove.messaging.operator_access import management
 
 pytestmark = pytest.mark.integration
 
@@ -170,6 +172,16 @@ def test_a_broker_that_is_away_is_a_sentence(operator, tmp_path):
     (tmp_path / "operator.json").write_text(json.dumps(away))
     for words in (("list",), ("list", "resource"), ("replay", "resource"), ("purge", "resource", "--yes")):
         said = run(*words, ends=1).replace("\n", " ")
-        assert ("can't be reached" in said, "No letter is lost" in said) == (True, True)
+        assert ("can't be reached" in said, "Nothing is lost" in said) == (True, True)
+    for words in (("topology", "apply"), ("consumer", "add", TEAM, "--bind", "resource.task.*")):
+        done = CliRunner().invoke(event_commands, list(words))
+        assert (done.exit_code, "can't be reached" in done.output) == (1, True)
     (tmp_path / "operator.json").unlink()
     assert "GROVE_OPERATOR_FILE" in run("list", ends=1)
+
+
+def test_an_operator_whom_rabbitmq_does_not_know_is_told(operator, tmp_path):
+    (tmp_path / "password").write_text("wrong")
+    wrong = operator.model_dump(mode="json") | {"broker_password_file": str(tmp_path / "password")}
+    (tmp_path / "operator.json").write_text(json.dumps(wrong))
+    assert "does not tell its queues: 401" in run("list", ends=1).replace("\n", " ")

@@ -13,7 +13,7 @@ from grove.contracts import asyncapi
 from grove.contracts.catalogue import CATALOGUE
 from grove.core.operator import Operator, operator
 from grove.messaging import dead_letter_commands, topology
-from grove.messaging.dead_letter_commands import management
+from grove.messaging.operator_access import Refused, management, problems_said
 
 commands = typer.Typer(help="Events: catalogue, topology, consumers, dead letters.", no_args_is_help=True)
 consumer_commands = typer.Typer(help="Consumers of a team's own services.", no_args_is_help=True)
@@ -45,7 +45,8 @@ def snapshot() -> None:
 @topology_commands.command("apply")
 def apply_topology() -> None:
     """Declare the whole catalogue's topology on the broker; doing it again changes nothing."""
-    import_definitions(operator(), topology.definitions())
+    with problems_said():
+        import_definitions(operator(), topology.definitions())
     show("[green]Declared[/green] the catalogue's exchanges, queues, bindings and users.")
 
 
@@ -66,14 +67,15 @@ def add_consumer(
     # An event type ends in its version, so a pattern of the facts alone means every version.
     patterns = [pattern if re.search(r"(\.v\d+|#)$", pattern) else f"{pattern}.#" for pattern in bind]
     definitions = topology.merge([topology.user(service), topology.consumer(service, patterns)])
-    import_definitions(operator(), definitions)
+    with problems_said():
+        import_definitions(operator(), definitions)
     show(f"[green]Added[/green] {topology.queue_name(service)}, bound to {', '.join(patterns)}.")
     show(f"Next: `grove pki issue {service}` for its certificate; it signs in to the broker with that.")
 
 
 def import_definitions(access: Operator, definitions: dict[str, list[dict[str, Any]]]) -> None:
-    """Import a definitions document through the broker's management API. Raises RuntimeError when refused."""
+    """Import a definitions document through the broker's management API. Raises Refused, or httpx2.HTTPError."""
     with management(access) as client:
         answer = client.post("/api/definitions", json=definitions)
     if answer.status_code >= 300:
-        raise RuntimeError(f"RabbitMQ refused the definitions: {answer.status_code} {answer.text[:300]}")
+        raise Refused(f"RabbitMQ refused the definitions: {answer.status_code} {answer.text[:300]}")

@@ -1,16 +1,13 @@
 """`grove events dead …`: what could not be handled, on the running broker, with the operator's certificate."""
 
 import asyncio
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
 
-import httpx2
 import typer
-from aio_pika.exceptions import ChannelNotFoundEntity, DeliveryError
-from rich.console import Console
+from aio_pika.exceptions import ChannelNotFoundEntity
 from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
@@ -19,13 +16,10 @@ from grove.contracts.catalogue import SERVICES, consumed_by
 from grove.core.clock import now
 from grove.core.operator import Operator, operator
 from grove.messaging import topology
-from grove.messaging.broker import BROKER_ERRORS, Broker
 from grove.messaging.dead_letters import DeadLetter, DeadLetters, Told, messages_in
-from grove.security.mtls import TlsMaterial
+from grove.messaging.operator_access import Refused, broker_of, console, management, problems_said
 
 commands = typer.Typer(help="What could not be handled. Works on the running broker.", no_args_is_help=True)
-console = Console(highlight=False)
-
 LONG = 500
 """A pass over more letters than this shows how far it is."""
 
@@ -41,7 +35,7 @@ def list_dead(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show so many, oldest first")] = 20,
 ) -> None:
     """List the parked letters of a consumer, or how many each consumer has."""
-    with _problems_said():
+    with problems_said():
         if not service:
             console.print(_counts(asyncio.run(_count(_queues(operator())))))
             return
@@ -57,7 +51,7 @@ def list_dead(
 @commands.command("show")
 def show_dead(service: Consumer, letter_id: Annotated[str, typer.Argument()], queue: Queue = "") -> None:
     """Show one letter whole. It may name people; secrets in it are sealed."""
-    with _problems_said():
+    with problems_said():
         letter = asyncio.run(_letters(service, queue).one(letter_id))
     if letter is None:
         console.print(f"No letter {letter_id} in {queue or topology.queue_name(service)}.", style="red", markup=False)
@@ -72,7 +66,7 @@ def show_dead(service: Consumer, letter_id: Annotated[str, typer.Argument()], qu
 def replay(service: Consumer, ids: Ids = None, queue: Queue = "") -> None:
     """Hand letters back to their consumer: all that are there, or those named by --id. Doing it twice is harmless."""
     wanted = set(ids) if ids else None
-    with _problems_said(), _progress("Replaying") as told:
+    with problems_said(), _progress("Replaying") as told:
         count = asyncio.run(_letters(service, queue).replay(wanted, told=told))
     _report("Replayed", count, wanted)
 
@@ -86,12 +80,12 @@ def purge(
 ) -> None:
     """Throw letters away: all that are there, or those named by --id. They can't be had back."""
     wanted = set(ids) if ids else None
-    with _problems_said():
+    with problems_said():
         letters = _letters(service, queue)
         there = len(wanted) if wanted else asyncio.run(_count([letters.queue]))[letters.queue]
     if not yes:
         typer.confirm(f"Throw away {there or 0} dead letters of {letters.queue}? They can't be had back.", abort=True)
-    with _problems_said(), _progress("Purging") as told:
+    with problems_said(), _progress("Purging") as told:
         count = asyncio.run(letters.purge(wanted, told=told))
     _report("Purged", count, wanted)
 
@@ -136,7 +130,7 @@ def _queues(access: Operator) -> list[str]:
     with management(access) as client:
         answer = client.get(f"/api/queues/{topology.VHOST}", params={"columns": "name"})
     if answer.status_code != 200:
-        raise RuntimeError(f"RabbitMQ does not tell its queues: {answer.status_code} {answer.text[:300]}")
+        raise Refused(f"RabbitMQ does not tell its queues: {answer.status_code} {answer.text[:300]}")
     found = {str(row["name"]) for row in answer.json()}
     return sorted(known | {name for name in found if topology.dead_queue_name(name) in found})
 
@@ -144,7 +138,7 @@ def _queues(access: Operator) -> list[str]:
 async def _count(queues: list[str]) -> dict[str, int | None]:
     """Queue → its dead letters; None where there is no such queue."""
     counts: dict[str, int | None] = {}
-    async with _broker(operator()).connection() as connection:
+    async with broker_of(operator()).connection() as connection:
         for queue in queues:
             channel = await connection.channel()  # each its own: asking for a queue that is not there closes it
             try:
@@ -154,26 +148,8 @@ async def _count(queues: list[str]) -> dict[str, int | None]:
     return counts
 
 
-def management(access: Operator) -> httpx2.Client:
-    """A client of the broker's management API, signed in as the operator."""
-    context = ssl.create_default_context(cafile=str(access.ca_file))
-    context.load_cert_chain(access.identity_file)
-    password = access.broker_password_file.read_text(encoding="utf-8").strip()
-    return httpx2.Client(
-        base_url=access.broker_management_url,
-        verify=context,
-        auth=(topology.OPERATOR, password),
-        timeout=30,
-        trust_env=False,
-    )
-
-
 def _letters(service: str, queue: str) -> DeadLetters:
-    return DeadLetters(_broker(operator()), service, queue)
-
-
-def _broker(access: Operator) -> Broker:
-    return Broker(access.broker_url, TlsMaterial(access.identity_file, access.ca_file), "grove-command")
+    return DeadLetters(broker_of(operator()), service, queue)
 
 
 @contextmanager
@@ -182,25 +158,3 @@ def _progress(what: str) -> Iterator[Told]:
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, visible=False)
         yield lambda done, there: bar.update(task, completed=done, total=there, visible=there > LONG)
-
-
-@contextmanager
-def _problems_said() -> Iterator[None]:
-    """What an operator can do something about is a sentence, not a traceback."""
-    try:
-        yield
-    except FileNotFoundError as missing:
-        problem = str(missing)
-    except ChannelNotFoundEntity as missing:
-        problem = f"There is no such queue: {missing}. `grove events dead list` shows all."
-    except DeliveryError:
-        problem = "The consumer's queue takes no more now, or is not bound. What was not handed back is still parked."
-    except (*BROKER_ERRORS, httpx2.HTTPError) as lost:
-        problem = (
-            f"RabbitMQ can't be reached, or ended the connection ({str(lost) or type(lost).__name__}). "
-            "No letter is lost; do it again when it is back."
-        )
-    else:
-        return
-    console.print(problem, style="red", markup=False)
-    raise typer.Exit(1)
