@@ -112,6 +112,39 @@ async def test_an_endpoint_that_begins_to_hang_takes_no_more_than_its_cap(create
     await asyncio.wait([running])
 
 
+async def test_endpoints_that_took_long_get_half_of_the_slots(create, receivers, hooks, queue, configure, rows):
+    """They would take everything in the end, and so fail never."""
+    configure(in_flight=4, concurrency=4)
+    slow, healthy = await receivers(), await receivers()
+    slow.answers(after=asyncio.Event())
+    await queue(await create(slow.url), [str(number) for number in range(10)])
+    await rows.change(Webhook, slow_until=now() + timedelta(minutes=1))
+    await queue(await create(healthy.url), [str(number) for number in range(20)])
+    running = asyncio.create_task(hooks().run())
+    await healthy.have(20)
+    await slow.have(2)
+    assert slow.under_way == len(slow.got) == 2
+    slow.reply.after.set()
+    running.cancel()
+    await asyncio.wait([running])
+
+
+async def test_who_took_long_is_slow_for_a_while_though_quick_again(create, receiver, hooks, queue, rows, monkeypatch):
+    webhook, sender = await create(receiver.url), hooks()
+    await queue(webhook, ["quick"])
+    await sender.send_due()
+    assert (await rows.webhook()).slow_until is None
+    with monkeypatch.context() as patched:
+        patched.setattr("grove_notification.webhooks.recording.SLOW", timedelta(0))
+        await queue(webhook, ["slow"])
+        await sender.send_due()
+    assert (await rows.webhook()).slow_until > now() + timedelta(minutes=9)
+    await queue(webhook, ["quick"])
+    await sender.send_due()
+    assert (await rows.webhook()).slow_until > now() + timedelta(minutes=9)
+    assert len(receiver.got) == 3
+
+
 async def test_a_flood_of_one_endpoint_hides_no_other(create, receivers, hooks, queue, configure):
     """However little a worker takes at once."""
     configure(in_flight=2, concurrency=1)

@@ -16,7 +16,7 @@ class Webhook(Base):
     """An endpoint of a user. `secrets` is sealed; `version` is the ETag; `failing_since` decides when it is disabled.
 
     `ordered`: its deliveries go out one after another, each when the one before has ended. `public_key` is that of the
-    newest secret, where that is one half of a pair.
+    newest secret, where that is one half of a pair. `slow_until`: it took long lately, and may not hold up others.
     """
 
     __tablename__ = "webhooks"
@@ -33,6 +33,7 @@ class Webhook(Base):
     status: Mapped[str] = mapped_column(String(10))
     disabled_reason: Mapped[str | None] = mapped_column(String(300))
     failing_since: Mapped[datetime | None]
+    slow_until: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -39,10 +39,13 @@ WHERE w.status = 'active' AND waiting.next_attempt_at <= statement_timestamp()
 _CAP = "CASE WHEN w.ordered OR w.failing_since IS NOT NULL THEN 1 ELSE CAST(:cap AS integer) END"
 """How many tries an endpoint may have under way. One that fails gets one, so that it holds up little."""
 
+_HELD_BACK = "(w.failing_since IS NOT NULL OR coalesce(w.slow_until > statement_timestamp(), false))"
+"""Endpoints that took nothing or long lately: all of them together get a part of the slots only."""
+
 _HOLD = text(
     _DUE.format(columns="w.id", cap=_CAP)
-    + """
-  AND (w.failing_since IS NOT NULL) = CAST(:failing AS boolean)
+    + f"""
+  AND {_HELD_BACK} = CAST(:held_back AS boolean)
 ORDER BY waiting.next_attempt_at LIMIT CAST(:most AS integer)
 FOR NO KEY UPDATE OF w SKIP LOCKED
 """
@@ -51,12 +54,12 @@ FOR NO KEY UPDATE OF w SKIP LOCKED
 _CLAIM = text(
     f"""
 WITH held AS (
-  SELECT w.*, {_CAP} - (
+  SELECT w.*, {_HELD_BACK} AS held_back, {_CAP} - (
     SELECT count(*) FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.leased_until > statement_timestamp()
   ) AS room
   FROM webhooks w WHERE w.id = ANY(CAST(:webhooks AS uuid[]))
 ), taken AS (
-  SELECT held.id AS webhook_id, held.url, held.secrets, held.failing_since IS NOT NULL AS failing, next_ones.id
+  SELECT held.id AS webhook_id, held.url, held.secrets, held.held_back, next_ones.id
   FROM held CROSS JOIN LATERAL (
     (SELECT d.id, d.next_attempt_at FROM webhook_deliveries d
      WHERE NOT held.ordered AND d.webhook_id = held.id AND d.status = 'pending'
@@ -75,7 +78,7 @@ WITH held AS (
 UPDATE webhook_deliveries d SET leased_until = lease.ends, next_attempt_at = lease.ends
 FROM taken, lease WHERE d.id = taken.id
 RETURNING d.id, d.webhook_id, d.user_id, d.event_id, d.event_type, d.body, d.attempts, d.leased_until, d.created_at,
-  taken.url, taken.secrets, taken.failing
+  taken.url, taken.secrets, taken.held_back
 """  # noqa: S608 - of constants
 )
 
@@ -92,7 +95,7 @@ _LATE = Statement(
 class Claimed:
     """A delivery that this worker tries until `leased_until`; who comes later has no say about it any more.
 
-    `failing`: its endpoint took nothing lately.
+    `held_back`: its endpoint took nothing, or long, lately.
     """
 
     id: UUID
@@ -106,15 +109,15 @@ class Claimed:
     created_at: datetime
     url: str
     secrets: str
-    failing: bool
+    held_back: bool
 
 
 async def claim(
-    session: AsyncSession, *, most: int, cap: int, lease_seconds: float, failing: bool = False
+    session: AsyncSession, *, most: int, cap: int, lease_seconds: float, held_back: bool
 ) -> Sequence[Claimed]:
-    """Take up to `most` deliveries, `cap` an endpoint. `failing`: of the endpoints that fail, else of the others."""
+    """Take up to `most` deliveries, `cap` an endpoint. `held_back`: of those endpoints, else of the others."""
     connection = await session.connection()
-    held = await connection.execute(_HOLD, {"most": most, "cap": cap, "failing": failing})
+    held = await connection.execute(_HOLD, {"most": most, "cap": cap, "held_back": held_back})
     webhooks = list(held.scalars())
     if not webhooks:
         return []

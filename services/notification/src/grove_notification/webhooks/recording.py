@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove_notification.mails.queue import MailQueue
@@ -12,6 +12,10 @@ from grove_notification.webhooks.calling import Answer
 from grove_notification.webhooks.claiming import Claimed
 from grove_notification.webhooks.disabling import DISABLED, disable
 from grove_notification.webhooks.outcomes import Outcome
+
+SLOW = timedelta(seconds=3)
+"""A try that takes as long as this makes its endpoint a slow one."""
+SLOW_FOR = timedelta(minutes=10)
 
 
 class Recorder:
@@ -22,8 +26,12 @@ class Recorder:
         self._mails = mails
         self._disable_after = disable_after
 
-    async def record(self, delivery: Claimed, answer: Answer, outcome: Outcome, moment: datetime) -> bool:
+    async def record(
+        self, delivery: Claimed, answer: Answer, outcome: Outcome, started: datetime, moment: datetime
+    ) -> bool:
         """The outcome, and what follows from it for the webhook. False when the delivery is somebody else's by now."""
+        if moment - started >= SLOW:
+            await self._slow(delivery.webhook_id, moment)
         if outcome.kind == "delivered":
             await self._healed(delivery.webhook_id, moment)
             return await self._end(delivery, answer, "delivered", None, moment)
@@ -66,6 +74,14 @@ class Recorder:
             update(Webhook)
             .where(Webhook.id == webhook_id, Webhook.failing_since.is_not(None))
             .values(failing_since=None, version=Webhook.version + 1, updated_at=moment),
+            execution_options={"synchronize_session": False},
+        )
+
+    async def _slow(self, webhook_id: UUID, moment: datetime) -> None:
+        """For a while, whatever it does meanwhile: else it could be quick now and then, and hold up others again."""
+        long_ago = or_(Webhook.slow_until.is_(None), Webhook.slow_until < moment + SLOW_FOR / 2)
+        await self._session.execute(
+            update(Webhook).where(Webhook.id == webhook_id, long_ago).values(slow_until=moment + SLOW_FOR),
             execution_options={"synchronize_session": False},
         )
 

@@ -47,6 +47,7 @@ class WebhookSender:
         self._drain_seconds = settings.webhook_seconds + 2
         self._recording = asyncio.Semaphore(RECORDED_AT_ONCE)
         self._trying: dict[asyncio.Task[None], bool] = {}
+        """What is under way, and whether its endpoint is held back."""
 
     async def run(self) -> None:
         """Send until cancelled; what is under way then is finished."""
@@ -72,9 +73,9 @@ class WebhookSender:
 
     async def start_due(self) -> Sequence[asyncio.Task[None]]:
         """Begin to try what is due and fits."""
-        started = await self._start(self._most - len(self._trying), failing=False)
-        failing = self._most // 2 - sum(self._trying.values())
-        return [*started, *await self._start(min(failing, self._most - len(self._trying)), failing=True)]
+        started = await self._start(self._most - len(self._trying), held_back=False)
+        room = min(self._most // 2 - sum(self._trying.values()), self._most - len(self._trying))
+        return [*started, *await self._start(room, held_back=True)]
 
     async def check(self) -> str | None:
         """A health check; also feeds the metric."""
@@ -90,16 +91,18 @@ class WebhookSender:
         except STORE_ERRORS as error:
             log.warning("webhooks.store_unreachable", error=str(error) or type(error).__name__)
 
-    async def _start(self, most: int, *, failing: bool) -> list[asyncio.Task[None]]:
+    async def _start(self, most: int, *, held_back: bool) -> list[asyncio.Task[None]]:
         if most <= 0:
             return []
         async with self._resources.sessions.begin() as session:
-            claimed = await claim(session, most=most, cap=self._cap, lease_seconds=self._lease_seconds, failing=failing)
+            claimed = await claim(
+                session, most=most, cap=self._cap, lease_seconds=self._lease_seconds, held_back=held_back
+            )
         return [self._begin(delivery) for delivery in claimed]
 
     def _begin(self, delivery: Claimed) -> asyncio.Task[None]:
         task = asyncio.create_task(self._try(delivery))
-        self._trying[task] = delivery.failing
+        self._trying[task] = delivery.held_back
         task.add_done_callback(self._ended)
         metrics.IN_FLIGHT.set(len(self._trying))
         return task
@@ -112,12 +115,13 @@ class WebhookSender:
             log.error("webhooks.try_lost", exc_info=error)  # its lease ends, and it is tried again
 
     async def _try(self, delivery: Claimed) -> None:
+        started = now()
         answer = await self._call(delivery)
         moment = now()
         outcome = self._schedule.outcome(answer, delivery.attempts + 1, moment)
         async with self._recording, self._resources.sessions.begin() as session:
             recorder = Recorder(session, self._resources.mail_queue, self._schedule.disable_after)
-            kept = await recorder.record(delivery, answer, outcome, moment)
+            kept = await recorder.record(delivery, answer, outcome, started, moment)
         metrics.DELIVERIES.labels(outcome.kind if kept else "lost").inc()
         if outcome.kind == "delivered":
             metrics.SECONDS.observe((moment - delivery.created_at).total_seconds())
