@@ -67,7 +67,7 @@ async def search(client, headers, **params) -> list[dict]:
 async def test_ones_own_mails_are_listed_without_what_they_say(client, ada, queue, sender, issuer):
     await queue()
     await queue(locale="de-AT")
-    await queue(template="notification", kind="notice", subject="Task shared", variables={})
+    await queue(template="notification", subject="Task shared", variables={})
     await queue(user_id=new_id())
     answer = await client.get(OWN, headers=ada)
     assert answer.json()["total"] == 3
@@ -93,7 +93,7 @@ async def test_ones_own_mails_are_listed_without_what_they_say(client, ada, queu
 async def test_operators_search_by_what_they_know(client, operator, queue, change, resources):
     await queue()
     await queue(to="Bob@example.com", user_id=new_id(), template="already_registered")
-    await queue(template="notification", kind="notice", subject="Shared", variables={})
+    await queue(template="notification", subject="Shared", variables={})
     await change(Mail.template == "notification", status="failed", last_error="421 closing", attempts=7)
     [welcome] = await search(client, operator, template="welcome")
     assert welcome["masked"] == "a•••@example.com"
@@ -220,7 +220,7 @@ async def test_a_reported_bounce_keeps_notices_away(client, operator, queue, sen
     for _ in range(2):
         answer = await client.post(url, headers=operator, json={"reason": "mailbox closed"})
         assert answer.status_code == 204
-    await queue(template="notification", kind="notice", variables={"title": "a", "message": "b", "link": None})
+    await queue(template="notification", variables={"title": "a", "message": "b", "link": None})
     await sender.send_one()
     notice, bounced = await search(client, operator)
     assert (bounced["status"], bounced["last_error"]) == ("bounced", "reported: mailbox closed")

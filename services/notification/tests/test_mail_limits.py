@@ -61,7 +61,6 @@ def notify(resources):
             for _ in range(count):
                 letter = Letter(
                     template="notification",
-                    kind="notice",
                     to=to,
                     user_id=new_id(),
                     locale="en",

@@ -145,10 +145,8 @@ async def test_the_link_of_a_digest_ends_all_mails_that_can_be_switched_off(clie
 
 async def test_mails_that_can_not_be_switched_off_have_no_link(resources, ada, mailed):
     async with resources.sessions.begin() as session:
-        for template, kind in (("welcome", "account"), ("email_taken", "security")):
-            letter = Letter(
-                template=template, kind=kind, to="a@example.com", user_id=ADA, locale="en", variables={"name": "Ada"}
-            )
+        for template in ("welcome", "email_taken"):
+            letter = Letter(template=template, to="a@example.com", user_id=ADA, locale="en", variables={"name": "Ada"})
             await resources.mail_queue.add(session, letter)
     mails = await mailed()
     assert len(mails) == 2

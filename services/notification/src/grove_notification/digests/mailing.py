@@ -77,7 +77,6 @@ async def _letter(session: AsyncSession, digest: Digest) -> Letter | None:
         return None
     return Letter(
         template="digest",
-        kind="notice",
         to=user.email,
         user_id=user.id,
         locale=user.locale,

@@ -13,21 +13,22 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.security.encryption import DecryptionFailed, FieldCipher
 from grove_notification.mails.addresses import address_mac, masked
-from grove_notification.mails.catalogue import TEMPLATES, Kind
+from grove_notification.mails.catalogue import TEMPLATES
 from grove_notification.mails.repository import MailRepository
 from grove_notification.models import Mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A mail to queue. `due_at`: not before. `notification_type`: what its reader can unsubscribe from."""
+    """A mail to queue; its template says of what kind it is. `due_at`: not before. `notification_type`: what its reader
+    can unsubscribe from.
+    """
 
     template: str
     to: str
     user_id: UUID
     locale: str
     variables: dict[str, Any] = field(default_factory=dict)
-    kind: Kind = "account"
     subject: str | None = None
     notification_type: str | None = None
     due_at: datetime | None = None
@@ -49,7 +50,7 @@ class MailQueue:
             Mail(
                 id=mail_id,
                 user_id=letter.user_id,
-                kind=letter.kind,
+                kind=TEMPLATES[letter.template].kind,
                 notification_type=letter.notification_type,
                 template=letter.template,
                 subject=letter.subject,

@@ -98,7 +98,6 @@ class Teller:
             return
         letter = Letter(
             template="notification",
-            kind="notice",
             to=address,
             user_id=to.user_id,
             locale=to.locale,
