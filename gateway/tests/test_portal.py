@@ -189,6 +189,14 @@ def test_servers_follow_their_host():
     assert document["paths"]["/api/v1/things"]["post"]["operationId"] == "auth_create"
 
 
+def test_other_ways_to_sign_in_are_in_the_document_too():
+    ticket = {"type": "apiKey", "in": "query", "name": "ticket"}
+    components = {**DOCUMENT["components"], "securitySchemes": {"ticket": ticket, "bearer": {"type": "http"}}}
+    document = merged({"auth": DOCUMENT | {"components": components}}, auth_url="https://a.x", api_url="https://b.x")
+    schemes = document["components"]["securitySchemes"]
+    assert (schemes["ticket"], schemes["bearer"]["bearerFormat"]) == (ticket, "JWT")
+
+
 @pytest.mark.parametrize(
     ("schema", "words"),
     [

@@ -9,9 +9,11 @@ def merged(documents: Mapping[str, dict[str, Any]], *, auth_url: str, api_url: s
     """One OpenAPI 3.1 document: each path with the server that answers it and the service as a tag."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
+    schemes: dict[str, Any] = {}
     for service, document in documents.items():
         renamed = _renamed(document, service)
         schemas |= renamed.get("components", {}).get("schemas", {})
+        schemes |= renamed.get("components", {}).get("securitySchemes", {})
         server = [{"url": auth_url if service == "auth" else api_url}]
         for path, operations in renamed["paths"].items():
             for operation in operations.values():
@@ -26,7 +28,7 @@ def merged(documents: Mapping[str, dict[str, Any]], *, auth_url: str, api_url: s
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": dict(sorted(schemas.items())),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {**schemes, "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
 

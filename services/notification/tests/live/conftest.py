@@ -23,6 +23,7 @@ from grove_notification.live.stream import Frame
 from grove_notification.main import build
 from grove_notification.resources import Resources
 from grove_stack.ports import free_port
+from grove_stack.testing.proxy import Proxy
 
 SECONDS = 20
 """A guard against waiting for ever, however slow the machine is."""
@@ -212,64 +213,6 @@ async def start(settings, issuer, gate) -> AsyncIterator:
             return await stack.enter_async_context(running(app, resources))
 
         yield start
-
-
-class Proxy:
-    """Between a replica and one of its stores: can be held, or cut."""
-
-    def __init__(self, port: int) -> None:
-        self.port = free_port()
-        self._to = port
-        self._open = asyncio.Event()
-        self._open.set()
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task] = set()
-        self._server: asyncio.Server | None = None
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-
-    def hold(self) -> None:
-        """Connections stay, and nothing comes through."""
-        self._open.clear()
-
-    def release(self) -> None:
-        self._open.set()
-
-    def drop(self) -> None:
-        """Connections are lost; new ones are taken."""
-        for writer in self._writers:
-            writer.transport.abort()
-
-    async def cut(self) -> None:
-        """Connections are lost, and refused from now on."""
-        self._server.close()
-        self.drop()
-        await end(*self._tasks)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._to)
-        except OSError:
-            writer.close()
-            return
-        for source, sink in ((reader, back), (there, writer)):
-            self._writers.add(sink)
-            task = asyncio.create_task(self._pass_on(source, sink))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-    async def _pass_on(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(65536):
-                await self._open.wait()
-                sink.write(data)
-                await sink.drain()
-        except OSError:
-            pass
-        finally:
-            self._writers.discard(sink)
-            sink.close()
 
 
 @pytest.fixture

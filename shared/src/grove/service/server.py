@@ -97,7 +97,7 @@ def run_api(
             ws="websockets-sansio",  # what `auto` takes too: no tasks of its own, unlike the others
             ws_ping_interval=20,
             ws_max_size=64 * 1024,
-            ws_per_message_deflate=False,  # its buffers are most of what an idle connection would hold
+            ws_per_message_deflate=False,  # its buffers hold more than all the rest of the protocol; frames are small
         ),
         stopping=stopping,
     )

@@ -14,7 +14,7 @@ import structlog
 from grove.postgres.engine import STORE_ERRORS
 from grove_notification.live.frames import FrameId, Message, Numbered
 from grove_notification.live.metrics import CATCH_UPS
-from grove_notification.live.repository import PAGE, LiveQueries, State
+from grove_notification.live.repository import LiveQueries, State
 
 log = structlog.get_logger()
 
@@ -174,7 +174,7 @@ class Subscriber:
                 return
             self._newest = max(self._newest, state.position)
             self._waiting.append(_reset(state.position))
-        self._behind = self._newest > self.end or len(frames) == PAGE
+        self._behind = self._newest > self.end
 
     async def _count(self) -> None:
         """How many are unread. How far the stream is then does not matter: what was written is being pushed."""
