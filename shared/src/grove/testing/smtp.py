@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import cast
 
 STAGES = ("connect", "EHLO", "MAIL", "RCPT", "DATA", "body", "dot", "answer")
 """Where it can break off: `body` in the content, `dot` when it has all of it and said nothing, `answer` behind that."""
@@ -80,7 +79,7 @@ class SmtpServer:
             _say(writer, self.answers["dot"].pop(0))
             return
         parsed = message_from_bytes(content[:-3], policy=policy.default)
-        self.mails.append(cast("EmailMessage", parsed))
+        self.mails.append(parsed)
         await self._at("dot")
         _say(writer, _OK)
         await self._at("answer")

@@ -31,8 +31,8 @@ class MailSender:
     """Sends what is queued, over as many connections as it has senders; the first of them takes no notices.
 
     A mail is marked as sent in the transaction that holds its row, so none is lost. One is sent twice only when the
-    connection, or this process, dies between the end of the content and the server's word of it, and then under the
-    same Message-ID.
+    connection breaks between the end of the content and the server's word of it, or this process or its database dies
+    before that is written down; and then under the same Message-ID.
     """
 
     def __init__(self, resources: Resources) -> None:
