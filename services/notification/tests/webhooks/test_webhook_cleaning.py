@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from grove.core.clock import now
 from grove.core.ids import new_id
@@ -62,6 +62,44 @@ async def test_what_waits_for_a_disabled_webhook_ends(create, receiver, add, cle
         await session.execute(update(Webhook).where(Webhook.id == webhook["id"]).values(status="disabled"))
     await cleaning.clean()
     assert sorted(each.status for each in await rows.deliveries()) == [*["failed"] * 5, "pending"]
+
+
+async def test_a_deleted_webhook_is_there_for_nobody_and_goes_after_its_deliveries(
+    create, receiver, add, cleaning, rows, client, me, happen, ada, monkeypatch
+):
+    monkeypatch.setattr("grove_notification.webhooks.cleaning.AT_ONCE", 2)
+    gone, stays = await create(receiver.url), await create(receiver.url)
+    for webhook in (gone, gone, gone, gone, gone, stays):
+        await add(webhook, status="delivered", finished_at=now())
+    await add(gone, status="pending", next_attempt_at=now())
+    [delivery, *_] = await rows.deliveries(WebhookDelivery.webhook_id == gone["id"])
+    path = f"/api/v1/webhooks/{gone['id']}"
+    assert (await client.delete(path, headers=me)).status_code == 204
+    for method, rest in (
+        ("GET", ""),
+        ("DELETE", ""),
+        ("POST", "/test"),
+        ("POST", "/rotate-secret"),
+        ("GET", "/deliveries"),
+        ("GET", f"/deliveries/{delivery.id}"),
+        ("POST", f"/deliveries/{delivery.id}/redeliver"),
+    ):
+        assert (await client.request(method, path + rest, headers=me)).status_code == 404, (method, rest)
+    assert [each["id"] for each in (await client.get("/api/v1/webhooks", headers=me)).json()["items"]] == [stays["id"]]
+    async with rows._sessions() as session:
+        [left] = (await session.scalars(select(Webhook).where(Webhook.status == "deleted"))).all()
+    assert (left.url, left.secrets) == ("", "")
+    await cleaning.clean()
+    assert [str(each.webhook_id) for each in await rows.deliveries()] == [stays["id"]]
+    assert str((await rows.webhook()).id) == stays["id"]
+
+
+async def test_a_deleted_webhook_is_no_longer_counted(client, me, receiver, create):
+    made = [await create(receiver.url) for _ in range(20)]
+    body = {"url": receiver.url, "event_types": ["*"]}
+    assert (await client.post("/api/v1/webhooks", json=body, headers=me)).status_code == 422
+    await client.delete(f"/api/v1/webhooks/{made[0]['id']}", headers=me)
+    assert (await client.post("/api/v1/webhooks", json=body, headers=me)).status_code == 201
 
 
 async def test_secrets_move_to_the_newest_key(create, receiver, resources, rows, monkeypatch):

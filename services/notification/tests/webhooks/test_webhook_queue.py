@@ -1,5 +1,6 @@
 """Facts → deliveries: whose webhooks, of which types, with which body."""
 
+import asyncio
 import json
 
 import pytest
@@ -176,6 +177,26 @@ async def test_a_fact_and_the_deletion_in_one_transaction(create, receiver, reso
         )
     ]
     assert len(await resources.inbox.apply(works)) == 3
+    assert await rows.deliveries() == []
+
+
+async def test_the_deletion_while_facts_arrive_and_tries_end(
+    create, receiver, resources, hooks, happen, ada, rows, configure
+):
+    """They lock the same rows: nobody waits in a circle, and nothing is left."""
+    configure(concurrency=8)
+    await create(receiver.url)
+    for _ in range(40):
+        await happen("resource", created(ada))
+    sending = asyncio.create_task(hooks().send_due())
+    await receiver.have(5)
+
+    async def facts() -> None:
+        for _ in range(10):
+            await happen("resource", created(ada))
+
+    await asyncio.gather(happen("auth", auth.UserDeleted(user_id=ada, deleted_at=now())), *(facts() for _ in range(3)))
+    await sending
     assert await rows.deliveries() == []
 
 

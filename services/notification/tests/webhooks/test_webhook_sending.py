@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select, update
 from standardwebhooks import Webhook as Verifier
 
@@ -56,6 +57,21 @@ async def test_a_delivery_is_what_standard_webhooks_says(create, receiver, hooks
     assert (delivery.response_excerpt, delivery.last_error, delivery.next_attempt_at) == ("ok", None, None)
     assert delivery.finished_at is not None
     assert not {"traceparent", "x-request-id", "authorization", "cookie"} & set(got.headers)
+
+
+async def test_tries_are_counted(create, receiver, hooks, task):
+    def counts() -> list[float]:
+        names = [("grove_webhook_deliveries_total", {"outcome": outcome}) for outcome in ("delivered", "retry")]
+        names.append(("grove_webhook_delivery_seconds_count", {}))
+        return [REGISTRY.get_sample_value(name, labels) or 0 for name, labels in names]
+
+    before = counts()
+    await create(receiver.url)
+    receiver.answers_first(status=500)
+    await task()
+    await task()
+    await hooks().send_due()
+    assert [later - earlier for earlier, later in zip(before, counts(), strict=True)] == [1, 1, 1]
 
 
 async def test_500_through_the_whole_schedule(create, receiver, configure, hooks, task, rows, resources):
@@ -314,7 +330,7 @@ async def test_deleting_while_a_try_is_under_way(create, receiver, hooks, task, 
     receiver.reply.after.set()
     await asyncio.wait([trying])
     assert trying.exception() is None
-    assert await rows.deliveries() == []
+    assert (await rows.one()).status == "failed"
 
 
 async def test_running_is_woken_by_a_fact_and_finishes_what_is_under_way(create, receiver, hooks, task, rows):

@@ -2,6 +2,10 @@
 
 import asyncio
 
+import dns.asyncresolver
+import dns.message
+import dns.rdatatype
+import dns.rrset
 import pytest
 
 from grove_notification.webhooks import targets as module
@@ -9,6 +13,7 @@ from grove_notification.webhooks.addresses import is_public
 from grove_notification.webhooks.resolving import resolve
 from grove_notification.webhooks.targets import TargetRefused, Targets
 
+GUARD = 30
 PUBLIC, PUBLIC_6 = "93.184.215.14", "2606:2800:220:1::1"
 
 
@@ -186,6 +191,59 @@ async def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch):
 
     await Targets([443], [], hang).check("https://example.com/")
     assert asked.is_set()
+
+
+class NameServer(asyncio.DatagramProtocol):
+    """Answers for one name over UDP, and hangs for others."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def connection_made(self, transport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, address) -> None:
+        query = dns.message.from_wire(data)
+        [question] = query.question
+        self.asked.append(question.name.to_text())
+        if question.name.to_text() != "hook.example.":
+            return
+        answer = dns.message.make_response(query)
+        texts = {"A": ["192.0.2.1", "192.0.2.2"], "AAAA": ["2001:db8::1"]}[dns.rdatatype.to_text(question.rdtype)]
+        answer.answer.append(
+            dns.rrset.from_text(question.name, 60, "IN", dns.rdatatype.to_text(question.rdtype), *texts)
+        )
+        self.transport.sendto(answer.to_wire(), address)
+
+
+@pytest.fixture
+async def name_server(monkeypatch):
+    loop = asyncio.get_running_loop()
+    transport, server = await loop.create_datagram_endpoint(NameServer, ("127.0.0.1", 0))
+    made = dns.asyncresolver.Resolver(configure=False)
+    made.nameservers, made.port = ["127.0.0.1"], transport.get_extra_info("sockname")[1]
+    monkeypatch.setattr(dns.asyncresolver, "Resolver", lambda: made)
+    yield server
+    transport.close()
+
+
+async def test_names_are_asked_of_name_servers_both_ways(name_server):
+    assert sorted((await resolve("hook.example"))[:2]) == ["192.0.2.1", "192.0.2.2"]
+    assert (await resolve("hook.example"))[2:] == ["2001:db8::1"]
+    assert set(name_server.asked) == {"hook.example."}  # no search domains
+
+
+async def test_asking_a_name_server_that_hangs_holds_no_thread(name_server):
+    """Many more than there are threads, and another is answered."""
+    hanging = [asyncio.create_task(resolve(f"hangs{number}.example")) for number in range(100)]
+    async with asyncio.timeout(GUARD):
+        while len(name_server.asked) < len(hanging):
+            await asyncio.sleep(0.01)
+        assert await resolve("hook.example")
+    assert not any(task.done() for task in hanging)
+    for task in hanging:
+        task.cancel()
+    await asyncio.wait(hanging)
 
 
 async def test_nobody_knows_a_name_that_is_not_there():

@@ -18,16 +18,16 @@ from grove_notification.models import (
 
 ERASURE = Erasure(
     "notification",
-    (
-        Notification.user_id,
-        LiveFrame.user_id,
-        LivePosition.user_id,
-        Preferences.user_id,
+    (  # first what facts and ending deliveries lock too, in their order
         DigestItem.user_id,
         Digest.user_id,
-        Mail.user_id,
-        Webhook.user_id,  # before its deliveries: who ends one of those holds the webhook first
+        Webhook.user_id,
         WebhookDelivery.user_id,
+        LiveFrame.user_id,
+        LivePosition.user_id,
+        Notification.user_id,
+        Preferences.user_id,
+        Mail.user_id,
         User.id,
         IdempotencyKeyRow.user_id,
     ),

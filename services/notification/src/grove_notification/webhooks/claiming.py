@@ -77,7 +77,7 @@ WITH held AS (
 )
 UPDATE webhook_deliveries d SET leased_until = lease.ends, next_attempt_at = lease.ends
 FROM taken, lease WHERE d.id = taken.id
-RETURNING d.id, d.webhook_id, d.user_id, d.event_id, d.event_type, d.body, d.attempts, d.leased_until, d.created_at,
+RETURNING d.id, d.webhook_id, d.user_id, d.event_id, d.event_type, d.body, d.attempts, d.leased_until,
   taken.url, taken.secrets, taken.held_back
 """  # noqa: S608 - of constants
 )
@@ -106,7 +106,6 @@ class Claimed:
     body: str
     attempts: int
     leased_until: datetime
-    created_at: datetime
     url: str
     secrets: str
     held_back: bool

@@ -1,11 +1,13 @@
-"""Once an hour: old deliveries go, what waits for disabled webhooks ends, secrets move to the newest key."""
+"""Once an hour: old deliveries and deleted webhooks go, what waits for disabled ones ends, secrets move to the newest
+key.
+"""
 
 import asyncio
 from datetime import timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
@@ -13,6 +15,7 @@ from grove.postgres.engine import STORE_ERRORS
 from grove.security.encryption import DecryptionFailed, FieldCipher
 from grove_notification.models import Webhook, WebhookDelivery
 from grove_notification.webhooks.disabling import fail_waiting
+from grove_notification.webhooks.repository import DELETED, IS_THERE
 from grove_notification.webhooks.sealing import open_keys, seal_keys
 
 log = structlog.get_logger()
@@ -42,28 +45,36 @@ class WebhookCleaning:
         """Once."""
         log.info(
             "webhooks.cleaned",
-            old=await self._purge(),
+            old=await self._delete(WebhookDelivery.finished_at < now() - timedelta(days=self._days)),
+            of_deleted=await self._delete_webhooks(),
             of_disabled=await self._end_of_disabled(),
             resealed=await self._reseal(),
         )
 
-    async def _purge(self) -> int:
-        old = (
-            select(WebhookDelivery.id)
-            .where(WebhookDelivery.finished_at < now() - timedelta(days=self._days))
-            .limit(AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
+    async def _delete(self, condition: ColumnElement[bool]) -> int:
+        """Delete deliveries, some in each transaction; how many."""
+        some = select(WebhookDelivery.id).where(condition).limit(AT_ONCE).with_for_update(skip_locked=True)
         count = 0
         while True:
             async with self._sessions.begin() as session:
                 gone = await session.execute(
-                    delete(WebhookDelivery).where(WebhookDelivery.id.in_(old)).returning(WebhookDelivery.id)
+                    delete(WebhookDelivery).where(WebhookDelivery.id.in_(some)).returning(WebhookDelivery.id)
                 )
                 deleted = len(gone.all())
             count += deleted
             if deleted < AT_ONCE:
                 return count
+
+    async def _delete_webhooks(self) -> int:
+        """Those that were deleted, after their deliveries; how many deliveries those were."""
+        async with self._sessions() as session:
+            deleted = (await session.scalars(select(Webhook.id).where(Webhook.status == DELETED))).all()
+        count = 0
+        for webhook_id in deleted:
+            count += await self._delete(WebhookDelivery.webhook_id == webhook_id)
+            async with self._sessions.begin() as session:
+                await session.execute(delete(Webhook).where(Webhook.id == webhook_id))
+        return count
 
     async def _end_of_disabled(self) -> int:
         """What was more than disabling itself would end."""
@@ -87,7 +98,7 @@ class WebhookCleaning:
 
     async def _reseal(self) -> int:
         async with self._sessions() as session:
-            stored = await session.stream(select(Webhook.id, Webhook.secrets))
+            stored = await session.stream(select(Webhook.id, Webhook.secrets).where(IS_THERE))
             old = [row.id async for row in stored if not self._cipher.is_current(row.secrets)]
         return sum([await self._reseal_one(webhook_id) for webhook_id in old])
 

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.postgres.json_rows import JsonRow
 from grove.postgres.reads import Reads, Statement
-from grove_notification.models import WebhookDelivery
+from grove_notification.models import Webhook, WebhookDelivery
 from grove_notification.webhooks.errors import DeliveryNotFound
+from grove_notification.webhooks.repository import IS_THERE
 from grove_notification.webhooks.schemas import DeliveryRead, DeliveryWithBody
 
 AT_ONCE = 5000
@@ -33,12 +34,14 @@ DELIVERY_JSON = JsonRow(
         "finished_at": WebhookDelivery.finished_at,
     },
 )
+OF_ONE_THAT_IS_THERE = select(Webhook.id).where(Webhook.id == WebhookDelivery.webhook_id, IS_THERE).exists()
 _WHOLE = DELIVERY_JSON.extended(DeliveryWithBody, {"body": WebhookDelivery.body})
 _GET = Statement(
     _WHOLE.select().where(
         WebhookDelivery.id == bindparam("delivery_id"),
         WebhookDelivery.webhook_id == bindparam("webhook_id"),
         WebhookDelivery.user_id == bindparam("user_id"),
+        OF_ONE_THAT_IS_THERE,
     )
 )
 

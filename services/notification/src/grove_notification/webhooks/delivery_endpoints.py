@@ -56,7 +56,7 @@ async def list_deliveries(
     webhook_id: UUID, request: Request, user: WebhookReader, reads: ReadsDep, wanted: Wanted
 ) -> Response:
     """List a webhook's deliveries, newest first. Ended ones are kept for 30 days, or as the operator chose."""
-    given = {"user_id": user.user_id, "webhook_id": webhook_id, **wanted.given}
+    given = {"user_id": user.user_id, "webhook_id": webhook_id, "there": True, **wanted.given}
     check = WebhookQueries(reads, user.user_id).check
     return await _DELIVERIES.answer(request, reads, wanted, given, when_empty=lambda: check(webhook_id))
 

@@ -59,7 +59,7 @@ async def _perhaps_other_url(data: WebhookPatch, _: WebhookWriter, resources: Re
 @router.get("", response_model=Page[WebhookRead] | CursorPage[WebhookRead], openapi_extra=parameters_of(ListQuery))
 async def list_webhooks(request: Request, user: WebhookReader, reads: ReadsDep, wanted: Wanted) -> Response:
     """List your webhooks, newest first."""
-    return await _WEBHOOKS.answer(request, reads, wanted, {"user_id": user.user_id})
+    return await _WEBHOOKS.answer(request, reads, wanted, {"user_id": user.user_id, "there": True})
 
 
 @router.post("", status_code=201, response_model=WebhookWithSecret, dependencies=[Depends(_new_url), WebhookOnce])

@@ -8,15 +8,18 @@ from sqlalchemy import ColumnElement, bindparam
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.pagination import ListQuery
 from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks.deliveries import OF_ONE_THAT_IS_THERE
+from grove_notification.webhooks.repository import IS_THERE
 from grove_notification.webhooks.schemas import DeliveryStatus
 
 ORDERS = Keyset({"created_at": Sortable(Webhook.created_at, parse_time)}, tie=Webhook.id)
-FILTERS: dict[str, ColumnElement[bool]] = {"user_id": Webhook.user_id == bindparam("user_id")}
+FILTERS: dict[str, ColumnElement[bool]] = {"user_id": Webhook.user_id == bindparam("user_id"), "there": IS_THERE}
 
 DELIVERY_ORDERS = Keyset({"created_at": Sortable(WebhookDelivery.created_at, parse_time)}, tie=WebhookDelivery.id)
 DELIVERY_FILTERS: dict[str, ColumnElement[bool]] = {
     "user_id": WebhookDelivery.user_id == bindparam("user_id"),
     "webhook_id": WebhookDelivery.webhook_id == bindparam("webhook_id"),
+    "there": OF_ONE_THAT_IS_THERE,
     "status": WebhookDelivery.status == bindparam("status"),
     "event_type": WebhookDelivery.event_type == bindparam("event_type"),
 }

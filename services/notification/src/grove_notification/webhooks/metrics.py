@@ -5,7 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 DELIVERIES = Counter("grove_webhook_deliveries", "Tries of deliveries", ["outcome"])
 SECONDS = Histogram(
     "grove_webhook_delivery_seconds",
-    "From the fact to its delivery",
+    "From a fact to its delivery, and to its last redelivery",
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600, 3600, 21600, 86400),
 )
 IN_FLIGHT = Gauge("grove_webhook_in_flight", "Tries under way in this process")

@@ -3,7 +3,7 @@
 import zlib
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
@@ -33,7 +33,10 @@ WEBHOOK_JSON = JsonRow(
     },
 )
 _LOCK_CLASS = 0x7768  # the advisory locks of users who add webhooks
-_MINE = (Webhook.id == bindparam("webhook_id"), Webhook.user_id == bindparam("user_id"))
+DELETED = "deleted"
+"""The status of a webhook that is there for nobody; the cleaning removes it, after its deliveries (cleaning.py)."""
+IS_THERE = Webhook.status != DELETED
+_MINE = (Webhook.id == bindparam("webhook_id"), Webhook.user_id == bindparam("user_id"), IS_THERE)
 _GET = Statement(WEBHOOK_JSON.select(Webhook.version).where(*_MINE))
 _THERE = Statement(select(Webhook.id).where(*_MINE))
 
@@ -69,7 +72,7 @@ class WebhookRepository:
         """Insert; False when the user has `most` already."""
         turn = zlib.crc32(self.user_id.bytes) - 2**31
         await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, turn)))
-        count = select(func.count()).select_from(Webhook).where(Webhook.user_id == self.user_id)
+        count = select(func.count()).select_from(Webhook).where(Webhook.user_id == self.user_id, IS_THERE)
         if (await self._session.scalar(count) or 0) >= most:
             return False
         self._session.add(webhook)
@@ -80,7 +83,7 @@ class WebhookRepository:
         """The webhook, held until the transaction ends; facts are queued for it meanwhile. Raises WebhookNotFound."""
         found = await self._session.scalar(
             select(Webhook)
-            .where(Webhook.id == webhook_id, Webhook.user_id == self.user_id)
+            .where(Webhook.id == webhook_id, Webhook.user_id == self.user_id, IS_THERE)
             .with_for_update(key_share=True)
         )
         if found is None:
@@ -91,7 +94,3 @@ class WebhookRepository:
         """End what waits for a locked webhook that was disabled."""
         await self._session.flush()
         await fail_waiting(self._session, webhook.id, now())
-
-    async def delete(self, webhook: Webhook) -> None:
-        """Delete a locked webhook, and its deliveries with it."""
-        await self._session.execute(delete(Webhook).where(Webhook.id == webhook.id))

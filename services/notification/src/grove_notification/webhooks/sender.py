@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import structlog
 
 from grove.core.clock import now
+from grove.core.ids import made_at
 from grove.core.tasks import finish
 from grove.postgres.engine import STORE_ERRORS
 from grove.security.encryption import DecryptionFailed
@@ -124,7 +125,7 @@ class WebhookSender:
             kept = await recorder.record(delivery, answer, outcome, started, moment)
         metrics.DELIVERIES.labels(outcome.kind if kept else "lost").inc()
         if outcome.kind == "delivered":
-            metrics.SECONDS.observe((moment - delivery.created_at).total_seconds())
+            metrics.SECONDS.observe((moment - made_at(delivery.event_id)).total_seconds())
         log.info(
             "webhook.tried",
             delivery_id=str(delivery.id),

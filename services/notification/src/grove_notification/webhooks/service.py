@@ -12,7 +12,7 @@ from grove_notification.webhooks import payload
 from grove_notification.webhooks.deliveries import DeliveryRepository, again
 from grove_notification.webhooks.errors import DeliveryPending, TooManyWebhooks, WebhookDisabled
 from grove_notification.webhooks.event_types import TEST
-from grove_notification.webhooks.repository import WebhookRepository
+from grove_notification.webhooks.repository import DELETED, WebhookRepository
 from grove_notification.webhooks.schemas import Redelivery, WebhookCreate, WebhookPatch, WebhookReplace
 from grove_notification.webhooks.sealing import open_keys, seal_keys
 from grove_notification.webhooks.signing import Keys
@@ -74,10 +74,11 @@ class WebhookService:
         return webhook
 
     async def delete(self, webhook_id: UUID, conditions: Conditions) -> None:
-        """Delete the webhook and its deliveries."""
+        """The webhook is gone for everybody. Its deliveries can be more than a request has time to delete."""
         webhook = await self._webhooks.locked(webhook_id)
         conditions.require(etag(webhook.id, webhook.version))
-        await self._webhooks.delete(webhook)
+        webhook.status = DELETED
+        webhook.url = webhook.secrets = webhook.description = ""
 
     async def rotate(self, webhook_id: UUID, overlap: timedelta, conditions: Conditions) -> tuple[Webhook, str | None]:
         """Another secret; the former one signs beside it for `overlap`."""
