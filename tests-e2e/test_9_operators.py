@@ -1,20 +1,27 @@
 """An operator's day, through the whole suite: a poison event is seen, looked at, handed back and thrown away."""
 
+import asyncio
 import json
 import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
+from aio_pika.abc import AbstractChannel
 
 from grove.contracts.auth import ApiKeyDeleted
 from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.core.operator import Operator
-from grove.messaging.broker import Broker, message
+from grove.messaging.broker import message
+from grove.messaging.dead_letters import messages_in
+from grove.messaging.operator_access import broker_of
 from grove.messaging.topology import EVENTS
 from grove.outbox.event import outbox_event
-from grove.security.mtls import TlsMaterial
-from grove_stack.testing.stacks import command
+from grove_stack.testing.stacks import command, environment
 
 COOKIE = "__Host-grove_operator"
 QUEUE = "notification.events"
@@ -52,11 +59,14 @@ class Desk:
         text = (await self._client.get(f"http://{ops}/metrics")).text
         return float(re.search(rf'^{name}{{queue="{QUEUE}"}} (\S+)$', text, re.MULTILINE).group(1))
 
-    async def publish(self, exchange: str, key: str, event_id: str, event: dict, **headers: object) -> None:
+    @asynccontextmanager
+    async def channel(self) -> AsyncIterator[AbstractChannel]:
         access = Operator.model_validate_json((self._suite.folder / "operator.json").read_bytes())
-        broker = Broker(access.broker_url, TlsMaterial(access.identity_file, access.ca_file), "journey")
-        async with broker.connection() as connection:
-            channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        async with broker_of(access).connection() as connection:
+            yield await connection.channel(publisher_confirms=True, on_return_raises=True)
+
+    async def publish(self, exchange: str, key: str, event_id: str, event: dict, **headers: object) -> None:
+        async with self.channel() as channel:
             made = message(json.dumps(event).encode(), message_id=event_id, headers=headers)
             await (await channel.get_exchange(exchange, ensure=False)).publish(made, routing_key=key, mandatory=True)
 
@@ -145,6 +155,37 @@ async def test_what_is_handed_back_has_its_effect_once(desk, ada, wait_until):
     await wait_until(told, 30)
     assert sorted(await ada.notified_tasks()) == sorted(str(task) for task in tasks)
     assert desk.count() == 0
+
+
+async def test_a_killed_replay_loses_and_doubles_nothing(suite, desk, ada, wait_until):
+    """Killed as soon as some letters are gone from where they were parked, as often as it takes to hand all back."""
+    me = (await ada.client.get(f"{ada.suite.auth}/me", headers=ada.headers)).json()["id"]
+    facts = [TaskCreated(task_id=new_id(), user_id=me, title="Parked", created_at=now()) for _ in range(800)]
+    events = [outbox_event("resource", fact, sequence=1) for fact in facts]
+    async with desk.channel() as channel:
+        exchange = await channel.get_exchange("notification.internal", ensure=False)
+        made = [message(event.body, message_id=str(event.id)) for event in events]
+        await asyncio.gather(*(exchange.publish(each, routing_key=f"{QUEUE}.dead") for each in made))
+        left, rounds = len(events), 0
+        while left:
+            grove = Path(sys.executable).parent / "grove"
+            replaying = await asyncio.create_subprocess_exec(
+                grove, "events", "dead", "replay", "notification", env=environment(suite.folder)
+            )
+            while replaying.returncode is None and await messages_in(channel, f"{QUEUE}.dead") >= left:
+                await asyncio.sleep(0.005)
+            if rounds < 3 and replaying.returncode is None:
+                replaying.kill()
+            await replaying.wait()
+            while (await channel.declare_queue(f"{QUEUE}.dead", passive=True)).declaration_result.consumer_count:
+                await asyncio.sleep(0.05)  # what it held comes back when the broker sees it gone
+            left, rounds = await messages_in(channel, f"{QUEUE}.dead"), rounds + 1
+
+    async def told() -> bool:
+        return {str(fact.task_id) for fact in facts} <= set(await ada.notified_tasks())
+
+    await wait_until(told, 90)
+    assert len(await ada.notified_tasks()) == len(facts)
 
 
 async def test_without_the_broker_the_pages_say_so(suite, desk, wait_until):
