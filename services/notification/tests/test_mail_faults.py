@@ -88,11 +88,25 @@ async def test_a_connection_that_breaks_loses_no_mail_and_doubles_it_only_behind
     message_id = await ask()
     async with sending(server) as worker:
         await drain(worker)
+    assert server.drops[stage] == 0, "it broke"
     assert ids(server) == [message_id] * (2 if stage == "dot" else 1)
     [mail] = await rows(resources)
     assert (mail.status, mail.sealed) == ("sent", None)
     assert mail.attempts == (1 if stage == "answer" else 2)
     assert await outbox_types(resources.engine) == ["notification.email.sent.v1"]
+
+
+async def test_many_mails_survive_a_server_that_breaks_everywhere(resources, server, sending, ask):
+    server.drops.update(dict.fromkeys([*STAGES, "RSET"], 3))
+    message_ids = [await ask() for _ in range(30)]
+    async with sending(server, mail_retry_seconds=[0] * 40) as worker, asyncio.timeout(PATIENCE):
+        running = asyncio.create_task(worker.run())
+        while any(mail.status != "sent" for mail in await rows(resources)):
+            await asyncio.sleep(0.05)
+        await end(running)
+    assert server.drops["body"] == server.drops["dot"] == 0, "it broke"
+    assert sorted(set(ids(server))) == sorted(message_ids)
+    assert len(ids(server)) == len(message_ids) + 3, "those whose yes was lost"
 
 
 @pytest.mark.parametrize("stage", ["RSET", "MAIL", "RCPT"])
@@ -114,12 +128,15 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_no_failed_try(
     assert [mail.attempts for mail in await rows(resources)] == [1, 1]
 
 
-async def test_a_connection_that_breaks_in_the_content_is_not_begun_anew_at_once(resources, server, sending, ask):
-    """Whether the server has the mail is not known: it is tried later, as any other."""
+@pytest.mark.parametrize("stage", ["DATA", "body", "dot"])
+async def test_a_connection_that_breaks_in_the_content_is_not_begun_anew_at_once(
+    resources, server, sending, ask, stage
+):
+    """Whether the server has the mail is not known here: it is tried later, as any other."""
     async with sending(server, mail_retry_seconds=[3600]) as worker:
         await ask()
         await drain(worker)
-        server.drops["dot"] = 1
+        server.drops[stage] = 1
         await ask()
         await drain(worker)
     assert server.connections == 1
@@ -158,8 +175,8 @@ async def test_answers(resources, server, sending, ask, verb, answer, status):
 
 @pytest.mark.parametrize("stage", ["connect", "EHLO", "MAIL", "RCPT", "DATA", "body", "dot"])
 async def test_a_server_that_says_nothing_holds_nobody_up(resources, server, sending, ask, monkeypatch, stage):
-    monkeypatch.setattr(connection, "STEP_SECONDS", 0.3)
-    monkeypatch.setattr(connection, "DELIVERY_SECONDS", 0.6)
+    monkeypatch.setattr(connection, "STEP_SECONDS", 1.0)
+    monkeypatch.setattr(connection, "DELIVERY_SECONDS", 2.0)
     server.hangs[stage] = 1
     message_id = await ask()
     async with sending(server) as worker:

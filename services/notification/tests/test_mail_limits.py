@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -241,15 +242,26 @@ async def test_pauses_grow_and_are_not_all_the_same(resources, server, worker, a
     assert all(len({round(each) for each in tried}) > 1 for tried in pauses)
 
 
-async def test_the_health_check_counts_what_waits(resources, sender, notify):
+async def test_the_health_check_says_what_waits_and_why(resources, sender, notify):
     from grove_notification.mails.metrics import MAILS_LATE, MAILS_QUEUED
 
+    async def set_all(**values) -> None:
+        async with resources.sessions.begin() as session:
+            await session.execute(update(Mail).values(**values))
+
     await notify(count=3)
-    async with resources.sessions.begin() as session:
-        await session.execute(update(Mail).values(due_at=now() - timedelta(minutes=5)))
+    await set_all(due_at=now() - timedelta(minutes=5))
     assert await sender.check() is None
     assert MAILS_QUEUED._value.get() == 3
     assert 300 <= MAILS_LATE._value.get() < 360
+    await set_all(due_at=now() - timedelta(minutes=11), attempts=3)
+    said = await sender.check() or ""
+    assert said.startswith("3 mails were tried several times;")
+    assert re.search(r"a mail has been due for \d+ s;", said)
+    await set_all(status="failed")
+    assert (await sender.check() or "").startswith("3 mails were given up;")
+    assert MAILS_QUEUED._value.get() == 0
+    assert MAILS_LATE._value.get() == 0
 
 
 async def test_outcomes_are_counted(resources, server, worker, notify):

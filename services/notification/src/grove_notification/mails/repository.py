@@ -1,6 +1,7 @@
 """Queries on mails, as the worker needs them."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,6 +14,18 @@ from grove_notification.models import Mail
 FIRST: tuple[Kind, ...] = ("security", "account")
 """Kinds that wait for nothing, in their order."""
 NOTICE: Kind = "notice"
+
+OFTEN = 3
+"""Tries after which it is no hiccup any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Mails that are queued: how many, how many of them were tried OFTEN, and since when the oldest is due."""
+
+    count: int
+    often_tried: int
+    late: timedelta
 
 
 class MailRepository:
@@ -64,11 +77,15 @@ class MailRepository:
         """How many have the status."""
         return await self._session.scalar(select(func.count()).select_from(Mail).where(Mail.status == status)) or 0
 
-    async def waiting(self, moment: datetime) -> tuple[int, timedelta]:
-        """How many are queued, and how long the oldest has been due."""
-        found = select(func.count(), func.coalesce(func.min(Mail.due_at), moment)).where(Mail.status == "queued")
-        count, oldest = (await self._session.execute(found)).one()
-        return count, max(timedelta(0), moment - oldest)
+    async def waiting(self, moment: datetime) -> Waiting:
+        """What is queued."""
+        found = select(
+            func.count(),
+            func.count().filter(Mail.attempts >= OFTEN),
+            func.coalesce(func.min(Mail.due_at), moment),
+        ).where(Mail.status == "queued")
+        count, often, oldest = (await self._session.execute(found)).one()
+        return Waiting(count, often, max(timedelta(0), moment - oldest))
 
     async def delete_old(self, before: datetime, most: int) -> int:
         """Delete what was made before that, and is not queued; up to `most`. How many are gone."""

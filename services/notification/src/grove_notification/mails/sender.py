@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 SENDERS = 4
 LOOK_SECONDS = 1.0
+LATE = timedelta(minutes=10)
+"""How long a mail may be due before operators are told; those that wait for a limit of their recipient are not due."""
 FINISH_SECONDS = 10.0
 """How long a mail in hand may still take when the worker ends."""
 
@@ -66,10 +68,21 @@ class MailSender:
         async with self._resources.sessions() as session:
             mails = MailRepository(session)
             failed = await mails.count("failed")
-            queued, late = await mails.waiting(now())
-        MAILS_QUEUED.set(queued)
-        MAILS_LATE.set(late.total_seconds())
-        return f"{failed} mails were given up; see GET /admin/notification/emails?status=failed" if failed else None
+            waiting = await mails.waiting(now())
+        MAILS_QUEUED.set(waiting.count)
+        MAILS_LATE.set(waiting.late.total_seconds())
+        problems = []
+        if failed:
+            problems.append(f"{failed} mails were given up; see GET /admin/notification/emails?status=failed")
+        if waiting.often_tried:
+            problems.append(
+                f"{waiting.often_tried} mails were tried several times; see whether the mail server answers"
+            )
+        if waiting.late > LATE:
+            problems.append(
+                f"a mail has been due for {waiting.late.total_seconds():.0f} s; see whether senders keep up"
+            )
+        return "; ".join(problems) or None
 
     async def send_one(self, connection: SmtpConnection | None = None, *, notices: bool = True) -> bool:
         """Try one due mail; False when none is due."""
