@@ -11,6 +11,8 @@ import httpx2
 import pytest
 from sqlalchemy import select, update
 
+from grove.contracts.resource import TaskCreated
+from grove.core.clock import now
 from grove.core.ids import new_id
 from grove_notification.models import Webhook, WebhookDelivery
 from grove_notification.webhooks.sender import WebhookSender
@@ -219,3 +221,39 @@ class Rows:
 @pytest.fixture
 def rows(resources) -> Rows:
     return Rows(resources)
+
+
+@pytest.fixture
+def made(create, receiver):
+    """A webhook of mine."""
+
+    async def made(**fields):
+        return await create(receiver.url, **fields)
+
+    return made
+
+
+@pytest.fixture
+def delivered(client, me, hooks):
+    """Tests that were sent: their deliveries, oldest first."""
+
+    async def delivered(webhook: dict, count: int) -> list[dict]:
+        sender = hooks()
+        for _ in range(count):
+            answer = await client.post(f"{URL}/{webhook['id']}/test", headers=me)
+            assert answer.status_code == 202
+            await sender.send_due()
+        items = (await client.get(f"{URL}/{webhook['id']}/deliveries", headers=me)).json()["items"]
+        return items[::-1]
+
+    return delivered
+
+
+@pytest.fixture
+def task(happen, ada):
+    """A fact of mine: await task("Plant")."""
+
+    async def task(title: str = "Plant", user_id=ada) -> None:
+        await happen("resource", TaskCreated(task_id=new_id(), user_id=user_id, title=title, created_at=now()))
+
+    return task

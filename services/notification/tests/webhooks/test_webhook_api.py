@@ -1,7 +1,6 @@
 """Webhooks over HTTP."""
 
 import asyncio
-import json
 from datetime import timedelta
 
 import pytest
@@ -10,24 +9,13 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from grove.core.clock import now, rfc3339
-from grove.core.ids import new_id
 from grove.service.idempotency_keys import IdempotencyKeyRow
-from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.models import Webhook
 
 pytestmark = pytest.mark.integration
 URL = "/api/v1/webhooks"
 FIELDS = ["id", "url", "event_types", "description", "signature", "public_key", "ordered", "status",
           "disabled_reason", "failing_since", "created_at", "updated_at"]  # fmt: skip
-
-
-@pytest.fixture
-def made(create, receiver):
-    """A webhook of mine."""
-
-    async def made(**fields):
-        return await create(receiver.url, **fields)
-
-    return made
 
 
 async def test_create_read_and_list(client, me, receiver):
@@ -252,169 +240,3 @@ async def test_an_answer_that_can_not_be_opened_any_more(client, me, receiver, r
     await client.post(URL, json=body, headers=me | key)
     await rows.change(IdempotencyKeyRow, body=b"v9.AAAA")
     assert (await client.post(URL, json=body, headers=me | key)).status_code == 409
-
-
-@pytest.fixture
-def delivered(client, me, hooks):
-    """Tests that were sent: their deliveries, oldest first."""
-
-    async def delivered(webhook: dict, count: int) -> list[dict]:
-        sender = hooks()
-        for _ in range(count):
-            answer = await client.post(f"{URL}/{webhook['id']}/test", headers=me)
-            assert answer.status_code == 202
-            await sender.send_due()
-        items = (await client.get(f"{URL}/{webhook['id']}/deliveries", headers=me)).json()["items"]
-        return items[::-1]
-
-    return delivered
-
-
-async def test_deliveries_are_listed_and_filtered(client, me, made, receiver, delivered):
-    webhook = await made()
-    receiver.answers_first(status=301)
-    items = await delivered(webhook, 5)
-    path = f"{URL}/{webhook['id']}/deliveries"
-    assert [each["status"] for each in items] == ["failed", *["delivered"] * 4]
-    assert list(items[0]) == ["id", "event_id", "event_type", "status", "attempts", "response_status",
-                              "response_excerpt", "error", "next_attempt_at", "created_at", "finished_at"]  # fmt: skip
-    failed = (await client.get(f"{path}?status=failed", headers=me)).json()
-    assert failed["items"] == [items[0]]
-    none = (await client.get(f"{path}?event_type=resource.task.created.v1", headers=me)).json()
-    assert none["total"] == 0
-    assert (await client.get(f"{path}?event_type=grove.webhook.test.v1", headers=me)).json()["total"] == 5
-    assert (await client.get(f"{path}?status=lost", headers=me)).status_code == 422
-    walked, cursor = [], ""
-    while cursor is not None:
-        page = (await client.get(path, params={"cursor": cursor, "size": 2}, headers=me)).json()
-        walked += page["items"]
-        cursor = page["next_cursor"]
-    assert walked == items[::-1]
-
-
-async def test_redelivery_is_under_the_same_id(client, me, made, receiver, delivered, hooks):
-    webhook = await made()
-    receiver.answers_first(status=301)
-    [failed] = await delivered(webhook, 1)
-    path = f"{URL}/{webhook['id']}/deliveries/{failed['id']}"
-    answer = await client.post(f"{path}/redeliver", headers=me)
-    assert answer.status_code == 202
-    queued = answer.json()
-    assert (queued["id"], queued["status"], queued["attempts"]) == (failed["id"], "pending", 0)
-    again = await client.post(f"{path}/redeliver", headers=me)
-    assert (again.status_code, again.json()["error"]["code"]) == (400, "INVALID_STATE")
-    await hooks().send_due()
-    assert (await client.get(path, headers=me)).json()["status"] == "delivered"
-    assert receiver.got[0].headers["webhook-id"] == receiver.got[1].headers["webhook-id"]
-    assert receiver.got[0].body == receiver.got[1].body
-
-
-async def test_bulk_redelivery_of_a_time_range(client, me, made, receiver, delivered, hooks, rows):
-    webhook = await made()
-    for status in (301, 301, 200, 301):
-        receiver.answers_first(status=status)
-    items = await delivered(webhook, 4)
-    path = f"{URL}/{webhook['id']}/redeliver"
-
-    async def queued(**body) -> int:
-        answer = await client.post(path, json=body, headers=me)
-        assert answer.status_code == 202, answer.text
-        return answer.json()["queued"]
-
-    assert await queued(since=items[1]["created_at"], until=items[3]["created_at"]) == 1
-    assert {str(each.id) for each in await rows.deliveries(WebhookDelivery.status == "pending")} == {items[1]["id"]}
-    assert await queued(since=items[0]["created_at"]) == 2
-    assert await queued(since=items[0]["created_at"], status="all") == 1
-    assert await queued(since=items[0]["created_at"], status="all") == 0
-    assert await hooks().send_due() == 4
-    assert {each.status for each in await rows.deliveries()} == {"delivered"}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"since": "yesterday"},
-        {"since": "2026-01-01T00:00:00"},
-        {"since": "2100-01-01T00:00:00Z"},
-        {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
-        {"since": "2026-01-01T00:00:00Z", "status": "pending"},
-    ],
-)
-async def test_a_range_that_makes_no_sense(client, me, made, body):
-    webhook = await made()
-    assert (await client.post(f"{URL}/{webhook['id']}/redeliver", json=body, headers=me)).status_code == 422
-
-
-async def test_nobody_elses_webhook_is_there(client, issuer, made, delivered, receiver):
-    webhook = await made()
-    [delivery] = await delivered(webhook, 1)
-    eve = issuer.headers(new_id())
-    own = (await client.post(URL, json={"url": receiver.url, "event_types": ["*"]}, headers=eve)).json()
-    path, whole = f"{URL}/{webhook['id']}", {"url": receiver.url, "event_types": ["*"], "description": "",
-                                             "ordered": False, "status": "active"}  # fmt: skip
-    since = {"since": rfc3339(now() - timedelta(days=1))}
-    calls = [
-        ("GET", path, None),
-        ("PUT", path, whole),
-        ("PATCH", path, {"description": "x"}),
-        ("PATCH", path, {}),
-        ("DELETE", path, None),
-        ("POST", f"{path}/test", None),
-        ("POST", f"{path}/rotate-secret", None),
-        ("POST", f"{path}/redeliver", since),
-        ("GET", f"{path}/deliveries", None),
-        ("GET", f"{path}/deliveries?cursor=", None),
-        ("GET", f"{path}/deliveries/{delivery['id']}", None),
-        ("POST", f"{path}/deliveries/{delivery['id']}/redeliver", None),
-        ("GET", f"{URL}/{own['id']}/deliveries/{delivery['id']}", None),
-        ("POST", f"{URL}/{own['id']}/deliveries/{delivery['id']}/redeliver", None),
-    ]
-    for method, url, body in calls:
-        answer = await client.request(method, url, json=body, headers=eve)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "RESOURCE_NOT_FOUND"), (method, url)
-    assert [each["id"] for each in (await client.get(URL, headers=eve)).json()["items"]] == [own["id"]]
-    assert (await client.get(f"{URL}/{own['id']}/deliveries", headers=eve)).json()["total"] == 0
-
-
-@pytest.mark.parametrize("scope", ["", "webhooks:read", "notifications:write"])
-async def test_each_route_needs_its_scope(client, issuer, made, scope):
-    webhook = await made()
-    headers = issuer.headers(new_id(), scope=scope)
-    path, any_id = f"{URL}/{webhook['id']}", new_id()
-    whole = {"url": webhook["url"], "event_types": ["*"]}
-    writing = [
-        ("POST", URL, whole),
-        ("PUT", path, whole | {"description": "", "ordered": False, "status": "active"}),
-        ("PATCH", path, {}),
-        ("DELETE", path, None),
-        ("POST", f"{path}/test", None),
-        ("POST", f"{path}/rotate-secret", None),
-        ("POST", f"{path}/redeliver", {"since": rfc3339(now())}),
-        ("POST", f"{path}/deliveries/{any_id}/redeliver", None),
-    ]
-    reading = [
-        ("GET", URL, None),
-        ("GET", f"{URL}/event-types", None),
-        ("GET", path, None),
-        ("GET", f"{path}/deliveries", None),
-        ("GET", f"{path}/deliveries/{any_id}", None),
-    ]
-    for method, url, body in writing:
-        assert (await client.request(method, url, json=body, headers=headers)).status_code == 403, (method, url)
-    for method, url, _ in reading:
-        allowed = (await client.request(method, url, headers=headers)).status_code != 403
-        assert allowed is (scope == "webhooks:read"), (method, url)
-    assert (await client.get(URL)).status_code == 401
-
-
-async def test_a_url_of_another_users_webhook_asks_no_name_server_without_a_token(client, resources, monkeypatch):
-    asked = []
-
-    async def check(url: str) -> None:
-        asked.append(url)
-
-    monkeypatch.setattr(resources.targets, "check", check)
-    body = json.dumps({"url": "https://example.com/", "event_types": ["*"]})
-    answer = await client.post(URL, content=body, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, asked) == (401, [])

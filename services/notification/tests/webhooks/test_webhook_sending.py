@@ -1,38 +1,19 @@
 """Sending: signed, on schedule, however the endpoint behaves."""
 
 import asyncio
-import json
 from datetime import timedelta
 
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import select, update
 from standardwebhooks import Webhook as Verifier
 
-from grove.contracts.auth import UserRegistered
-from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
-from grove.core.ids import new_id
-from grove.outbox.postgres import OutboxRow
-from grove_notification.models import Mail, Webhook, WebhookDelivery
+from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks.recording import Recorder
 
 pytestmark = pytest.mark.integration
 FAST = 1e-7
 """A scale by which all pauses of the schedule are over at once."""
-
-
-@pytest.fixture
-def task(happen, ada):
-    """A fact of mine: await task("Plant")."""
-
-    async def task(title: str = "Plant", user_id=ada) -> None:
-        await happen("resource", TaskCreated(task_id=new_id(), user_id=user_id, title=title, created_at=now()))
-
-    return task
-
-
-def titles(receiver) -> list[str]:
-    return [json.loads(got.body)["data"]["title"] for got in receiver.got]
 
 
 async def settle(sender) -> None:
@@ -146,88 +127,6 @@ async def test_retry_after_is_honoured(create, receiver, hooks, task, rows, stat
     assert timedelta(minutes=119) < delivery.next_attempt_at - now() < timedelta(minutes=121)
 
 
-async def test_410_disables_at_once(create, receiver, hooks, task, rows, client, me, resources, happen, ada):
-    webhook = await create(receiver.url)
-    await greet(happen, ada)
-    receiver.reply.status = 410
-    for title in "abc":
-        await task(title)
-    await rows.change(WebhookDelivery, next_attempt_at=now() + timedelta(hours=1))
-    await rows_due_first(resources)
-    await hooks().send_due()
-    shown = (await client.get(f"/api/v1/webhooks/{webhook['id']}", headers=me)).json()
-    assert shown["status"] == "disabled"
-    assert "410" in shown["disabled_reason"]
-    assert {each.status for each in await rows.deliveries()} == {"failed"}
-    assert len(receiver.got) == 1
-    await task("d")
-    assert len(await rows.deliveries()) == 3
-    await told_of_disabling(resources, webhook, 410)
-
-
-async def greet(happen, user_id) -> None:
-    fact = UserRegistered(user_id=user_id, email="ada@example.com", name="Ada", locale="de", timezone="Europe/Berlin",
-                          roles=["user"], registered_at=now())  # fmt: skip
-    await happen("auth", fact)
-
-
-async def rows_due_first(resources) -> None:
-    """Only the oldest delivery is due."""
-    async with resources.sessions.begin() as session:
-        oldest = await session.scalar(select(WebhookDelivery.id).order_by(WebhookDelivery.id).limit(1))
-        await session.execute(update(WebhookDelivery).where(WebhookDelivery.id == oldest).values(next_attempt_at=now()))
-
-
-async def told_of_disabling(resources, webhook, status: int) -> None:
-    """Its owner by mail, operators by an event that does not name the whole URL."""
-    async with resources.sessions() as session:
-        mails = (await session.scalars(select(Mail).where(Mail.template == "webhook_disabled"))).all()
-        events = (await session.scalars(select(OutboxRow).where(OutboxRow.type.contains("webhook")))).all()
-    [mail], [event] = mails, events
-    content = json.loads(resources.mail_cipher.open(mail.sealed, purpose=f"mail:{mail.id}"))
-    assert content["to"] == "ada@example.com"
-    assert content["variables"] == {
-        "url": webhook["url"],
-        "reason": f"Der Endpunkt hat mit {status} geantwortet.",
-    }
-    assert event.type == "notification.webhook.disabled.v1"
-    fact = json.loads(event.body)["data"]
-    assert (fact["webhook_id"], fact["host"]) == (webhook["id"], "127.0.0.1")
-    assert b"key=1" not in event.body
-
-
-async def test_five_days_of_failure_disable_it(create, receiver, hooks, task, rows, resources, happen, ada):
-    webhook = await create(receiver.url)
-    await greet(happen, ada)
-    receiver.reply.status = 500
-    await task()
-    sender = hooks()
-    await sender.send_due()
-    await rows.change(Webhook, failing_since=now() - timedelta(days=4, hours=23))
-    await rows.change(WebhookDelivery, next_attempt_at=now())
-    await sender.send_due()
-    assert (await rows.webhook()).status == "active"
-    await rows.change(Webhook, failing_since=now() - timedelta(days=5, seconds=1))
-    await rows.change(WebhookDelivery, next_attempt_at=now())
-    await sender.send_due()
-    assert (await rows.webhook()).status == "disabled"
-    assert "took nothing since" in (await rows.webhook()).disabled_reason
-    await told_of_disabling(resources, webhook, 500)
-
-
-async def test_one_success_begins_the_days_anew(create, receiver, hooks, task, rows):
-    await create(receiver.url)
-    await rows.change(Webhook, failing_since=now() - timedelta(days=6))
-    await task()
-    sender = hooks()
-    await sender.send_due()
-    assert (await rows.webhook()).failing_since is None
-    receiver.reply.status = 500
-    await task()
-    await sender.send_due()
-    assert (await rows.webhook()).status == "active"
-
-
 async def test_an_endpoint_that_does_not_answer(create, receiver, configure, hooks, task, rows):
     configure(seconds=0.2)
     await create(receiver.url)
@@ -303,36 +202,6 @@ async def test_a_secret_that_can_not_be_read_fails_as_an_answer_would(create, re
     assert receiver.got == []
 
 
-async def test_disabling_while_a_try_is_under_way_makes_its_failure_final(
-    create, receiver, hooks, task, rows, client, me
-):
-    webhook = await create(receiver.url)
-    receiver.answers(status=500, after=asyncio.Event())
-    await task()
-    [trying] = await hooks().start_due()
-    await receiver.have(1)
-    path = f"/api/v1/webhooks/{webhook['id']}"
-    assert (await client.patch(path, json={"status": "disabled"}, headers=me)).status_code == 200
-    assert (await rows.one()).status == "pending"
-    receiver.reply.after.set()
-    await asyncio.wait([trying])
-    delivery = await rows.one()
-    assert (delivery.status, delivery.last_error) == ("failed", "The webhook was disabled.")
-
-
-async def test_deleting_while_a_try_is_under_way(create, receiver, hooks, task, rows, client, me):
-    webhook = await create(receiver.url)
-    receiver.answers(status=500, after=asyncio.Event())
-    await task()
-    [trying] = await hooks().start_due()
-    await receiver.have(1)
-    assert (await client.delete(f"/api/v1/webhooks/{webhook['id']}", headers=me)).status_code == 204
-    receiver.reply.after.set()
-    await asyncio.wait([trying])
-    assert trying.exception() is None
-    assert (await rows.one()).status == "failed"
-
-
 async def test_running_is_woken_by_a_fact_and_finishes_what_is_under_way(create, receiver, hooks, task, rows):
     await create(receiver.url)
     receiver.reply.after = asyncio.Event()
@@ -345,3 +214,22 @@ async def test_running_is_woken_by_a_fact_and_finishes_what_is_under_way(create,
     receiver.reply.after.set()
     await asyncio.wait([running])
     assert (await rows.one()).status == "delivered"
+
+
+async def test_a_database_that_is_away_for_a_moment_makes_no_delivery_twice(
+    create, receiver, hooks, task, rows, monkeypatch
+):
+    """How a try ended is written down when it is back."""
+    record, failures = Recorder.record, [OSError("away"), OSError("away")]
+
+    async def away_at_first(self, *arguments):
+        if failures:
+            raise failures.pop()
+        return await record(self, *arguments)
+
+    monkeypatch.setattr(Recorder, "record", away_at_first)
+    monkeypatch.setattr("grove_notification.webhooks.sender.AGAIN_SECONDS", 0.01)
+    await create(receiver.url)
+    await task()
+    await hooks().send_due()
+    assert ((await rows.one()).status, len(receiver.got)) == ("delivered", 1)

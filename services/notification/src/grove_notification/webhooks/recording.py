@@ -1,5 +1,6 @@
 """Writing down how a try ended. The webhook is held before its delivery, as everywhere: nobody waits in a circle."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,6 +19,16 @@ SLOW = timedelta(seconds=3)
 SLOW_FOR = timedelta(minutes=10)
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a try ended, and when it began and ended."""
+
+    answer: Answer
+    outcome: Outcome
+    started: datetime
+    moment: datetime
+
+
 class Recorder:
     """Records in a session's transaction. `disable_after`: how long a webhook may take nothing."""
 
@@ -26,15 +37,14 @@ class Recorder:
         self._mails = mails
         self._disable_after = disable_after
 
-    async def record(
-        self, delivery: Claimed, answer: Answer, outcome: Outcome, started: datetime, moment: datetime
-    ) -> bool:
+    async def record(self, delivery: Claimed, ending: Ending) -> bool:
         """The outcome, and what follows from it for the webhook. False when the delivery is somebody else's by now."""
-        if moment - started >= SLOW:
+        outcome, moment = ending.outcome, ending.moment
+        if moment - ending.started >= SLOW:
             await self._slow(delivery.webhook_id, moment)
         if outcome.kind == "delivered":
             await self._healed(delivery.webhook_id, moment)
-            return await self._end(delivery, answer, "delivered", None, moment)
+            return await self._end(delivery, ending.answer, "delivered", None, moment)
         webhook = await self._session.scalar(
             select(Webhook).where(Webhook.id == delivery.webhook_id).with_for_update(key_share=True)
         )
@@ -44,14 +54,13 @@ class Recorder:
             webhook.failing_since = moment
             webhook.version += 1
         await self._session.flush()
-        kept = await self._failed(delivery, answer, outcome, webhook, moment)
+        kept = await self._failed(delivery, ending, webhook)
         if kept and webhook.status == "active" and (reason := self._reason(outcome, webhook, moment)):
-            await disable(self._session, self._mails, webhook, reason, answer.status, moment)
+            await disable(self._session, self._mails, webhook, reason, ending.answer.status, moment)
         return kept
 
-    async def _failed(
-        self, delivery: Claimed, answer: Answer, outcome: Outcome, webhook: Webhook, moment: datetime
-    ) -> bool:
+    async def _failed(self, delivery: Claimed, ending: Ending, webhook: Webhook) -> bool:
+        answer, outcome, moment = ending.answer, ending.outcome, ending.moment
         if outcome.retry_at is None:
             return await self._end(delivery, answer, "failed", outcome.error, moment)
         if webhook.status != "active":

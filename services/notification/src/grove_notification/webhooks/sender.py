@@ -15,7 +15,7 @@ from grove_notification.webhooks import metrics, signing
 from grove_notification.webhooks.calling import Answer, Caller
 from grove_notification.webhooks.claiming import Claimed, claim, seconds_late
 from grove_notification.webhooks.outcomes import Schedule
-from grove_notification.webhooks.recording import Recorder
+from grove_notification.webhooks.recording import Ending, Recorder
 from grove_notification.webhooks.sealing import open_keys
 
 log = structlog.get_logger()
@@ -25,6 +25,7 @@ MARGIN_SECONDS = 10.0
 """What a lease lasts longer than a try: for writing down how it ended."""
 RECORDED_AT_ONCE = 4
 """Connections to the database that ending tries may use together."""
+AGAIN_SECONDS = 0.5
 ALARM_SECONDS = 60.0
 _USER_AGENT = "Grove-Webhooks/1"
 
@@ -120,9 +121,7 @@ class WebhookSender:
         answer = await self._call(delivery)
         moment = now()
         outcome = self._schedule.outcome(answer, delivery.attempts + 1, moment)
-        async with self._recording, self._resources.sessions.begin() as session:
-            recorder = Recorder(session, self._resources.mail_queue, self._schedule.disable_after)
-            kept = await recorder.record(delivery, answer, outcome, started, moment)
+        kept = await self._record(delivery, Ending(answer, outcome, started, moment))
         metrics.DELIVERIES.labels(outcome.kind if kept else "lost").inc()
         if outcome.kind == "delivered":
             metrics.SECONDS.observe((moment - made_at(delivery.event_id)).total_seconds())
@@ -133,6 +132,19 @@ class WebhookSender:
             outcome=outcome.kind,
             status=answer.status,
         )
+
+    async def _record(self, delivery: Claimed, ending: Ending) -> bool:
+        """Write down how it ended, and wait for a database that is away as long as the delivery is ours."""
+        while True:
+            try:
+                async with self._recording, self._resources.sessions.begin() as session:
+                    recorder = Recorder(session, self._resources.mail_queue, self._schedule.disable_after)
+                    return await recorder.record(delivery, ending)
+            except STORE_ERRORS as error:
+                if now() >= delivery.leased_until:
+                    raise
+                log.warning("webhooks.store_unreachable", error=str(error) or type(error).__name__)
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def _call(self, delivery: Claimed) -> Answer:
         try:

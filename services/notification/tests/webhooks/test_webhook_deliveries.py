@@ -1,0 +1,84 @@
+"""Deliveries over HTTP: lists, and sending again."""
+
+import pytest
+
+from grove_notification.models import WebhookDelivery
+
+pytestmark = pytest.mark.integration
+URL = "/api/v1/webhooks"
+
+
+async def test_deliveries_are_listed_and_filtered(client, me, made, receiver, delivered):
+    webhook = await made()
+    receiver.answers_first(status=301)
+    items = await delivered(webhook, 5)
+    path = f"{URL}/{webhook['id']}/deliveries"
+    assert [each["status"] for each in items] == ["failed", *["delivered"] * 4]
+    assert list(items[0]) == ["id", "event_id", "event_type", "status", "attempts", "response_status",
+                              "response_excerpt", "error", "next_attempt_at", "created_at", "finished_at"]  # fmt: skip
+    failed = (await client.get(f"{path}?status=failed", headers=me)).json()
+    assert failed["items"] == [items[0]]
+    none = (await client.get(f"{path}?event_type=resource.task.created.v1", headers=me)).json()
+    assert none["total"] == 0
+    assert (await client.get(f"{path}?event_type=grove.webhook.test.v1", headers=me)).json()["total"] == 5
+    assert (await client.get(f"{path}?status=lost", headers=me)).status_code == 422
+    walked, cursor = [], ""
+    while cursor is not None:
+        page = (await client.get(path, params={"cursor": cursor, "size": 2}, headers=me)).json()
+        walked += page["items"]
+        cursor = page["next_cursor"]
+    assert walked == items[::-1]
+
+
+async def test_redelivery_is_under_the_same_id(client, me, made, receiver, delivered, hooks):
+    webhook = await made()
+    receiver.answers_first(status=301)
+    [failed] = await delivered(webhook, 1)
+    path = f"{URL}/{webhook['id']}/deliveries/{failed['id']}"
+    answer = await client.post(f"{path}/redeliver", headers=me)
+    assert answer.status_code == 202
+    queued = answer.json()
+    assert (queued["id"], queued["status"], queued["attempts"]) == (failed["id"], "pending", 0)
+    again = await client.post(f"{path}/redeliver", headers=me)
+    assert (again.status_code, again.json()["error"]["code"]) == (400, "INVALID_STATE")
+    await hooks().send_due()
+    assert (await client.get(path, headers=me)).json()["status"] == "delivered"
+    assert receiver.got[0].headers["webhook-id"] == receiver.got[1].headers["webhook-id"]
+    assert receiver.got[0].body == receiver.got[1].body
+
+
+async def test_bulk_redelivery_of_a_time_range(client, me, made, receiver, delivered, hooks, rows):
+    webhook = await made()
+    for status in (301, 301, 200, 301):
+        receiver.answers_first(status=status)
+    items = await delivered(webhook, 4)
+    path = f"{URL}/{webhook['id']}/redeliver"
+
+    async def queued(**body) -> int:
+        answer = await client.post(path, json=body, headers=me)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["queued"]
+
+    assert await queued(since=items[1]["created_at"], until=items[3]["created_at"]) == 1
+    assert {str(each.id) for each in await rows.deliveries(WebhookDelivery.status == "pending")} == {items[1]["id"]}
+    assert await queued(since=items[0]["created_at"]) == 2
+    assert await queued(since=items[0]["created_at"], status="all") == 1
+    assert await queued(since=items[0]["created_at"], status="all") == 0
+    assert await hooks().send_due() == 4
+    assert {each.status for each in await rows.deliveries()} == {"delivered"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"since": "yesterday"},
+        {"since": "2026-01-01T00:00:00"},
+        {"since": "2100-01-01T00:00:00Z"},
+        {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
+        {"since": "2026-01-01T00:00:00Z", "status": "pending"},
+    ],
+)
+async def test_a_range_that_makes_no_sense(client, me, made, body):
+    webhook = await made()
+    assert (await client.post(f"{URL}/{webhook['id']}/redeliver", json=body, headers=me)).status_code == 422
