@@ -232,8 +232,8 @@ def _want(layout: Layout, scale: str, *, keep: bool) -> None:
     wanted: dict[str, int] = {}
     for part in filter(None, scale.split(",")):
         name, _, count = part.partition("=")
-        if not count.isdigit() or not 0 < int(count) <= 20:
-            raise typer.BadParameter(f"{part!r}: write NAME=COUNT, such as resource-api=2")
+        if not count.isdigit() or int(count) > 20:
+            raise typer.BadParameter(f"{part!r}: write NAME=COUNT, such as resource-api=2; COUNT is 0 to 20")
         wanted[name.strip()] = int(count)
     write_json(layout.wanted_file, {"scale": wanted})
 
