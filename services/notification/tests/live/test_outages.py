@@ -22,6 +22,7 @@ def soon(monkeypatch):
     monkeypatch.setattr(hub_module, "PING_SECONDS", 0.1)
     monkeypatch.setattr(hub_module, "SILENCE_SECONDS", 0.5)
     monkeypatch.setattr(hub_module, "ALONE_SECONDS", 0.1)
+    monkeypatch.setattr(hub_module, "LOOK_SECONDS", 3600)  # what is lost is not found by chance
     monkeypatch.setattr(subscriber_module, "RETRY_SECONDS", 0.1)
 
 

@@ -28,6 +28,7 @@ def me():
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch):
+    monkeypatch.setattr(connection_module, "FULL_SECONDS", 0.2)
     for module in (sockets_module, event_streams_module):
         monkeypatch.setattr(module, "CLOSE_SECONDS", 0.2)
         monkeypatch.setattr(module, "ABORT_SECONDS", 0.2)

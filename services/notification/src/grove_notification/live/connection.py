@@ -18,6 +18,8 @@ log = structlog.get_logger()
 
 SEND_SECONDS = 10.0
 """How long a client may leave unread what is sent."""
+FULL_SECONDS = 1.0
+"""How long when as much waits for it as may."""
 
 
 class Ending(NamedTuple):
@@ -82,6 +84,7 @@ class Connection(ABC):
             await end_tasks(listening)
         if self._ending is not GONE:
             ENDED.labels(self._ending.name).inc()
+            log.info("live.ended", transport=self.transport, reason=self._ending.name)
             await self._close(self._ending)
 
     def end(self, ending: Ending) -> None:
@@ -102,11 +105,16 @@ class Connection(ABC):
         """What is due: an end of its token, of our patience, or a ping. Called often, by the sweeper."""
         if self.principal.expires_at <= wall:
             self.end(EXPIRED)
-        elif self._sending_since is not None and (self.subscriber.full or moment - self._sending_since >= SEND_SECONDS):
+        elif self._is_too_slow(moment):
             self.end(TOO_SLOW)
         elif moment >= self._ping_at:
             self._ping_at = moment + self._ping_seconds
             self.subscriber.ping()
+
+    def _is_too_slow(self, moment: float) -> bool:
+        if self._sending_since is None:
+            return False
+        return moment - self._sending_since >= (FULL_SECONDS if self.subscriber.full else SEND_SECONDS)
 
     async def _send_all(self) -> None:
         loop = asyncio.get_running_loop()
