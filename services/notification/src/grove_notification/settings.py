@@ -1,9 +1,10 @@
 """Settings of the notification service."""
 
+import re
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from grove.core.settings import ProcessSettings
 from grove.service.postgres import PostgresServiceSettings
@@ -32,6 +33,14 @@ class WebhookSettings(ProcessSettings):
         5, gt=0, description="Days of nothing but failures after which a webhook is disabled"
     )
     webhook_delivery_days: int = Field(30, ge=1, description="Days that ended deliveries and their answers are kept")
+
+    @field_validator("webhook_allowed_targets")
+    @classmethod
+    def _places(cls, targets: list[str]) -> list[str]:
+        for target in targets:
+            if not re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+):\d{1,5}", target, re.IGNORECASE):
+                raise ValueError(f"{target!r} is no `host:port`.")
+        return targets
 
 
 class MailSettings(ProcessSettings):

@@ -4,10 +4,14 @@ import asyncio
 
 import dns.asyncresolver
 import dns.message
+import dns.name
+import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import pytest
+from pydantic import ValidationError
 
+from grove_notification.settings import NotificationSettings
 from grove_notification.webhooks import targets as module
 from grove_notification.webhooks.addresses import is_public
 from grove_notification.webhooks.resolving import resolve
@@ -178,6 +182,13 @@ async def test_a_port_of_the_list_is_no_other_hosts():
             await inside.addresses(host, port)
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("place", ["localhost", "127.0.0.1", "http://a:1", "a:b", ":80", "a:80/", "*:80", "::1:80", ""])
+def test_a_place_of_the_list_must_be_one(stores, place):
+    with pytest.raises(ValidationError, match="is no `host:port`"):
+        stores.settings(NotificationSettings, webhook_allowed_targets=[place])
+
+
 async def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch):
     """The name is taken, and asked for again at each send."""
 
@@ -194,7 +205,7 @@ async def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch):
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers for one name over UDP, and hangs for others."""
+    """Answers for one name over UDP, hangs for some, and knows no others."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -206,9 +217,13 @@ class NameServer(asyncio.DatagramProtocol):
         query = dns.message.from_wire(data)
         [question] = query.question
         self.asked.append(question.name.to_text())
-        if question.name.to_text() != "hook.example.":
-            return
         answer = dns.message.make_response(query)
+        if question.name.to_text().startswith("hangs"):
+            return
+        if question.name.to_text() != "hook.example.":
+            answer.set_rcode(dns.rcode.NXDOMAIN)
+            self.transport.sendto(answer.to_wire(), address)
+            return
         texts = {"A": ["192.0.2.1", "192.0.2.2"], "AAAA": ["2001:db8::1"]}[dns.rdatatype.to_text(question.rdtype)]
         answer.answer.append(
             dns.rrset.from_text(question.name, 60, "IN", dns.rdatatype.to_text(question.rdtype), *texts)
@@ -221,6 +236,7 @@ async def name_server(monkeypatch):
     loop = asyncio.get_running_loop()
     transport, server = await loop.create_datagram_endpoint(NameServer, ("127.0.0.1", 0))
     made = dns.asyncresolver.Resolver(configure=False)
+    made.search = [dns.name.from_text("inside.example")]
     made.nameservers, made.port = ["127.0.0.1"], transport.get_extra_info("sockname")[1]
     monkeypatch.setattr(dns.asyncresolver, "Resolver", lambda: made)
     yield server
@@ -230,7 +246,8 @@ async def name_server(monkeypatch):
 async def test_names_are_asked_of_name_servers_both_ways(name_server):
     assert sorted((await resolve("hook.example"))[:2]) == ["192.0.2.1", "192.0.2.2"]
     assert (await resolve("hook.example"))[2:] == ["2001:db8::1"]
-    assert set(name_server.asked) == {"hook.example."}  # no search domains
+    assert await resolve("unknown.example") == []
+    assert set(name_server.asked) == {"hook.example.", "unknown.example."}  # no search domains
 
 
 async def test_asking_a_name_server_that_hangs_holds_no_thread(name_server):
