@@ -30,7 +30,12 @@ from grove_notification.mails.schemas import (
 from grove_notification.mails.unsubscribe_tokens import page_url
 from grove_notification.texts import LANGUAGES
 
-router = APIRouter(prefix="/api/v1/admin/notification", tags=["administration"], route_class=GroveRoute)
+router = APIRouter(
+    prefix="/api/v1/admin/notification",
+    tags=["administration"],
+    route_class=GroveRoute,
+    responses=error_responses(),
+)
 
 _MAILS = List(item=ADMIN_MAIL_JSON, filters=FILTERS, orders=ORDERS)
 _SAMPLE = "sample"

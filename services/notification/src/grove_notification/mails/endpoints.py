@@ -6,13 +6,14 @@ from fastapi import APIRouter, Request, Response
 
 from grove.service.listing import List
 from grove.web.body import GroveRoute
+from grove.web.errors import error_responses
 from grove.web.pagination import CursorPage, Page
 from grove.web.query import parameters_of, query_as
 from grove_notification.deps import NotificationReader, ReadsDep
 from grove_notification.mails.listing import FILTERS, MAIL_JSON, ORDERS, MailQuery
 from grove_notification.mails.schemas import MailRead
 
-router = APIRouter(prefix="/api/v1/emails", tags=["emails"], route_class=GroveRoute)
+router = APIRouter(prefix="/api/v1/emails", tags=["emails"], route_class=GroveRoute, responses=error_responses())
 
 _MAILS = List(item=MAIL_JSON, filters=FILTERS, orders=ORDERS)
 Wanted = Annotated[MailQuery, query_as(MailQuery)]
