@@ -1,14 +1,18 @@
 """Webhooks through the whole suite: from a task to an endpoint outside, and never to one inside."""
 
+import asyncio
+import json
 import os
 import signal
-from urllib.parse import urlparse
+from pathlib import Path
+from urllib.parse import parse_qsl, urlparse
 
 import httpx2
 import pytest
 from standardwebhooks import Webhook
 
 from grove.core.ids import new_id
+from grove_stack.demo import newest_mail
 
 
 class Hook:
@@ -135,6 +139,28 @@ async def test_a_redirect_leads_nowhere_and_410_ends_it(suite, ada, hook, outsid
         return (await ada.call("GET", f"/webhooks/{webhook['id']}")).json()["status"] == "disabled"
 
     await wait_until(disabled, 20)
+
+    async def told() -> bool:
+        return hook.url in await asyncio.to_thread(newest_mail, Path(suite.file["mail_dir"]), ada.email)
+
+    await wait_until(told, 20)
+
+
+async def test_transactions_of_a_bank_are_told(ada, hook, wait_until):
+    await create(ada, hook.url, event_types=["provider_sync.*"])
+    started = (await ada.call("POST", "/connections", json={"provider": "sandbox"})).json()
+    url = urlparse(started["authorization_url"])
+    form = dict(parse_qsl(url.query)) | {"decision": "allow", "customer": ada.email}
+    consent = await ada.client.post(url._replace(query="").geturl(), data=form)
+    assert (await ada.client.get(consent.headers["location"], headers=ada.headers)).status_code == 200
+
+    async def told() -> bool:
+        facts = [json.loads(got["body"]) for got in await hook.got()]
+        changed = [fact["data"] for fact in facts if fact["type"] == "provider_sync.transactions.changed.v1"]
+        others = {"provider_sync.connection.linked.v1", "provider_sync.run.completed.v1"}
+        return sum(data["added"] for data in changed) == 120 and others <= {fact["type"] for fact in facts}
+
+    await wait_until(told, 30)
 
 
 async def test_what_a_killed_worker_was_sending_is_sent_by_the_next_one(suite, ada, hook, wait_until):
