@@ -78,6 +78,12 @@ async def test_what_was_allowed_when_it_was_saved_is_asked_again():
         assert listener.connections == 0
 
 
+async def test_what_is_said_of_a_failure_is_short():
+    async with Listener() as listener:
+        answer = await post(Targets(range(500), [], Names([])), f"https://127.0.0.1:{listener.port}/")
+    assert len(answer.error) == 300
+
+
 async def test_a_name_without_an_address():
     answer = await post(Targets([443], [], Names([])), "https://nowhere.example/")
     assert answer.error == "There was no answer: nowhere.example has no address."
@@ -176,7 +182,9 @@ async def test_the_environments_proxy_is_not_used(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+    "garbage", [b"", b"nonsense\r\n\r\n", b"\x00\x01\xff\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\nX\x00: y\r\n\r\n", b"HTTP/1.1 200 " + b"O" * 500 + b"\x00\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
                 b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000, b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n"]
 )  # fmt: skip
 async def test_nonsense_is_no_answer(garbage):
@@ -188,6 +196,7 @@ async def test_nonsense_is_no_answer(garbage):
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     place = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     answer = await post(Targets([443], [place], Names([])), f"http://{place}/")
+    assert answer.error is None or (answer.error.isprintable() and len(answer.error) <= 300)
     assert answer.status in {None, 101}
     assert answer.error or answer.status == 101
     server.close()

@@ -20,6 +20,7 @@ CONNECT_SECONDS = 5.0
 BODY_SECONDS = 2.0
 MAX_BODY = 16 * 1024
 MAX_EXCERPT = 1000
+MAX_ERROR = 300
 _FAILURES = (
     httpcore2.TimeoutException,
     httpcore2.NetworkError,
@@ -85,11 +86,11 @@ class Caller:
             async with asyncio.timeout(self._seconds):
                 return await self._post(url, headers, body)
         except TargetRefused as refused:
-            return Answer(error=f"The URL {refused}.")
+            return Answer(error=_printable(f"The URL {refused}.", MAX_ERROR))
         except (TimeoutError, httpcore2.ReadTimeout, httpcore2.WriteTimeout):
             return Answer(error=f"There was no answer within {self._seconds:g} s.")
         except _FAILURES as failure:
-            return Answer(error=f"There was no answer: {_reason(failure)}."[:300])
+            return Answer(error=_printable(f"There was no answer: {_reason(failure)}.", MAX_ERROR))
 
     async def aclose(self) -> None:
         """Close what is open."""
@@ -126,8 +127,11 @@ async def _beginning(chunks: AsyncIterator[bytes]) -> bytes:
 
 
 def _excerpt(body: bytes) -> str | None:
-    text = body.decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else " " for char in text).strip()[:MAX_EXCERPT] or None
+    return _printable(body.decode("utf-8", "replace"), MAX_EXCERPT) or None
+
+
+def _printable(text: str, most: int) -> str:
+    return "".join(char if char.isprintable() else " " for char in text).strip()[:most]
 
 
 def _reason(failure: Exception) -> str:
