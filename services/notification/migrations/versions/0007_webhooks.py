@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("disabled_reason", sa.String(300)),
         sa.Column("failing_since", TIME),
         sa.Column("slow_until", TIME),
+        sa.Column("proven", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),

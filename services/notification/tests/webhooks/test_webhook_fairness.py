@@ -61,11 +61,12 @@ async def test_two_workers_never_try_one_twice_nor_exceed_the_cap(create, receiv
     assert {each.attempts for each in await rows.deliveries()} == {1}
 
 
-async def test_claims_of_two_workers_together_stay_within_the_cap(create, receiver, hooks, queue, configure):
+async def test_claims_of_two_workers_together_stay_within_the_cap(create, receiver, hooks, queue, configure, rows):
     """All hang, so that what is under way stays so."""
     configure(concurrency=3)
     receiver.answers(after=asyncio.Event())
     await queue(await create(receiver.url), [str(number) for number in range(20)])
+    await rows.change(Webhook, proven=True)
     senders = [hooks() for _ in range(4)]
     for _ in range(3):
         await asyncio.gather(*(sender.start_due() for sender in senders))
@@ -97,11 +98,14 @@ async def test_hanging_endpoints_hold_up_nobody_else(create, receivers, hooks, q
     await asyncio.wait([running])
 
 
-async def test_an_endpoint_that_begins_to_hang_takes_no_more_than_its_cap(create, receivers, hooks, queue, configure):
+async def test_an_endpoint_that_begins_to_hang_takes_no_more_than_its_cap(
+    create, receivers, hooks, queue, configure, rows
+):
     configure(concurrency=4)
     hanging, healthy = await receivers(), await receivers()
     hanging.answers(after=asyncio.Event())
     await queue(await create(hanging.url), [str(number) for number in range(500)])
+    await rows.change(Webhook, proven=True)
     wanted = [f"t{number}" for number in range(50)]
     await queue(await create(healthy.url), wanted)
     running = asyncio.create_task(hooks().run())
@@ -118,7 +122,7 @@ async def test_endpoints_that_took_long_get_half_of_the_slots(create, receivers,
     slow, healthy = await receivers(), await receivers()
     slow.answers(after=asyncio.Event())
     await queue(await create(slow.url), [str(number) for number in range(10)])
-    await rows.change(Webhook, slow_until=now() + timedelta(minutes=1))
+    await rows.change(Webhook, slow_until=now() + timedelta(minutes=1), proven=True)
     await queue(await create(healthy.url), [str(number) for number in range(20)])
     running = asyncio.create_task(hooks().run())
     await healthy.have(20)
@@ -143,6 +147,26 @@ async def test_who_took_long_is_slow_for_a_while_though_quick_again(create, rece
     await sender.send_due()
     assert (await rows.webhook()).slow_until > now() + timedelta(minutes=9)
     assert len(receiver.got) == 3
+
+
+async def test_a_new_endpoint_gets_one_at_a_time_until_it_took_one(create, receiver, hooks, queue, configure, rows):
+    """So that many new ones which hang take few slots."""
+    configure(concurrency=3)
+    first = receiver.answers_first(after=asyncio.Event())
+    then = receiver.answers(after=asyncio.Event())
+    await queue(await create(receiver.url), [str(number) for number in range(9)])
+    running = asyncio.create_task(hooks().run())
+    await receiver.have(1)
+    assert await hooks().start_due() == []
+    first.after.set()
+    await receiver.have(4)
+    assert receiver.under_way == 3
+    webhook = await rows.webhook()
+    assert (webhook.proven, webhook.version) == (True, 1)
+    then.after.set()
+    await receiver.have(9)
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_a_flood_of_one_endpoint_hides_no_other(create, receivers, hooks, queue, configure):

@@ -17,6 +17,7 @@ class Webhook(Base):
 
     `ordered`: its deliveries go out one after another, each when the one before has ended. `public_key` is that of the
     newest secret, where that is one half of a pair. `slow_until`: it took long lately, and may not hold up others.
+    `proven`: it has taken something; until then it gets one at a time.
     """
 
     __tablename__ = "webhooks"
@@ -34,6 +35,7 @@ class Webhook(Base):
     disabled_reason: Mapped[str | None] = mapped_column(String(300))
     failing_since: Mapped[datetime | None]
     slow_until: Mapped[datetime | None]
+    proven: Mapped[bool] = mapped_column(Boolean)
     version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

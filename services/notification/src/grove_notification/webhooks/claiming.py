@@ -36,8 +36,8 @@ WHERE w.status = 'active' AND waiting.next_attempt_at <= statement_timestamp()
     WHERE d.webhook_id = w.id AND d.status = 'pending' ORDER BY d.event_id LIMIT 1
   ) <= statement_timestamp())
 """
-_CAP = "CASE WHEN w.ordered OR w.failing_since IS NOT NULL THEN 1 ELSE CAST(:cap AS integer) END"
-"""How many tries an endpoint may have under way. One that fails gets one, so that it holds up little."""
+_CAP = "CASE WHEN w.ordered OR w.failing_since IS NOT NULL OR NOT w.proven THEN 1 ELSE CAST(:cap AS integer) END"
+"""How many tries an endpoint may have under way. One that fails, or never took anything, holds up little."""
 
 _HELD_BACK = "(w.failing_since IS NOT NULL OR coalesce(w.slow_until > statement_timestamp(), false))"
 """Endpoints that took nothing or long lately: all of them together get a part of the slots only."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove_notification.mails.queue import MailQueue
@@ -79,10 +79,16 @@ class Recorder:
         return None
 
     async def _healed(self, webhook_id: UUID, moment: datetime) -> None:
+        failed = Webhook.failing_since.is_not(None)
         await self._session.execute(
             update(Webhook)
-            .where(Webhook.id == webhook_id, Webhook.failing_since.is_not(None))
-            .values(failing_since=None, version=Webhook.version + 1, updated_at=moment),
+            .where(Webhook.id == webhook_id, or_(failed, Webhook.proven.is_(False)))
+            .values(
+                proven=True,
+                failing_since=None,
+                version=Webhook.version + case((failed, 1), else_=0),
+                updated_at=case((failed, moment), else_=Webhook.updated_at),
+            ),
             execution_options={"synchronize_session": False},
         )
 

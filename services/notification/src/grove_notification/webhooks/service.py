@@ -46,6 +46,7 @@ class WebhookService:
             status="active",
             disabled_reason=None,
             failing_since=None,
+            proven=False,
             version=1,
             created_at=moment,
             updated_at=moment,
