@@ -111,6 +111,27 @@ async def test_everybody_gets_all_in_order_whatever_order_workers_push_in(
             assert positions == list(range(1, 161))
 
 
+async def test_what_is_pushed_while_the_place_is_looked_up_is_not_lost(
+    replica, resources, connect, issuer, write, me, monkeypatch
+):
+    monkeypatch.setattr(hub_module, "LOOK_SECONDS", 3600)
+    of, written = replica.hub.states.of, []
+
+    async def slowly(user_id):
+        state = await of(user_id)
+        if not written:
+            written.extend(await write(me, 1))
+            await resources.push.send(written[0])
+            async with asyncio.timeout(20):
+                while replica.only().subscriber._newest < 1:
+                    await asyncio.sleep(0.01)
+        return state
+
+    monkeypatch.setattr(replica.hub.states, "of", slowly)
+    async with connect(replica.url, issuer.headers(me)) as client:
+        assert await client.numbers(1) == [1]
+
+
 async def test_who_joins_meanwhile_begins_somewhere_and_has_all_from_there_on(
     replica, resources, connect, issuer, write, me
 ):
