@@ -152,21 +152,17 @@ async def test_who_took_long_is_slow_for_a_while_though_quick_again(create, rece
 async def test_a_new_endpoint_gets_one_at_a_time_until_it_took_one(create, receiver, hooks, queue, configure, rows):
     """So that many new ones which hang take few slots."""
     configure(concurrency=3)
-    first = receiver.answers_first(after=asyncio.Event())
-    then = receiver.answers(after=asyncio.Event())
+    first, then = receiver.answers_first(after=asyncio.Event()), receiver.answers(after=asyncio.Event())
     await queue(await create(receiver.url), [str(number) for number in range(9)])
-    running = asyncio.create_task(hooks().run())
-    await receiver.have(1)
-    assert await hooks().start_due() == []
+    sender = hooks()
+    [trying] = await sender.start_due()
+    assert await sender.start_due() == []
     first.after.set()
-    await receiver.have(4)
-    assert receiver.under_way == 3
+    await asyncio.wait([trying])
     webhook = await rows.webhook()
     assert (webhook.proven, webhook.version) == (True, 1)
+    assert len(await sender.start_due()) == 3
     then.after.set()
-    await receiver.have(9)
-    running.cancel()
-    await asyncio.wait([running])
 
 
 async def test_a_flood_of_one_endpoint_hides_no_other(create, receivers, hooks, queue, configure):
