@@ -209,9 +209,10 @@ async def test_an_ordered_endpoint_waits_for_the_first_however_long(create, rece
     assert titles(receiver) == ["a", "b"]
 
 
-async def test_an_ordered_endpoint_goes_on_behind_what_failed_for_good(create, receiver, hooks, queue, rows):
+async def test_an_ordered_endpoint_goes_on_behind_what_failed_for_good(create, receiver, hooks, queue, rows, configure):
+    configure(retry_seconds=[])
     await queue(await create(receiver.url, ordered=True), ["a", "b"])
-    receiver.answers_first(status=301)
+    receiver.answers_first(status=500)
     await hooks().send_due()
     assert [each.status for each in await rows.deliveries()] == ["failed", "delivered"]
     assert titles(receiver) == ["a", "b"]

@@ -42,9 +42,10 @@ def test_failures_follow_the_schedule_to_its_end(answer, scale):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304, 399])
-def test_redirects_are_not_followed_and_not_tried_again(status):
+def test_redirects_are_failures_that_say_so(status):
+    """Tried again: a place that is being mended may lead elsewhere for an hour."""
     found = outcome(Answer(status=status))
-    assert found.kind == "failed"
+    assert found.kind == "retry"
     assert "Redirects are not followed" in found.error
 
 

@@ -43,10 +43,8 @@ class Schedule:
             return Outcome("delivered")
         if status == GONE:
             return Outcome("gone", "The endpoint answered 410: it wants no more.")
-        if 300 <= status < 400:
-            return Outcome("failed", f"The endpoint answered {status}. Redirects are not followed: change the URL.")
         asked = retry_after(answer.retry_after, moment) if status in _ASK_TO_WAIT else None
-        return self._again(f"The endpoint answered {status}.", attempts, moment, asked)
+        return self._again(_words(status), attempts, moment, asked)
 
     def _again(self, error: str, attempts: int, moment: datetime, asked: datetime | None = None) -> Outcome:
         if attempts > len(self._pauses):
@@ -54,6 +52,11 @@ class Schedule:
         seconds = self._pauses[attempts - 1] * self._scale * random.uniform(1, 1 + JITTER)  # noqa: S311 - timing
         due = moment + timedelta(seconds=seconds)
         return Outcome("retry", error, due if asked is None else max(due, asked))
+
+
+def _words(status: int) -> str:
+    redirected = " Redirects are not followed: change the URL." if 300 <= status < 400 else ""
+    return f"The endpoint answered {status}.{redirected}"
 
 
 def retry_after(header: str | None, moment: datetime) -> datetime | None:
