@@ -1,6 +1,7 @@
 """The mTLS listener, for real: handshakes, identities, renewal; and background work."""
 
 import asyncio
+import resource
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -165,6 +166,43 @@ async def test_background_work_that_fails_is_started_again(monkeypatch):
     async with background({"fails": fails}):
         await asyncio.wait_for(again.wait(), 20)
     assert runs[1] - runs[0] >= 1, "after a pause"
+
+
+def test_a_process_asks_for_as_many_connections_as_it_may_have():
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    try:
+        server_module._allow_many_files()
+        after, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert after == (server_module.FILES if most == resource.RLIM_INFINITY else min(server_module.FILES, most))
+
+
+async def test_answers_without_an_end_are_ended_when_the_server_stops():
+    """By a call: the server would wait for them as long as it may."""
+    sent, stop = [], asyncio.Event()
+
+    async def app(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"on", "more_body": True})
+        await stop.wait()
+        sent.append("the end")
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    port = free_port()
+    config = uvicorn.Config(app, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=3600)
+    server = _Server(config, stopping=stop.set)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    asking = asyncio.create_task(ask(port, None))
+    while not server.server_state.tasks:
+        await asyncio.sleep(0.01)
+    server.should_exit = True
+    await asyncio.wait_for(serving, 60)
+    assert sent == ["the end"]
+    assert b"on" in await asking
 
 
 def test_routes_are_prepared_before_anybody_asks(pki, monkeypatch):
