@@ -8,6 +8,7 @@ from grove.contracts import resource
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.testing.postgres import check_models, migrate_both_ways
+from grove_notification.notifications import service
 
 pytestmark = pytest.mark.integration
 URL = "/api/v1/notifications"
@@ -108,6 +109,27 @@ async def test_counts_are_right_under_parallel_marking_and_arriving(client, me, 
     listed = await client.get(f"{URL}?size=100", headers=me)
     unread = sum(not item["is_read"] for item in listed.json()["items"])
     assert (listed.json()["total"], int(listed.headers["x-unread-count"])) == (20, unread)
+
+
+async def test_marking_all_goes_in_pieces_that_end(client, me, happen, monkeypatch):
+    """However many there are, no statement runs into its time limit."""
+    monkeypatch.setattr(service, "AT_ONCE", 2)
+    for number in range(5):
+        await happen("resource", task(title=f"T{number}"))
+    assert (await client.put(f"{URL}/mark-all-read", headers=me)).json() == {"updated": 5}
+    assert (await client.get(f"{URL}/unread/count", headers=me)).json() == {"count": 0}
+
+
+async def test_marking_and_deleting_the_same_at_once_hold_nobody_up(client, me, happen):
+    for number in range(20):
+        await happen("resource", task(title=f"T{number}"))
+    ids = [item["id"] for item in (await client.get(f"{URL}?size=20", headers=me)).json()["items"]]
+    answers = await asyncio.gather(
+        *(client.put(f"{URL}/mark-all-read", headers=me) for _ in range(5)),
+        *(client.delete(f"{URL}?notification_ids={','.join(order)}", headers=me) for order in (ids, ids[::-1])),
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    assert sum(answer.json().get("deleted", 0) for answer in answers) == 20
 
 
 async def test_migrations_run_up_down_and_up_and_match_the_models(settings, resources):

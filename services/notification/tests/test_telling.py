@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, text, update
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.contracts.resource import TaskCreated, TaskReminderDue, TaskShared
@@ -13,8 +13,18 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.outbox.event import outbox_event
 from grove_notification.consumers import handlers
-from grove_notification.models import Digest, DigestItem, LiveFrame, LivePosition, Mail, Notification, Preferences
+from grove_notification.models import (
+    Digest,
+    DigestItem,
+    ErasedUser,
+    LiveFrame,
+    LivePosition,
+    Mail,
+    Notification,
+    Preferences,
+)
 from grove_notification.notifications.release import Release
+from grove_notification.notifications.tell import write_collected
 
 pytestmark = pytest.mark.integration
 ME = new_id()
@@ -241,3 +251,55 @@ async def test_the_unread_count_is_one_number_under_parallel_marking_and_arrivin
     async with resources.sessions() as session:
         unread = await session.scalar(select(func.count(Notification.id)).where(Notification.read_at.is_(None)))
     assert count == unread
+
+
+async def held_until(rows) -> datetime | None:
+    [notification] = [each for each in await rows(Notification) if each.type == "TASK_CREATED"]
+    return notification.held_until
+
+
+async def test_another_time_zone_moves_the_end_of_quiet_hours(happen, choose, rows):
+    await happen("auth", registered())
+    await choose(**around_now())
+    await happen("resource", created())
+    assert await held_until(rows) > now()
+    await happen("auth", UserUpdated(user_id=ME, locale="en", timezone="Asia/Tokyo", roles=["user"]), sequence=2)
+    assert await held_until(rows) <= now(), "it is not quiet there"
+
+
+async def test_a_new_choice_finds_what_an_old_one_made_wait(resources, client, issuer, happen, choose, rows):
+    """A fact that was told by the old choice commits while the new one is being made."""
+    await happen("auth", registered())
+    await choose(**around_now())
+    work = handlers(resources).parse(outbox_event("resource", created(), sequence=1).body)
+    wanted = {"types": {}, "quiet_hours": None, "digest": {"frequency": "off"}}
+    async with resources.sessions.begin() as session:
+        await work.apply(session)
+        url, headers = "/api/v1/notification-preferences", issuer.headers(ME)
+        choosing = asyncio.create_task(client.put(url, json=wanted, headers=headers))
+        await waiting_for_a_lock(resources)
+        await write_collected(session)
+    assert (await choosing).status_code == 200
+    assert await held_until(rows) <= now()
+
+
+async def waiting_for_a_lock(resources) -> None:
+    """Until some statement waits for another transaction."""
+    query = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with asyncio.timeout(30), resources.engine.connect() as connection:
+        while not await connection.scalar(query):
+            await connection.rollback()
+            await asyncio.sleep(0.02)
+
+
+async def test_what_was_held_for_a_deleted_user_is_not_shown(resources, happen, choose, rows):
+    await choose(**around_now())
+    await happen("resource", created())
+    async with resources.sessions.begin() as session:
+        await session.execute(update(Notification).values(held_until=now()))
+        session.add(ErasedUser(user_id=ME, erased_at=now()))
+        await session.execute(delete(LiveFrame))
+    assert await Release(resources.sessions, resources.push).release_batch() == 1
+    assert await rows(LiveFrame) == []

@@ -161,3 +161,18 @@ def placeholders(message: str) -> set[str]:
 
 def test_every_fact_that_is_told_has_words():
     assert {*TOLD, *TASK_FACTS} <= set(WORDS)
+
+
+def test_a_reason_in_english_is_for_readers_of_english():
+    fact = run(provider_sync.RunFailed, trigger="user", reason="the provider did not answer in time.")
+    assert wording(fact, EN).message == "The provider did not answer in time. It is tried again by itself."
+    assert wording(fact, Texts("de", "UTC")).message == "Es wird von selbst noch einmal versucht."
+
+
+def test_a_device_is_named_in_the_language_where_its_name_was_made():
+    known = {"reason": "new_device", "browser": "Firefox", "os": "Linux", "ip": "", "signed_in_at": now()}
+    german = Texts("de", "UTC")
+    made = session(auth.LoginSuspicious, **known)
+    assert "Firefox unter Linux" in wording(made, german).message
+    given = made.model_copy(update={"device_name": "Ada's phone"})
+    assert "Anmeldung mit Ada's phone." in wording(given, german).message

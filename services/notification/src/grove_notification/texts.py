@@ -42,7 +42,7 @@ def zone(name: str) -> ZoneInfo:
     """A time zone; UTC for a name that this machine does not know."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: the name of a folder of zones
         return ZoneInfo("UTC")
 
 

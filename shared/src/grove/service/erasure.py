@@ -1,6 +1,6 @@
 """Erasing people: auth.user.deleted → nothing of the user is left here, but a tombstone against late events."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -44,6 +44,12 @@ async def is_erased(session: AsyncSession, user_id: UUID) -> bool:
         with session.no_autoflush:  # what waits to be written goes out together
             known[user_id] = bool(await session.scalar(select(exists().where(ErasedUser.user_id == user_id))))
     return known[user_id]
+
+
+async def erased_of(session: AsyncSession, users: Collection[UUID]) -> set[UUID]:
+    """Those of `users` that were deleted."""
+    found = await session.scalars(select(ErasedUser.user_id).where(ErasedUser.user_id.in_(users)))
+    return set(found)
 
 
 class Erasure:

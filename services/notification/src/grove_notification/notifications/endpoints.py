@@ -36,7 +36,7 @@ from grove_notification.notifications.schemas import (
     NotificationRead,
     Updated,
 )
-from grove_notification.notifications.service import NotificationService
+from grove_notification.notifications.service import NotificationService, mark_all_read
 
 router = APIRouter(
     prefix="/api/v1/notifications",
@@ -85,9 +85,12 @@ async def delete_notifications(
 
 
 @router.put("/mark-all-read")
-async def mark_all_read(notifications: Notifications) -> Updated:
+async def mark_all_as_read(user: NotificationWriter, resources: ResourcesDep) -> Updated:
     """Mark all your notifications as read."""
-    return Updated(updated=await notifications.mark_all_read())
+    try:
+        return Updated(updated=await mark_all_read(resources.sessions, user.user_id))
+    finally:
+        await resources.push.count(user.user_id)
 
 
 @router.get("/unread/count")

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
 from grove.postgres.engine import STORE_ERRORS
+from grove.service.erasure import erased_of
 from grove_notification.live import stream
 from grove_notification.live.push import LivePush
 from grove_notification.models import Notification
@@ -48,7 +49,8 @@ class Release:
                     .with_for_update(skip_locked=True)
                 )
             ).all()
-            unread = [notification for notification in due if notification.read_at is None]
+            gone = await erased_of(session, {notification.user_id for notification in due})
+            unread = [each for each in due if each.read_at is None and each.user_id not in gone]
             frames = [stream.collect(session, frame_of(notification)) for notification in unread]
             for notification in due:
                 notification.held_until = None

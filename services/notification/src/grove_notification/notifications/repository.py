@@ -86,21 +86,29 @@ class NotificationRepository:
             raise NotificationNotFound
         return found
 
-    async def mark_all_read(self) -> int:
-        """Mark what is unread; how many that were."""
-        changed = await self._session.execute(
-            update(Notification)
+    async def mark_read(self, limit: int) -> int:
+        """Mark up to `limit` of what is unread; how many that were."""
+        unread = (
+            select(Notification.id)
             .where(Notification.user_id == self._user_id, Notification.read_at.is_(None))
-            .values(read_at=now(), version=Notification.version + 1)
-            .returning(Notification.id)
+            .order_by(Notification.id)
+            .limit(limit)
+            .with_for_update()
         )
-        return len(changed.all())
+        changed = await (await self._session.connection()).execute(
+            update(Notification)
+            .where(Notification.id.in_(unread))
+            .values(read_at=now(), version=Notification.version + 1)
+        )
+        return changed.rowcount
 
     async def delete(self, ids: Sequence[UUID]) -> int:
         """Delete those of `ids` that are the user's; how many that were."""
-        gone = await self._session.execute(
-            delete(Notification)
+        own = (
+            select(Notification.id)
             .where(Notification.user_id == self._user_id, Notification.id.in_(ids))
-            .returning(Notification.id)
+            .order_by(Notification.id)
+            .with_for_update()
         )
-        return len(gone.all())
+        gone = await (await self._session.connection()).execute(delete(Notification).where(Notification.id.in_(own)))
+        return gone.rowcount

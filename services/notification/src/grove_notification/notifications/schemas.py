@@ -1,10 +1,10 @@
 """Notifications as JSON."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from grove.core.schema import Incoming, Moment, Outgoing
 
@@ -22,7 +22,13 @@ class NotificationRead:
     message: str
     is_read: bool
     task_id: UUID | None
-    link: str | None
+    link: Annotated[
+        str | None,
+        Field(
+            description="Path of what it is about: on the auth host below /api/v1/auth, else on the api host",
+            examples=["/api/v1/tasks/01a22baa-d520-740a-97f1-7958b1ce7a22"],
+        ),
+    ]
     created_at: Moment
     read_at: Moment | None
 

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
 from grove.core.clock import now
 from grove.web.etag import Conditions, etag
 from grove_notification.models import Notification
 from grove_notification.notifications.errors import NotificationNotFound
 from grove_notification.notifications.repository import NotificationRepository
+
+AT_ONCE = 5000
 
 
 class NotificationService:
@@ -25,10 +29,6 @@ class NotificationService:
             notification.version += 1
         return notification
 
-    async def mark_all_read(self) -> int:
-        """Mark what is unread; how many that were."""
-        return await self._notifications.mark_all_read()
-
     async def delete(self, notification_id: UUID) -> None:
         """Delete one. Raises NotificationNotFound."""
         if not await self._notifications.delete([notification_id]):
@@ -37,3 +37,18 @@ class NotificationService:
     async def delete_many(self, ids: Sequence[UUID]) -> int:
         """Delete several; how many were there."""
         return await self._notifications.delete(ids)
+
+
+async def mark_all_read(sessions: async_sessionmaker[AsyncSession], user_id: UUID) -> int:
+    """Mark what is unread, oldest first; how many that were.
+
+    Some in each transaction: however many somebody let come together, no statement runs into its time limit, and who
+    has to try again has less to do.
+    """
+    count = 0
+    while True:
+        async with sessions.begin() as session:
+            marked = await NotificationRepository(session, user_id).mark_read(AT_ONCE)
+        count += marked
+        if marked < AT_ONCE:
+            return count

@@ -17,7 +17,7 @@ from grove_notification.mails.queue import Letter, MailQueue
 from grove_notification.models import Notification
 from grove_notification.notifications.schemas import NOTIFICATION, NotificationRead
 from grove_notification.preferences.types import TYPES
-from grove_notification.users.recipients import Recipient, recipient
+from grove_notification.users.recipients import Recipient, recipient, settled
 from grove_notification.webhooks import queue as webhooks
 from grove_notification.webhooks.queue import WebhookQueue
 from grove_notification.wording.wording import wording
@@ -37,6 +37,8 @@ class Teller:
     async def tell(self, session: AsyncSession, event: Received[Any], user_id: UUID) -> None:
         """Tell one user, if it is worth telling and they were not deleted."""
         to = await recipient(session, user_id)
+        if to is not None and to.choice.quiet_until(now(), to.zone) is not None:
+            to = await settled(session, user_id)
         if to is None:
             return
         words = wording(event.data, to.texts)
@@ -46,8 +48,8 @@ class Teller:
         channels = to.choice.channels(words.type)
         if channels.in_app:
             self._in_app(session, event, to, words)
-        if channels.email and not TYPES[words.type].mailed_by_auth and to.email is not None:
-            await self._mail(session, event, to, to.email, words)
+        if channels.email and not TYPES[words.type].mailed_by_auth:
+            await self._mail(session, event, to, words)
 
     async def tell_webhooks(self, session: AsyncSession, event: Received[Any], user_id: UUID) -> None:
         """Tell a user's webhooks of what people need not read."""
@@ -85,20 +87,19 @@ class Teller:
         else:
             event.after_commit.append(partial(self._push.count, to.user_id))
 
-    async def _mail(
-        self, session: AsyncSession, event: Received[Any], to: Recipient, address: str, words: Wording
-    ) -> None:
+    async def _mail(self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording) -> None:
+        """Also of a fact that overtook auth's word of the account: it waits for the address."""
         moment = now()
         due = None if TYPES[words.type].urgent else to.choice.digest_due(moment, to.zone)
         if due is not None:
             item = digests.Item(
-                to.user_id, MAIL_DIGEST, words.title, words.message, words.link, event.envelope.time, due
+                to.user_id, MAIL_DIGEST, words.type, words.title, words.message, words.link, event.envelope.time, due
             )
             digests.collect(session, item)
             return
         letter = Letter(
             template="notification",
-            to=address,
+            to=to.email,
             user_id=to.user_id,
             locale=to.locale,
             subject=words.title,

@@ -1,18 +1,20 @@
 """Queries on preferences, and on what waits because of them."""
 
 import json
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.postgres.reads import Reads, Statement
-from grove_notification.models import Digest, Mail, Notification, Preferences, User
+from grove_notification.models import Digest, DigestItem, Mail, Notification, Preferences, User
 from grove_notification.preferences.rules import Choice
+
+UNWANTED = "its reader switched mails of this type off"
 
 _one = select(literal(1).label("one")).subquery()
 _GET = Statement(
@@ -54,7 +56,13 @@ class PreferencesRepository:
         self.user_id = user_id
 
     async def locked(self) -> Preferences:
-        """The row, locked until the transaction ends; made with the defaults, as version 0, where there is none."""
+        """The row, locked until the transaction ends; made with the defaults, as version 0, where there is none.
+
+        The user's digests are locked before it: whoever locks both does it in this order.
+        """
+        await self._session.scalars(
+            select(Digest).where(Digest.user_id == self.user_id).order_by(Digest.key).with_for_update()
+        )
         default = Choice()
         made = insert(Preferences).values(
             user_id=self.user_id,
@@ -71,40 +79,48 @@ class PreferencesRepository:
             )
         ).one()
 
+    async def found(self) -> Preferences | None:
+        """The row, None for who never chose."""
+        return await self._session.scalar(select(Preferences).where(Preferences.user_id == self.user_id))
+
     async def timezone(self) -> str:
         """The user's, UTC when auth has not told it yet."""
         return await self._session.scalar(select(User.timezone).where(User.id == self.user_id)) or "UTC"
 
     async def hold_until(self, moment: datetime) -> None:
         """What waits for the end of quiet hours waits until `moment`."""
-        held = select(Notification.id).where(Notification.user_id == self.user_id, Notification.held_until.is_not(None))
-        await self._session.execute(
-            update(Notification).where(Notification.id.in_(_free(held))).values(held_until=moment)
+        held = (
+            select(Notification.id)
+            .where(Notification.user_id == self.user_id, Notification.held_until.is_not(None))
+            .with_for_update(skip_locked=True)  # the others are being released
         )
-        queued = _queued(self.user_id)
-        await self._session.execute(update(Mail).where(Mail.id.in_(_free(queued))).values(due_at=moment))
+        await self._session.execute(update(Notification).where(Notification.id.in_(held)).values(held_until=moment))
+        untried = (*_queued(self.user_id), Mail.attempts == 0)
+        await self._session.execute(update(Mail).where(*untried).values(due_at=moment))
 
-    async def mail_digests(self, moment: datetime) -> None:
-        """Open digests are mailed at `moment`."""
-        await self._session.execute(update(Digest).where(Digest.user_id == self.user_id).values(due_at=moment))
+    async def open_digests(self) -> Sequence[Digest]:
+        """Those that were not mailed yet."""
+        return (await self._session.scalars(select(Digest).where(Digest.user_id == self.user_id))).all()
 
-    async def drop_mails(self, types: list[str]) -> None:
-        """Mails of these types that were not sent yet never are."""
-        unwanted = _queued(self.user_id).where(Mail.notification_type.in_(types))
+    async def drop_mails(self, types: Collection[str], *, digests: bool = False) -> None:
+        """What waits to be mailed of these types never is, however often it was tried: mails, and items of the open
+        digest, which goes when it is empty. `digests`: mails of digests go too.
+
+        A mail that a sender has in hand may arrive still; it is not tried again.
+        """
+        of_types = Mail.notification_type.in_(types)
+        unwanted = or_(of_types, Mail.notification_type.is_(None)) if digests else of_types
         await self._session.execute(
             update(Mail)
-            .where(Mail.id.in_(_free(unwanted)))
-            .values(status="suppressed", sealed=None, last_error="its reader switched mails of this type off")
+            .where(*_queued(self.user_id), unwanted)
+            .values(status="suppressed", sealed=None, last_error=UNWANTED)
         )
+        mine = DigestItem.user_id == self.user_id
+        await self._session.execute(delete(DigestItem).where(mine, DigestItem.type.in_(types)))
+        items = exists().where(DigestItem.user_id == Digest.user_id, DigestItem.key == Digest.key)
+        await self._session.execute(delete(Digest).where(Digest.user_id == self.user_id, ~items))
 
 
-def _queued(user_id: UUID) -> Select[UUID]:
-    """Mails that were not tried yet and could wait."""
-    return select(Mail.id).where(
-        Mail.user_id == user_id, Mail.status == "queued", Mail.kind == "notice", Mail.attempts == 0
-    )
-
-
-def _free(rows: Select[UUID]) -> Any:
-    """Those that no worker has in hand: it may hold a mail as long as a server takes."""
-    return rows.with_for_update(skip_locked=True)
+def _queued(user_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """Notices that wait."""
+    return Mail.user_id == user_id, Mail.status == "queued", Mail.kind == "notice"

@@ -63,6 +63,12 @@ class Choice:
         """Where a type is told."""
         return replace(TYPES[type_name].default, **self.types.get(type_name, {}))
 
+    @property
+    def mailed_types(self) -> frozenset[str]:
+        """The types that come by mail, of those that can be switched off."""
+        optional = (each.name for each in TYPES.values() if not each.mailed_by_auth)
+        return frozenset(name for name in optional if self.channels(name).email)
+
     def quiet_until(self, moment: datetime, zone: ZoneInfo) -> datetime | None:
         """When the quiet hours end that `moment` is in; None outside of them."""
         return self.quiet_hours.end_of(moment, zone) if self.quiet_hours else None

@@ -34,8 +34,24 @@ class PreferencesService:
             await self._preferences.drop_mails(off)
         if wanted.quiet_hours != before.quiet_hours:
             await self._preferences.hold_until(wanted.quiet_until(moment, clock) or moment)
-        if (wanted.digest, wanted.digest_at) != (before.digest, before.digest_at):
-            await self._preferences.mail_digests(wanted.digest_due(moment, clock) or moment)
+        chosen_anew = (wanted.digest, wanted.digest_at) != (before.digest, before.digest_at)
+        if chosen_anew or wanted.quiet_hours != before.quiet_hours:
+            opened_now = wanted.digest_due(moment, clock) or moment
+            for digest in await self._preferences.open_digests():
+                as_it_was = wanted.quiet_until(digest.due_at, clock) or digest.due_at
+                digest.due_at = opened_now if chosen_anew else min(as_it_was, opened_now)
+
+
+async def follow_clock(preferences: PreferencesRepository, timezone: str) -> None:
+    """The user's time zone is another one: what waits for a time of their clock waits for that of the new one."""
+    row = await preferences.found()
+    if row is None:
+        return
+    choice, moment, clock = Choice.stored(row, row.types), now(), zone(timezone)
+    if choice.quiet_hours is not None:
+        await preferences.hold_until(choice.quiet_until(moment, clock) or moment)
+    if choice.digest == "daily":
+        await preferences.mail_digests(choice.digest_due(moment, clock) or moment)
 
 
 def _set(row: Preferences, wanted: Choice) -> None:

@@ -7,6 +7,8 @@ from grove.messaging.handlers import Received
 from grove.service.erasure import is_erased
 from grove_notification.mails.queue import Letter, MailQueue
 from grove_notification.notifications.tell import Teller
+from grove_notification.preferences.repository import PreferencesRepository
+from grove_notification.preferences.service import follow_clock
 from grove_notification.users.repository import UserRepository
 from grove_notification.webhooks.queue import WebhookQueue
 
@@ -49,6 +51,8 @@ async def on_updated(webhooks: WebhookQueue, session: AsyncSession, event: Recei
     data = event.data
     if await is_erased(session, data.user_id):
         return
+    preferences = PreferencesRepository(session, data.user_id)
+    before = await preferences.timezone()
     await UserRepository(session).store(
         data.user_id,
         email=None,
@@ -57,6 +61,9 @@ async def on_updated(webhooks: WebhookQueue, session: AsyncSession, event: Recei
         timezone=data.timezone,
         sequence=event.sequence,
     )
+    after = await preferences.timezone()
+    if after != before:
+        await follow_clock(preferences, after)
     webhooks.collect(session, event, data.user_id)
 
 

@@ -62,7 +62,9 @@ _RECIPIENT = (
 )
 
 
+_HOLD_CHOICE = select(Preferences.user_id).where(Preferences.user_id == _ID).with_for_update(read=True, key_share=True)
 _KNOWN = "recipients"
+_SETTLED = "settled_choices"
 
 
 async def recipient(session: AsyncSession, user_id: UUID) -> Recipient | None:
@@ -77,6 +79,20 @@ async def recipient(session: AsyncSession, user_id: UUID) -> Recipient | None:
             return None
         found[user_id] = _recipient(user_id, row)
     return found[user_id]
+
+
+async def settled(session: AsyncSession, user_id: UUID) -> Recipient | None:
+    """The user with a choice that stays as it is until this transaction ends.
+
+    For what is made to wait because of it: a new choice waits for the commit, and then finds that.
+    """
+    known: set[UUID] = session.info.setdefault(_SETTLED, set())
+    if user_id not in known:
+        connection = await session.connection()
+        await connection.execute(_HOLD_CHOICE, {"user_id": user_id})
+        known.add(user_id)
+        forget(session, user_id)
+    return await recipient(session, user_id)
 
 
 def forget(session: AsyncSession, user_id: UUID) -> None:

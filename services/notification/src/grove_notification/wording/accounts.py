@@ -7,12 +7,19 @@ from grove_notification.wording.words import Wording, Words
 SESSIONS = "/api/v1/auth/sessions"
 
 
+def _device(fact: auth.SessionStarted | auth.LoginSuspicious, t: Texts) -> str:
+    """In words of the language where auth made the name of browser and system."""
+    if fact.device_name == f"{fact.browser} on {fact.os}":
+        return t("{browser} on {system}", browser=fact.browser, system=fact.os)
+    return fact.device_name
+
+
 def _signed_in(fact: auth.SessionStarted | auth.LoginSuspicious, t: Texts) -> str:
     """Where from as exactly as it is known."""
     place = ", ".join(part for part in (fact.city, fact.country) if part) or fact.ip
     if not place:
-        return t("{device} signed in.", device=fact.device_name)
-    return t("{device} signed in from {place}.", device=fact.device_name, place=place)
+        return t("{device} signed in.", device=_device(fact, t))
+    return t("{device} signed in from {place}.", device=_device(fact, t), place=place)
 
 
 def _session_started(fact: auth.SessionStarted, t: Texts) -> Wording:

@@ -16,6 +16,15 @@ def _link(fact: _Connection) -> str:
     return f"/api/v1/connections/{fact.connection_id}"
 
 
+def _with_reason(
+    fact: provider_sync.ConnectionNeedsReauth | provider_sync.RunFailed, t: Texts, what_follows: str
+) -> str:
+    """The reason is a sentence in English: who reads another language is spared half of one."""
+    if t.language != "en" or not fact.reason:
+        return what_follows
+    return f"{fact.reason[0].upper()}{fact.reason[1:]} {what_follows}"
+
+
 def _linked(fact: provider_sync.ConnectionLinked, t: Texts) -> Wording:
     return Wording(
         "PROVIDER_CONNECTED",
@@ -29,7 +38,7 @@ def _needs_reauth(fact: provider_sync.ConnectionNeedsReauth, t: Texts) -> Wordin
     return Wording(
         "PROVIDER_NEEDS_REAUTH",
         t("{provider} needs you", provider=fact.provider_name),
-        t("{reason} Connect it again to go on.", reason=fact.reason),
+        _with_reason(fact, t, t("Connect it again to go on.")),
         _link(fact),
     )
 
@@ -57,7 +66,7 @@ def _run_failed(fact: provider_sync.RunFailed, t: Texts) -> Wording | None:
     return Wording(
         "PROVIDER_FAILED",
         t("{provider} could not be fetched", provider=fact.provider_name),
-        t("{reason} It is tried again by itself.", reason=fact.reason),
+        _with_reason(fact, t, t("It is tried again by itself.")),
         _link(fact),
     )
 
