@@ -43,12 +43,18 @@ class Client:
                 if self.seen[-1]["type"] == kind:
                     return self.seen[-1]
 
-    async def titles(self, count: int) -> list[str]:
-        """The tasks of the next notifications, once the unread count is that number."""
+    async def titles(self, amount: int) -> list[str]:
+        """The tasks of the next so many notifications, and of what else comes before the count behind them."""
         seen = len(self.seen)
+        while len(self.of("notification", seen)) < amount:
+            await self.frame("notification")
+        await self.frame("unread_count")
+        return [each["data"]["message"].split("“")[1].split("”")[0] for each in self.of("notification", seen)]
+
+    async def counted(self, count: int) -> None:
+        """Wait until so many are unread."""
         while (await self.frame("unread_count"))["data"]["count"] != count:
             continue
-        return [each["data"]["message"].split("“")[1].split("”")[0] for each in self.of("notification", seen)]
 
     async def numbers(self, count: int) -> list[int]:
         """Those of the next frames that `write` wrote."""

@@ -46,7 +46,7 @@ async def test_frames_come_from_the_store_while_valkey_is_away(
         assert await stream.titles(2) == ["A", "B"]
         await client.put("/api/v1/notifications/mark-all-read", headers=mine)  # which nobody here is told of
         await valkey.start()
-        assert (await stream.frame("unread_count"))["data"] == {"count": 0}, "counted anew when it is back"
+        await stream.counted(0)  # anew, when it is back
         await make(me, "C")
         assert await stream.titles(1) == ["C"]
 
@@ -63,7 +63,7 @@ async def test_a_valkey_that_hangs_is_noticed(start, proxy, settings, connect, i
         valkey.release()
         await until(lambda: replica.hub.subscribed)
         await make(me, "B")
-        assert await stream.titles(2) == ["B"]
+        assert await stream.titles(1) == ["B"]
 
 
 async def test_what_was_pushed_while_the_client_connected_anew_by_itself_is_found(
@@ -88,12 +88,11 @@ async def test_without_valkey_a_resume_goes_by_the_position(
     async with over_sockets(replica.url, mine) as stream:
         first = (await stream.frame("unread_count"))["id"]
         await make(me, "A", "B")
-        await stream.titles(1)
         await stream.titles(2)
         await valkey.cut()
         await stream.say(ack=stream.last_id)  # which can't be remembered, and ends nothing
         await make(me, "C")
-        assert await stream.titles(3) == ["C"]
+        assert await stream.titles(1) == ["C"]
     async with connect(replica.url, mine, query={"resume_from": first}) as stream:
         assert await stream.titles(3) == ["A", "B", "C"]
 
