@@ -4,8 +4,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from pymongo.asynchronous.collection import AsyncCollection
 
 from grove.core.clock import now
+from grove.core.ids import new_id
 from grove.messaging.revocation import TokenQuestion
 from grove.testing.http import client_of
 from grove_auth.main import build
@@ -192,3 +194,53 @@ async def test_what_services_ask_is_for_services_only(ada, settings, resources):
         await resources.database["users"].update_many({}, {"$set": {"token_version": 2}})
         assert (await service.post("/internal/v1/introspect", json=question)).json() == {"active": False}
         assert (await service.get("/internal/v1/revocations")).json()["number"] >= 0
+
+
+async def test_services_ask_about_many_tokens_at_once(ada, stranger, settings, resources, monkeypatch):
+    """One answer each, in order, with as many looks into the store as for one."""
+    await stranger.register()
+    await stranger.verify()
+    await stranger.login()
+    made = {"name": "backup", "scopes": ["tasks:read"]}
+    key = (await ada.client.post(f"{AUTH}/api-keys", json=made, headers=ada.headers)).json()["secret"]
+    mine, theirs, of_key = [
+        TokenQuestion.about(await resources.authenticator.principal(token)).model_dump(mode="json")
+        for token in (ada.tokens["access_token"], stranger.tokens["access_token"], key)
+    ]
+    wrong: list[dict] = [
+        mine | {"session_id": "other"},
+        mine | {"session_id": theirs["session_id"]},
+        mine | {"signing_key_id": "other"},
+        mine | {"global_version": -1},
+        mine | {"version": -1},
+        of_key | {"token_id": "other"},
+        of_key | {"user_id": theirs["user_id"]},
+        of_key | {"api_key_id": str(new_id())},
+    ]
+    looks = []
+    find = AsyncCollection.find
+    monkeypatch.setattr(AsyncCollection, "find", lambda self, *a, **k: looks.append(self.name) or find(self, *a, **k))
+    url, usual = "/internal/v1/introspect/batch", [mine, theirs, of_key]
+    async with client_of(build(settings, resources), peer="traefik") as edge:
+        assert (await edge.post(url, json={"questions": usual})).status_code == 403
+    async with client_of(build(settings, resources), peer="notification") as service:
+
+        async def active(questions: list[dict]) -> list[bool]:
+            answer = await service.post(url, json={"questions": questions})
+            assert answer.status_code == 200, answer.text
+            return answer.json()["active"]
+
+        looks.clear()
+        assert await active([*usual, *wrong, *usual]) == [True] * 3 + [False] * 8 + [True] * 3
+        assert looks.count("sessions") == 1
+        assert looks.count("api_keys") == 1
+        for one in wrong:
+            single = await service.post("/internal/v1/introspect", json=one)
+            assert single.json() == {"active": False}, "the same as when asked alone"
+        assert await active([mine] * 500) == [True] * 500
+        assert (await service.post(url, json={"questions": [mine] * 501})).status_code == 422
+        assert (await service.post(url, json={"questions": []})).status_code == 422
+        await resources.database["sessions"].delete_one({"_id": mine["session_id"]})
+        assert await active(usual) == [False, True, True]
+        await resources.database["users"].update_many({}, {"$set": {"token_version": 2}})
+        assert await active(usual) == [False, False, False]

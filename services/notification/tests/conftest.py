@@ -72,7 +72,7 @@ def built(settings, resources) -> FastAPI:
 @pytest.fixture
 def app(built, resources, issuer, gate) -> FastAPI:
     built.state.authenticator = Authenticator(issuer.verifier(), gate, resources.limiter)
-    resources.sign_in.authenticator = built.state.authenticator
+    resources.sign_in.authenticator, resources.sign_in.gate = built.state.authenticator, gate
     return built
 
 

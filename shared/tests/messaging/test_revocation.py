@@ -92,8 +92,8 @@ async def test_a_live_feed_decides_alone():
     async def ask(_):
         raise AssertionError("must not be asked")
 
-    assert await TokenGate(Feed(live=True), ask).admits(principal())
-    assert not await TokenGate(Feed(live=True, revoked=True), ask).admits(principal())
+    assert await TokenGate(Feed(live=True), ask, ask).admits(principal())
+    assert not await TokenGate(Feed(live=True, revoked=True), ask, ask).admits(principal())
 
 
 async def test_a_lost_feed_asks_auth_and_keeps_the_answer_for_a_moment():
@@ -103,7 +103,7 @@ async def test_a_lost_feed_asks_auth_and_keeps_the_answer_for_a_moment():
         asked.append(question)
         return TokenAnswer(active=len(asked) == 1)
 
-    gate, someone = TokenGate(Feed(live=False), ask), principal()
+    gate, someone = TokenGate(Feed(live=False), ask, ask), principal()
     assert await gate.admits(someone)
     assert await gate.admits(someone)
     assert len(asked) == 1
@@ -118,7 +118,7 @@ async def test_auth_is_asked_about_api_keys_too_and_about_the_key_that_signed():
         asked.append(question)
         return TokenAnswer(active=True)
 
-    gate = TokenGate(Feed(live=False), ask)
+    gate = TokenGate(Feed(live=False), ask, ask)
     await gate.admits(principal(session_id="", api_key_id="k1", token_id="s1"))
     await gate.admits(principal(signing_key_id="signer"))
     assert (asked[0].api_key_id, asked[0].token_id) == ("k1", "s1")
@@ -130,4 +130,34 @@ async def test_without_feed_and_auth_nobody_is_trusted():
         raise UpstreamError
 
     with pytest.raises(ServiceUnavailable):
-        await TokenGate(Feed(live=False), ask).admits(principal())
+        await TokenGate(Feed(live=False), ask, ask).admits(principal())
+
+
+async def test_many_tokens_take_one_question_and_answers_are_kept_for_a_moment():
+    asked: list[list[str]] = []
+    good = [principal() for _ in range(3)]
+    bad = principal()
+
+    async def ask(question):
+        raise AssertionError("nobody asks about one")
+
+    async def ask_each(questions):
+        asked.append([question.token_id for question in questions])
+        return [question.token_id != bad.token_id for question in questions]
+
+    gate = TokenGate(Feed(live=False), ask, ask_each)
+    assert await gate.admits_each([good[0], bad]) == [True, False]
+    assert await gate.admits_each([good[1], bad, good[0], good[2]]) == [True, False, True, True]
+    assert await gate.admits_each([bad, good[2]]) == [False, True]
+    assert asked == [[good[0].token_id, bad.token_id], [good[1].token_id, good[2].token_id]]
+    assert not await gate.admits(bad), "one alone has the same answer"
+    assert await TokenGate(Feed(live=True), ask, ask).admits_each(good) == [True, True, True]
+    assert await TokenGate(Feed(live=True, revoked=True), ask, ask).admits_each(good) == [False, False, False]
+
+
+async def test_without_an_answer_about_many_none_is_trusted():
+    async def ask_each(_):
+        raise UpstreamError
+
+    with pytest.raises(ServiceUnavailable):
+        await TokenGate(Feed(live=False), ask_each, ask_each).admits_each([principal()])

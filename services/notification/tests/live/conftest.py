@@ -215,7 +215,7 @@ async def start(settings, issuer, gate) -> AsyncIterator:
             stack.push_async_callback(resources.aclose)
             app = build(resources.settings, resources)
             app.state.authenticator = Authenticator(issuer.verifier(), gate, resources.limiter)
-            resources.sign_in.authenticator = app.state.authenticator
+            resources.sign_in.authenticator, resources.sign_in.gate = app.state.authenticator, gate
             return await stack.enter_async_context(running(app, resources))
 
         yield start

@@ -6,13 +6,13 @@ come. Silence or a lost connection ends that trust at once: auth is asked about 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 import structlog
 from aio_pika.abc import AbstractIncomingMessage
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from grove.contracts.auth import Revocation
 from grove.contracts.event import Envelope
@@ -30,6 +30,7 @@ SILENCE_SECONDS = 3.0
 HEARTBEAT_SECONDS = 1.0
 INTROSPECTION_SECONDS = 0.5
 """How long one answer of auth is used while the feed is lost; with it, 1 s from revocation to refusal holds."""
+QUESTIONS_AT_ONCE = 500
 
 
 class Snapshot(BaseModel):
@@ -68,6 +69,18 @@ class TokenAnswer(BaseModel):
     """Whether the token is still good."""
 
     active: bool
+
+
+class TokenQuestions(BaseModel):
+    """The same about several tokens."""
+
+    questions: list[TokenQuestion] = Field(min_length=1, max_length=QUESTIONS_AT_ONCE)
+
+
+class TokenAnswers(BaseModel):
+    """Which of them are still good, in the order of the questions."""
+
+    active: list[bool]
 
 
 @dataclass
@@ -219,26 +232,63 @@ class RevocationFeed:
 
 
 class TokenGate:
-    """Decides whether a verified token still counts."""
+    """Decides whether verified tokens still count."""
 
-    def __init__(self, feed: RevocationFeed, ask: Callable[[TokenQuestion], Awaitable[TokenAnswer]]) -> None:
+    def __init__(
+        self,
+        feed: RevocationFeed,
+        ask: Callable[[TokenQuestion], Awaitable[TokenAnswer]],
+        ask_each: Callable[[Sequence[TokenQuestion]], Awaitable[Sequence[bool]]],
+    ) -> None:
+        """`ask_each` takes up to QUESTIONS_AT_ONCE, and answers in their order."""
         self._feed = feed
         self._ask = ask
+        self._ask_each = ask_each
         self._answers: dict[str, tuple[float, bool]] = {}
 
     async def admits(self, principal: Principal) -> bool:
         """Whether the token is still good. Raises ServiceUnavailable when that can't be known."""
-        if self._feed.live:
-            return not self._feed.revoked(principal)
-        cached = self._answers.get(principal.token_id)
+        known = self._known(principal)
+        if known is not None:
+            return known
         asked = time.monotonic()
-        if cached is not None and asked - cached[0] < INTROSPECTION_SECONDS:
-            return cached[1]
         try:
             answer = await self._ask(TokenQuestion.about(principal))
         except GroveError:
-            raise ServiceUnavailable("Your sign-in can't be checked right now. Try again in a moment.") from None
+            raise _unknown() from None
+        self._keep(principal, asked, active=answer.active)
+        return answer.active
+
+    async def admits_each(self, principals: Sequence[Principal]) -> list[bool]:
+        """The same of up to QUESTIONS_AT_ONCE, with one question to auth. Raises ServiceUnavailable for all of them."""
+        known = [self._known(principal) for principal in principals]
+        open_ones = [each for each, answer in zip(principals, known, strict=True) if answer is None]
+        if not open_ones:
+            return [answer is True for answer in known]
+        asked = time.monotonic()
+        try:
+            answers = await self._ask_each([TokenQuestion.about(principal) for principal in open_ones])
+        except GroveError:
+            raise _unknown() from None
+        for principal, active in zip(open_ones, answers, strict=True):
+            self._keep(principal, asked, active=active)
+        told = iter(answers)
+        return [next(told) if answer is None else answer for answer in known]
+
+    def _known(self, principal: Principal) -> bool | None:
+        """What the feed, or auth a moment ago, says; None when auth has to be asked."""
+        if self._feed.live:
+            return not self._feed.revoked(principal)
+        cached = self._answers.get(principal.token_id)
+        if cached is not None and time.monotonic() - cached[0] < INTROSPECTION_SECONDS:
+            return cached[1]
+        return None
+
+    def _keep(self, principal: Principal, asked: float, *, active: bool) -> None:
         if len(self._answers) > 10_000:
             self._answers.clear()
-        self._answers[principal.token_id] = (asked, answer.active)
-        return answer.active
+        self._answers[principal.token_id] = (asked, active)
+
+
+def _unknown() -> ServiceUnavailable:
+    return ServiceUnavailable("Your sign-in can't be checked right now. Try again in a moment.")

@@ -1,10 +1,21 @@
 """What every service's processes hold: TLS material, broker, Valkey, limits, sign-in. Services add their store."""
 
+import asyncio
+from collections.abc import Sequence
+
 from grove.core.errors import UpstreamError
 from grove.core.flags import Flags
 from grove.core.settings import ServiceSettings
 from grove.messaging.broker import Broker
-from grove.messaging.revocation import RevocationFeed, Snapshot, TokenAnswer, TokenGate, TokenQuestion
+from grove.messaging.revocation import (
+    RevocationFeed,
+    Snapshot,
+    TokenAnswer,
+    TokenAnswers,
+    TokenGate,
+    TokenQuestion,
+    TokenQuestions,
+)
 from grove.security.mtls import TlsMaterial
 from grove.security.tokens import KeyCache, TokenVerifier
 from grove.valkey.client import create_valkey
@@ -12,6 +23,9 @@ from grove.web.api_keys import ApiKeyVerifier, KeyAnswer, KeyQuestion
 from grove.web.auth import Authenticator
 from grove.web.client import HttpClient, internal_client
 from grove.web.rate_limit import DEVELOPMENT_FACTOR, RateLimiter
+
+ASKED_AT_ONCE = 16
+"""Single questions under way, in place of one with all: fewer than the client has connections."""
 
 
 class ServiceResources:
@@ -37,9 +51,10 @@ class SignIn:
         self._auth: HttpClient = internal_client("auth", settings.auth_internal_url, resources.tls)
         keys = KeyCache(self._keys)
         self.feed = RevocationFeed(settings.service, resources.broker, self._snapshot, keys_changed=keys.expect_change)
+        self.gate = TokenGate(self.feed, self._introspect, self._introspect_each)
         self.authenticator = Authenticator(
             verifier=TokenVerifier(keys, issuer=settings.public_auth_url, audience=settings.public_api_url),
-            gate=TokenGate(self.feed, self._introspect),
+            gate=self.gate,
             limiter=resources.limiter,
             api_keys=ApiKeyVerifier(self._introspect_key, resources.limiter),
         )
@@ -65,6 +80,30 @@ class SignIn:
         if response.status_code != 200:
             raise UpstreamError(f"auth refused to introspect: {response.status_code}.")
         return TokenAnswer.model_validate_json(response.content)
+
+    async def _introspect_each(self, questions: Sequence[TokenQuestion]) -> Sequence[bool]:
+        asked = TokenQuestions(questions=list(questions))
+        response = await self._auth.request(
+            "POST", "/internal/v1/introspect/batch", retry=True, json=asked.model_dump(mode="json")
+        )
+        if response.status_code == 404:
+            return await self._one_by_one(questions)
+        if response.status_code != 200:
+            raise UpstreamError(f"auth refused to introspect several tokens: {response.status_code}.")
+        active = TokenAnswers.model_validate_json(response.content).active
+        if len(active) != len(questions):
+            raise UpstreamError(f"auth answered {len(active)} of {len(questions)} questions.")
+        return active
+
+    async def _one_by_one(self, questions: Sequence[TokenQuestion]) -> Sequence[bool]:
+        """An auth of before that route answers: while services are replaced one after the other."""
+        turns = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def one(question: TokenQuestion) -> bool:
+            async with turns:
+                return (await self._introspect(question)).active
+
+        return await asyncio.gather(*map(one, questions))
 
     async def _introspect_key(self, question: KeyQuestion) -> KeyAnswer:
         response = await self._auth.request(

@@ -1,5 +1,6 @@
 """An issuer of access tokens, as auth is one, for tests of other services."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -72,3 +73,7 @@ class OpenGate:
     async def admits(self, principal: Principal) -> bool:
         """Whether the token still counts."""
         return principal.session_id not in self.revoked
+
+    async def admits_each(self, principals: Sequence[Principal]) -> list[bool]:
+        """The same of each."""
+        return [await self.admits(principal) for principal in principals]

@@ -1,5 +1,6 @@
 """Queries on API keys."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -22,6 +23,10 @@ class ApiKeyRepository:
     async def get(self, key_id: UUID, transaction: AsyncClientSession | None = None) -> ApiKey | None:
         """By id."""
         return await ApiKey.get(key_id, session=transaction)
+
+    async def some(self, ids: Collection[UUID]) -> list[ApiKey]:
+        """Those of `ids` that there are."""
+        return await ApiKey.find({"_id": {"$in": list(ids)}}).to_list()
 
     async def by_secret(self, secret_hash: bytes) -> tuple[ApiKey, str] | None:
         """The key with that secret, present or before, and the secret's id."""

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request
 
-from grove.messaging.revocation import Snapshot, TokenAnswer, TokenQuestion
+from grove.messaging.revocation import Snapshot, TokenAnswer, TokenAnswers, TokenQuestion, TokenQuestions
 from grove.web.api_keys import KeyAnswer, KeyQuestion
 from grove.web.auth import callers
 from grove.web.body import GroveRoute
@@ -27,6 +27,12 @@ async def revocations(request: Request) -> Snapshot:
 async def introspect(question: TokenQuestion, resources: ResourcesDep) -> TokenAnswer:
     """Whether a token whose signature the caller verified, or an API key it asked about before, is still good."""
     return TokenAnswer(active=await resources.gate.is_active(question))
+
+
+@router.post("/introspect/batch")
+async def introspect_each(asked: TokenQuestions, resources: ResourcesDep) -> TokenAnswers:
+    """The same of several, as services ask about their open connections."""
+    return TokenAnswers(active=await resources.gate.are_active(asked.questions))
 
 
 @router.post("/introspect-key")

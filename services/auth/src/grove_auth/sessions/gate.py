@@ -1,4 +1,10 @@
-"""Whether a token still counts, asked of the store itself: auth needs no feed."""
+"""Whether tokens still count, asked of the store itself: auth needs no feed."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from beanie import Document
 
 from grove.messaging.revocation import TokenQuestion
 from grove.security.principal import Principal
@@ -22,14 +28,30 @@ class SessionGate:
 
     async def is_active(self, question: TokenQuestion) -> bool:
         """Whether the API key is alive; or the token's session, its versions and the key that signed it."""
-        if question.api_key_id:
-            return await self._key_bearers.is_active(question.user_id, question.api_key_id, question.token_id)
+        return (await self.are_active([question]))[0]
+
+    async def are_active(self, questions: Sequence[TokenQuestion]) -> list[bool]:
+        """The same of each, with as many looks into the store as for one."""
+        keys = [each for each in questions if each.api_key_id]
+        tokens = [each for each in questions if not each.api_key_id and await self._may_count(each)]
+        alive = await self._key_bearers.are_active([(each.user_id, each.api_key_id, each.token_id) for each in keys])
+        found = {id(each): active for each, active in zip(keys, alive, strict=True)}
+        owners = await _values(Session, {each.session_id for each in tokens}, "user_id")
+        tokens = [each for each in tokens if owners.get(each.session_id) == each.user_id]
+        versions = await _values(User, {each.user_id for each in tokens}, "token_version")
+        found |= {id(each): each.user_id in versions and each.version >= versions[each.user_id] for each in tokens}
+        return [found.get(id(each), False) for each in questions]
+
+    async def _may_count(self, question: TokenQuestion) -> bool:
+        """By what this process keeps for a moment."""
         if question.global_version < await self._token_versions.minimum():
             return False
-        if not await self._keys.is_published(question.signing_key_id):
-            return False
-        session = await Session.get(question.session_id)
-        if session is None or session.user_id != question.user_id:
-            return False
-        user = await User.get(question.user_id)
-        return user is not None and question.version >= user.token_version
+        return await self._keys.is_published(question.signing_key_id)
+
+
+async def _values(kind: type[Document], ids: Collection[UUID | str], name: str) -> Mapping[Any, Any]:
+    """One field of each of these documents, by id."""
+    if not ids:
+        return {}
+    found = kind.get_pymongo_collection().find({"_id": {"$in": list(ids)}}, {name: 1})
+    return {document["_id"]: document[name] async for document in found}

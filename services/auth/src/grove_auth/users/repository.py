@@ -1,5 +1,6 @@
 """Queries on users."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,10 @@ class UserRepository:
     async def get(self, user_id: UUID, transaction: AsyncClientSession | None = None) -> User | None:
         """By id."""
         return await User.get(user_id, session=transaction)
+
+    async def some(self, ids: Collection[UUID]) -> list[User]:
+        """Those of `ids` that there are."""
+        return await User.find({"_id": {"$in": list(ids)}}).to_list()
 
     async def by_email(self, email: str) -> User | None:
         """By address, in its one spelling."""

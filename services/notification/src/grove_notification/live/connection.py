@@ -60,7 +60,9 @@ class Connection(ABC):
         self.checked: int | None = None
         """What the revocation feed had when the sign-in was found to be good; None: it has to be looked at."""
         self.unknown = 0
-        """At how many of the sweeper's looks nobody could say whether the sign-in is good."""
+        """The sweeper's looks since somebody said whether the sign-in is good."""
+        self.refused = 0
+        """How often since then somebody was asked in vain."""
         self._ping_seconds = ping_seconds
         # Pings of clients that came together are spread, from the first on.
         self._ping_at = asyncio.get_running_loop().time() + ping_seconds * random.random()  # noqa: S311
@@ -99,7 +101,12 @@ class Connection(ABC):
     def renew(self, principal: Principal) -> None:
         """Go on with another token."""
         self.principal = principal
-        self.checked, self.unknown = None, 0
+        self.checked = None
+        self.heard()
+
+    def heard(self) -> None:
+        """Somebody said that the sign-in is good, or not."""
+        self.unknown = self.refused = 0
 
     def look(self, moment: float, wall: datetime) -> None:
         """What is due: an end of its token, of our patience, or a ping. Called often, by the sweeper."""

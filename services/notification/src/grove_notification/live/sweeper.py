@@ -1,15 +1,18 @@
 """Looks after all connections of a process: one task for thousands of sign-ins and pings.
 
 While the revocation feed is trusted, a sign-in is looked at when it is new or the feed has something new. Without the
-feed auth is asked about each token, some at a time; what nobody can say for UNKNOWN_SECONDS ends.
+feed auth is asked about all tokens, many with each question. A connection ends when nothing was heard of its sign-in
+for UNKNOWN_SECONDS and that is not for want of asking: auth said nothing at all for as long, or not about this one.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from grove.core.clock import now
 from grove.core.errors import GroveError
 from grove.core.tasks import end
+from grove.messaging.revocation import QUESTIONS_AT_ONCE
 from grove.service.resources import SignIn
 from grove_notification.live.connection import REVOKED, UNKNOWN, Connection
 from grove_notification.live.hub import Hub
@@ -17,7 +20,8 @@ from grove_notification.live.hub import Hub
 LOOK_SECONDS = 0.4
 UNKNOWN_SECONDS = 3.0
 """How long a connection lives on while nobody can say whether its sign-in still counts."""
-ASKED_AT_ONCE = 32
+REFUSALS = 2
+"""Questions in a row that auth did not answer, while it answered others."""
 
 
 class Sweeper:
@@ -26,6 +30,8 @@ class Sweeper:
     def __init__(self, hub: Hub, sign_in: SignIn) -> None:
         self._hub = hub
         self._sign_in = sign_in
+        self._silent = 0
+        """Looks since auth, or the feed, last said anything."""
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -49,47 +55,58 @@ class Sweeper:
     async def _by_feed(self) -> None:
         """The gate answers from memory."""
         changes = self._sign_in.feed.changes
+        self._silent, new = 0, []
         for connection in self._hub:
-            if not self._sign_in.feed.live:
-                return
-            connection.unknown = 0
+            connection.heard()
             if connection.checked != changes:
-                await self._check([connection], changes)
+                new.append(connection)
+        await self._check_all(new, changes)
 
     def _count_unknown(self) -> None:
         """Looks are counted, not seconds: a process that was held up knows no less than before."""
+        most = UNKNOWN_SECONDS / LOOK_SECONDS
+        self._silent += 1
         for connection in self._hub:
             connection.unknown += 1
-            if connection.unknown * LOOK_SECONDS > UNKNOWN_SECONDS:
+            if connection.unknown > most and (self._silent > most or connection.refused >= REFUSALS):
                 connection.end(UNKNOWN)
 
     async def _by_asking(self) -> None:
-        turns = asyncio.Semaphore(ASKED_AT_ONCE)
+        await self._check_all(self._hub, None)
 
-        async def check(connections: Sequence[Connection]) -> None:
-            async with turns:
-                await self._check(connections, None)
+    async def _check_all(self, connections: Iterable[Connection], changes: int | None) -> None:
+        """`changes`: what the feed had when it was asked; None: auth is."""
+        for tokens in _by_token(connections):
+            if changes is not None and not self._sign_in.feed.live:
+                return
+            await self._check(tokens, changes)
 
-        await asyncio.gather(*(check(connections) for connections in _by_token(self._hub)))
-
-    async def _check(self, connections: Sequence[Connection], changes: int | None) -> None:
-        """Connections with one token. `changes`: what the feed had when it was asked."""
-        principal = connections[0].principal
+    async def _check(self, tokens: Sequence[Sequence[Connection]], changes: int | None) -> None:
+        """Connections with one token each time."""
+        principals = [connections[0].principal for connections in tokens]
         try:
-            admitted = await self._sign_in.authenticator.gate.admits(principal)
+            answers = await self._sign_in.gate.admits_each(principals)
         except GroveError:
+            for connections in tokens:
+                for connection in connections:
+                    connection.refused += 1
             return
-        for connection in connections:
-            if connection.principal.token_id != principal.token_id:
-                continue  # it has another one by now
-            connection.checked, connection.unknown = changes, 0
-            if not admitted:
-                connection.end(REVOKED)
+        self._silent = 0
+        for connections, principal, admitted in zip(tokens, principals, answers, strict=True):
+            for connection in connections:
+                if connection.principal.token_id != principal.token_id:
+                    continue  # it has another one by now
+                connection.heard()
+                connection.checked = changes
+                if not admitted:
+                    connection.end(REVOKED)
 
 
-def _by_token(connections: Iterable[Connection]) -> Collection[Sequence[Connection]]:
-    """Those with the same token together: one answer holds for all."""
+def _by_token(connections: Iterable[Connection]) -> Iterator[Sequence[Sequence[Connection]]]:
+    """Those with the same token together, as one answer holds for all; and of these as many as one question takes."""
     found: dict[str, list[Connection]] = {}
     for connection in connections:
         found.setdefault(connection.principal.token_id, []).append(connection)
-    return found.values()
+    tokens = iter(found.values())
+    while batch := tuple(islice(tokens, QUESTIONS_AT_ONCE)):
+        yield batch
