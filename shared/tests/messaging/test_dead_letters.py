@@ -124,6 +124,23 @@ async def test_few_are_in_memory_however_many_there_are(channel, letters, monkey
     assert max(waiting) <= module.WINDOW
 
 
+@pytest.mark.parametrize("act", ["replay", "purge"])
+async def test_a_pass_for_some_ends_when_each_was_found(channel, letters, monkeypatch, act):
+    ids = await park(channel, *[b"{}"] * 1000)
+    taken = []
+
+    def looked_at(incoming) -> str:
+        taken.append(incoming.message_id)
+        return incoming.message_id
+
+    monkeypatch.setattr(module, "id_of", looked_at)
+    assert await getattr(letters, act)({ids[1], ids[3]}) == 2
+    assert taken == ids[:4], "what lies behind is left alone"
+    assert await getattr(letters, act)([]) == 0
+    assert taken == ids[:4], "nothing is looked for"
+    assert await held(channel, DEAD) == [ids[0], ids[2], *ids[4:]]
+
+
 async def test_more_than_ten_thousand_are_handed_back_each_once_in_order(channel, letters):
     ids = await park(channel, *[b"{}"] * 10_300)
     told: list[tuple[int, int]] = []

@@ -111,14 +111,36 @@ class DeadLetters:
             done += 1
             told(done, there)
 
-        async for incoming in self._each(channel, None if ids else limit, acknowledged=lambda: done):
-            if ids is None or id_of(incoming) in ids:
-                batch.append(incoming)
+        async for incoming in self._wanted(channel, ids, limit, lambda: done):
+            batch.append(incoming)
             if len(batch) >= BATCH:
                 await asyncio.gather(*map(act_on, batch))
                 batch.clear()
         await asyncio.gather(*map(act_on, batch))
         return done
+
+    async def _wanted(
+        self,
+        channel: AbstractChannel,
+        ids: Collection[str] | None,
+        limit: int | None,
+        acknowledged: Callable[[], int],
+    ) -> AsyncIterator[AbstractIncomingMessage]:
+        """All, or those of `ids` until each was found once."""
+        if ids is None:
+            async for incoming in self._each(channel, limit, acknowledged=acknowledged):
+                yield incoming
+            return
+        wanted, missing = set(ids), set(ids)
+        if not wanted:
+            return
+        async for incoming in self._each(channel, acknowledged=acknowledged):
+            name = id_of(incoming)
+            if name in wanted:
+                missing.discard(name)
+                yield incoming
+            if not missing:
+                return
 
     async def _each(
         self, channel: AbstractChannel, limit: int | None = None, *, acknowledged: Callable[[], int] = lambda: 0
