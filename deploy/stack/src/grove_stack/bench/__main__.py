@@ -75,12 +75,13 @@ async def _pushes(plan: Plan, suite: dict[str, Any]) -> AsyncIterator[Row]:
 
 
 async def _events(plan: Plan, _: dict[str, Any]) -> AsyncIterator[Row]:
+    yield "facts of tasks told by one notification-worker", f"{await events.told(plan):.0f}/s", "", "", ""
     for worker in ("resource-worker", "notification-worker"):
         command(plan.layout.root, "stack", "stop", worker)
     rounds = [(await events.through_outbox(plan), await events.bare(plan)) for _ in range(3)]
     ours, bare = (statistics.median(rates) for rates in zip(*rounds, strict=True))
     ratio = statistics.median(mine / other for mine, other in rounds)
-    yield "events from commit to effect", f"{ours:.0f}/s", f"{bare:.0f}/s bare aio-pika", f"{ratio:.2f}", "≥ 0.25"
+    yield "events from commit to effect", f"{ours:.0f}/s", f"{bare:.0f}/s bare aio-pika", f"{ratio:.2f}", "≥ 0.5"
 
 
 async def _live(plan: Plan, suite: dict[str, Any]) -> list[float]:

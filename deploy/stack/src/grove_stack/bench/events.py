@@ -19,12 +19,14 @@ from grove.outbox.event import outbox_event
 from grove.outbox.postgres import Outbox
 from grove.outbox.relay import Relay
 from grove.postgres.engine import STORE_ERRORS
+from grove.postgres.reads import Statement
 from grove.service.postgres import PostgresResources, PostgresServiceSettings
 from grove_stack.plan import Plan
 from grove_stack.services import SERVICES
 
 COUNT = 3000
 _QUEUE = queue_name("notification")
+_APPLIED = Statement("SELECT count(*) FROM inbox")
 
 
 class _Publisher(PostgresServiceSettings):
@@ -91,6 +93,21 @@ async def publish(plan: Plan, facts: Sequence[TaskCreated]) -> None:
         exchange = await channel.get_exchange(EVENTS, ensure=False)
         await asyncio.gather(*(_publish(exchange, outbox_event("resource", fact, sequence=1).body) for fact in facts))
     await publisher.aclose()
+
+
+async def told(plan: Plan) -> float:
+    """Tasks' facts through the running notification worker: each a notification, two live frames, a choice looked up."""
+    taker = _resources(plan, _Taker)
+    before = await taker.reads.scalar(_APPLIED)
+    began = time.perf_counter()
+    publishing = asyncio.create_task(publish(plan, [_fact() for _ in range(COUNT)]))
+    async with asyncio.timeout(120):
+        while await taker.reads.scalar(_APPLIED) < before + COUNT:
+            await asyncio.sleep(0.05)
+    rate = COUNT / (time.perf_counter() - began)
+    await publishing
+    await taker.aclose()
+    return rate
 
 
 async def bare(plan: Plan) -> float:
