@@ -71,7 +71,8 @@ async def _measured(folder: Path, parts: list[str]) -> list[Row]:
 async def _pushes(plan: Plan, suite: dict[str, Any]) -> AsyncIterator[Row]:
     latencies = sorted(await _live(plan, suite))
     p50, p99 = statistics.median(latencies), latencies[int(len(latencies) * 0.99)]
-    yield f"task created → WebSocket, {LIVE_RATE}/s", f"p50 {p50:.1f} ms, p99 {p99:.1f} ms", "", "", "p50 ≤ 25 ms, p99 ≤ 100 ms"
+    took, aim = f"p50 {p50:.1f} ms, p99 {p99:.1f} ms", "p50 ≤ 25 ms, p99 ≤ 100 ms"
+    yield f"task created → WebSocket, {LIVE_RATE}/s", took, "", "", aim
 
 
 async def _events(plan: Plan, _: dict[str, Any]) -> AsyncIterator[Row]:
