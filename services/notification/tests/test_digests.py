@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from sqlalchemy import func, select, update
@@ -13,7 +13,7 @@ from grove.core.ids import new_id
 from grove.core.tasks import end
 from grove_notification.digests import mailing, opening
 from grove_notification.digests.mailing import DigestMailing
-from grove_notification.models import Digest, DigestItem, Mail, User
+from grove_notification.models import Digest, DigestItem, Mail, Preferences, User
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +40,9 @@ def tell(resources):
         async with resources.sessions.begin() as session:
             for title in titles:
                 moment = now()
-                item = opening.Item(user_id, "mail", title, f"about {title}", link, moment, moment + after)
+                item = opening.Item(
+                    user_id, "mail", "TASK_SHARED", title, f"about {title}", link, moment, moment + after
+                )
                 opening.collect(session, item)
             await opening.write(session)
 
@@ -83,8 +85,9 @@ async def test_a_due_digest_becomes_one_mail_and_is_gone(resources, user, tell, 
         "message": "about first",
         "link": "/api/v1/tasks/1",
     }
-    assert (letter["to"], letter["variables"]["more"]) == ("ada@example.com", 0)
+    assert letter["variables"]["more"] == 0
     row = letter["row"]
+    assert (row.masked, "to" in letter) == ("a•••@example.com", False), "it goes where the account is when it is sent"
     assert (row.kind, row.template, row.user_id, row.locale) == ("notice", "digest", ada, "de")
     assert row.notification_type is None
     assert (await count(resources, Digest), await count(resources, DigestItem)) == (1, 1), "the one of later"
@@ -173,7 +176,7 @@ async def test_a_digest_that_somebody_joins_is_passed_over(resources, user, tell
     ada = await user()
     await tell(ada, "first")
     async with resources.sessions.begin() as session:
-        opening.collect(session, opening.Item(ada, "mail", "second", "m", None, now(), now()))
+        opening.collect(session, opening.Item(ada, "mail", "TASK_SHARED", "second", "m", None, now(), now()))
         await opening.write(session)
         assert not await digests.mail_one()
     assert await digests.mail_one()
@@ -197,16 +200,59 @@ async def test_a_worker_that_dies_leaves_the_digest_as_it_was(resources, user, t
     assert [titles(letter) for letter in await letters(resources)] == [["first"]]
 
 
-async def test_who_has_no_address_or_is_gone_gets_none(resources, user, tell, digests, happen):
-    await tell(await user(None), "nobody")
-    await tell(new_id(), "unknown")
+async def test_who_is_gone_gets_none_and_who_has_no_address_yet_gets_it_later(resources, user, tell, digests, happen):
+    early = [await user(None), new_id()]
+    for each in early:
+        await tell(each, "early")
     gone = await user()
     await tell(gone, "gone")
     await happen("auth", UserDeleted(user_id=gone, deleted_at=now()))
+    async with resources.sessions.begin() as session:  # slipped in beside the deletion
+        opening.collect(session, opening.Item(gone, "mail", "TASK_SHARED", "late", "m", None, now(), now()))
+        await opening.write(session)
     while await digests.mail_one():
         pass
-    assert await count(resources, Mail) == 0
+    waiting = [letter["row"] for letter in await letters(resources)]
+    assert {row.user_id for row in waiting} == set(early)
+    assert {(row.masked, row.address_mac) for row in waiting} == {(None, None)}
     assert await count(resources, Digest) == 0
+
+
+async def test_an_item_of_a_type_that_was_switched_off_meanwhile_is_not_told(resources, user, tell, digests):
+    """It was told by the choice of before, and committed after the new one."""
+    ada = await user()
+    await tell(ada, "unwanted")
+    async with resources.sessions.begin() as session:
+        chosen = {"digest": "hourly", "digest_at": time(8), "version": 1, "updated_at": now()}
+        session.add(Preferences(user_id=ada, types={"TASK_SHARED": {"email": False}}, **chosen))
+    assert await digests.mail_one()
+    assert (await count(resources, Mail), await count(resources, Digest)) == (0, 0)
+
+
+async def test_erasure_and_mailing_do_not_wait_for_each_other_in_a_circle(
+    resources, user, tell, digests, happen, monkeypatch
+):
+    ada = await user()
+    await tell(ada, "first")
+    letter, made, erasing = mailing._letter, asyncio.Event(), asyncio.Event()
+
+    async def slow(session, digest):
+        found = await letter(session, digest)
+        made.set()
+        await erasing.wait()
+        return found
+
+    monkeypatch.setattr(mailing, "_letter", slow)
+    async with asyncio.timeout(PATIENCE):
+        mail = asyncio.create_task(digests.mail_one())
+        await made.wait()
+        erase = asyncio.create_task(happen("auth", UserDeleted(user_id=ada, deleted_at=now())))
+        while not await waits_for_a_lock(resources):
+            await asyncio.sleep(0.02)
+        erasing.set()
+        assert await mail
+        assert await erase
+    assert [await count(resources, model) for model in (User, Digest, DigestItem, Mail)] == [0, 0, 0, 0]
 
 
 async def test_the_job_mails_what_becomes_due(resources, user, tell, digests, monkeypatch):

@@ -14,7 +14,7 @@ from grove_notification.mails.catalogue import TEMPLATES
 from grove_notification.mails.queue import Letter
 from grove_notification.mails.retention import MailRetention
 from grove_notification.mails.sender import MailSender
-from grove_notification.models import Mail
+from grove_notification.models import Mail, User
 from grove_notification.resources import Resources
 
 pytestmark = pytest.mark.integration
@@ -196,15 +196,16 @@ async def test_who_had_a_mail_sent_again_is_in_the_log(client, issuer, queue, ch
     assert {"event": "mail.resent", "mail_id": mail["id"], "actor": str(actor), "log_level": "info"} in logs
 
 
-async def test_all_that_failed_is_sent_again_at_once(client, operator, queue, change, resources):
+@pytest.mark.parametrize("status", ["failed", "bounced"])
+async def test_all_that_did_not_arrive_is_sent_again_at_once(client, operator, queue, change, resources, status):
     for _ in range(3):
         await queue()
     await queue(template="already_registered")
-    await change(Mail.template == "welcome", status="failed")
-    answer = await client.post(f"{ADMIN}/emails/resend", headers=operator, json={"status": "failed"})
+    await change(Mail.template == "welcome", status=status)
+    answer = await client.post(f"{ADMIN}/emails/resend", headers=operator, json={"status": status})
     assert (answer.status_code, answer.json()) == (200, {"queued": 3})
     assert {mail.status for mail in await stored(resources)} == {"queued"}
-    again = await client.post(f"{ADMIN}/emails/resend", headers=operator, json={"status": "failed"})
+    again = await client.post(f"{ADMIN}/emails/resend", headers=operator, json={"status": status})
     assert again.json() == {"queued": 0}
     wrong = await client.post(f"{ADMIN}/emails/resend", headers=operator, json={"status": "sent"})
     assert wrong.status_code == 422
@@ -220,6 +221,9 @@ async def test_a_reported_bounce_keeps_notices_away(client, operator, queue, sen
     for _ in range(2):
         answer = await client.post(url, headers=operator, json={"reason": "mailbox closed"})
         assert answer.status_code == 204
+    async with resources.sessions.begin() as session:
+        known = {"name": "Ada", "locale": "en", "timezone": "UTC", "sequence": 1, "email_sequence": 0}
+        session.add(User(id=ADA, email="ada@example.com", updated_at=now(), **known))
     await queue(template="notification", variables={"title": "a", "message": "b", "link": None})
     await sender.send_one()
     notice, bounced = await search(client, operator)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
@@ -18,7 +19,7 @@ from grove_notification.mails.addresses import address_mac
 from grove_notification.mails.limits import NoticeLimits
 from grove_notification.mails.queue import Letter
 from grove_notification.mails.sender import SENDERS, MailSender
-from grove_notification.models import Mail
+from grove_notification.models import Mail, User
 from grove_notification.resources import Resources
 
 pytestmark = pytest.mark.integration
@@ -56,14 +57,25 @@ async def worker(settings, resources, server):
 
 
 @pytest.fixture
-def notify(resources):
+async def people(resources) -> dict[str, UUID]:
+    """The accounts of ADA and BOB."""
+    people = {address: new_id() for address in (ADA, BOB)}
+    async with resources.sessions.begin() as session:
+        for address, user_id in people.items():
+            known = {"name": "Ada", "locale": "en", "timezone": "UTC", "sequence": 1, "email_sequence": 0}
+            session.add(User(id=user_id, email=address, updated_at=now(), **known))
+    return people
+
+
+@pytest.fixture
+def notify(resources, people):
     async def notify(to: str = ADA, count: int = 1) -> None:
         async with resources.sessions.begin() as session:
             for _ in range(count):
                 letter = Letter(
                     template="notification",
                     to=to,
-                    user_id=new_id(),
+                    user_id=people[to],
                     locale="en",
                     notification_type="TASK_SHARED",
                     variables={"title": "Shared", "message": "With you.", "link": None},
@@ -229,7 +241,7 @@ async def test_pauses_grow_and_are_not_all_the_same(resources, server, worker, a
     for _ in range(5):
         await ask()
     for attempt in range(3):
-        server.answers["MAIL"] = ["451 later"] * 5
+        server.answers["RCPT"] = ["451 later"] * 5
         before = now()
         await drain(sender)
         after = now()

@@ -124,7 +124,16 @@ async def test_the_link_of_a_digest_ends_all_mails_that_can_be_switched_off(clie
         session.add(Digest(user_id=ADA, key="mail", due_at=now()))
         await session.flush()
         session.add(
-            DigestItem(id=new_id(), user_id=ADA, key="mail", title="a", message="b", link=None, created_at=now())
+            DigestItem(
+                id=new_id(),
+                user_id=ADA,
+                key="mail",
+                type="TASK_CREATED",
+                title="a",
+                message="b",
+                link=None,
+                created_at=now(),
+            )
         )
     assert await DigestMailing(resources.sessions, resources.mail_queue).mail_one()
     [mail] = await mailed()

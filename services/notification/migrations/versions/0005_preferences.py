@@ -40,6 +40,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), primary_key=True),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("key", sa.String(40), nullable=False),
+        sa.Column("type", sa.String(40), nullable=False),
         sa.Column("title", sa.String(300), nullable=False),
         sa.Column("message", sa.String(1000), nullable=False),
         sa.Column("link", sa.String(300)),

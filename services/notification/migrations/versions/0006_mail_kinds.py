@@ -24,8 +24,11 @@ def upgrade() -> None:
     op.add_column("mails", sa.Column("address_mac", sa.LargeBinary()))
     op.add_column("mails", sa.Column("bounced_at", TIME))
     op.add_column("mails", sa.Column("resent_at", TIME))
+    op.add_column("mails", sa.Column("leased_until", TIME))
     op.drop_index("ix_mails_due", "mails")
-    op.create_index("ix_mails_due", "mails", ["kind", "due_at"], postgresql_where=sa.text("status = 'queued'"))
+    op.create_index("ix_mails_due", "mails", ["kind", "due_at", "id"], postgresql_where=sa.text("status = 'queued'"))
+    waiting = sa.text("status = 'queued' AND kind = 'notice'")
+    op.create_index("ix_mails_waiting", "mails", ["user_id", "id"], postgresql_where=waiting)
     op.create_index("ix_mails_failed", "mails", ["created_at", "id"], postgresql_where=sa.text("status = 'failed'"))
     op.create_index("ix_mails_bounced", "mails", ["address_mac"], postgresql_where=sa.text("status = 'bounced'"))
     op.drop_index("ix_mails_user", "mails")
@@ -42,7 +45,9 @@ def downgrade() -> None:
     op.create_index("ix_mails_user", "mails", ["user_id"], postgresql_where=sa.text("user_id IS NOT NULL"))
     op.drop_index("ix_mails_bounced", "mails")
     op.drop_index("ix_mails_failed", "mails")
+    op.drop_index("ix_mails_waiting", "mails")
     op.drop_index("ix_mails_due", "mails")
     op.create_index("ix_mails_due", "mails", ["due_at"], postgresql_where=sa.text("status = 'queued'"))
-    for name in ("resent_at", "bounced_at", "address_mac", "masked", "subject", "notification_type", "kind"):
+    later = ("leased_until", "resent_at", "bounced_at")
+    for name in (*later, "address_mac", "masked", "subject", "notification_type", "kind"):
         op.drop_column("mails", name)

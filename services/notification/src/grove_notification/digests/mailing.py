@@ -8,14 +8,14 @@ import asyncio
 from datetime import datetime
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
 from grove.postgres.engine import STORE_ERRORS
-from grove.service.erasure import is_erased
 from grove_notification.mails.queue import Letter, MailQueue
-from grove_notification.models import Digest, DigestItem, User
+from grove_notification.models import Digest, DigestItem
+from grove_notification.users.recipients import recipient
 
 log = structlog.get_logger()
 
@@ -64,11 +64,15 @@ async def _claim(session: AsyncSession, moment: datetime) -> Digest | None:
 
 
 async def _letter(session: AsyncSession, digest: Digest) -> Letter | None:
-    """The mail; None for a user who is gone or without an address, or without anything to tell."""
-    user = await session.get(User, digest.user_id)
-    if user is None or user.email is None or await is_erased(session, digest.user_id):
+    """The mail; None for a user who is gone, or without anything to tell that they want by mail."""
+    user = await recipient(session, digest.user_id)
+    if user is None:
         return None
-    of_digest = (DigestItem.user_id == digest.user_id, DigestItem.key == digest.key)
+    of_digest: tuple[ColumnElement[bool], ...] = (
+        DigestItem.user_id == digest.user_id,
+        DigestItem.key == digest.key,
+        DigestItem.type.in_(user.choice.mailed_types),
+    )
     total = await session.scalar(select(func.count()).select_from(DigestItem).where(*of_digest)) or 0
     items = (
         await session.scalars(select(DigestItem).where(*of_digest).order_by(DigestItem.id).limit(MOST_ITEMS))
@@ -78,7 +82,7 @@ async def _letter(session: AsyncSession, digest: Digest) -> Letter | None:
     return Letter(
         template="digest",
         to=user.email,
-        user_id=user.id,
+        user_id=user.user_id,
         locale=user.locale,
         variables={
             "items": [{"title": item.title, "message": item.message, "link": item.link} for item in items],

@@ -26,6 +26,7 @@ class Item:
 
     user_id: UUID
     key: str
+    type: str
     title: str
     message: str
     link: str | None
@@ -60,6 +61,7 @@ async def write(session: AsyncSession) -> None:
                 "id": new_id(),
                 "user_id": item.user_id,
                 "key": item.key,
+                "type": item.type,
                 "title": item.title,
                 "message": item.message,
                 "link": item.link,

@@ -65,9 +65,9 @@ async def search_mails(
 
 
 @router.post("/emails/resend")
-async def resend_failed(_: ResendMany, mails: Mails) -> Queued:
-    """Send mails again that failed: up to 1,000 of them, oldest first."""
-    return Queued(queued=await mails.resend_failed())
+async def resend_mails(wanted: ResendMany, mails: Mails) -> Queued:
+    """Send mails again that failed or bounced: up to 1,000 of them, oldest first."""
+    return Queued(queued=await mails.resend_all(wanted.status))
 
 
 @router.post("/emails/{mail_id}/resend", status_code=204, responses=error_responses(400, 404))

@@ -33,18 +33,18 @@ class MailAdminService:
             return
         raise NotEnded if await self._status(mail_id) == "queued" else ContentGone
 
-    async def resend_failed(self) -> int:
-        """Queue the mails that failed, oldest first, up to MOST. How many."""
-        failed = (
+    async def resend_all(self, status: str) -> int:
+        """Queue the mails of a status, oldest first, up to MOST. How many."""
+        ended = (
             select(Mail.id)
-            .where(Mail.status == "failed", Mail.sealed.is_not(None))
+            .where(Mail.status == status, Mail.sealed.is_not(None))
             .order_by(Mail.created_at, Mail.id)
             .limit(MOST)
             .with_for_update(skip_locked=True)
         )
         connection = await self._session.connection()
-        done = await connection.execute(update(Mail).where(Mail.id.in_(failed)).values(**_queued_again(now())))
-        log.info("mail.failed_resent", mails=done.rowcount, actor=str(self._actor))
+        done = await connection.execute(update(Mail).where(Mail.id.in_(ended)).values(**_queued_again(now())))
+        log.info("mail.all_resent", status=status, mails=done.rowcount, actor=str(self._actor))
         return int(done.rowcount)
 
     async def bounced(self, mail_id: UUID, reason: str) -> None:

@@ -13,9 +13,7 @@ from grove_notification.settings import NotificationSettings
 STEP_SECONDS = 15.0
 """How long the server may take for one answer."""
 DELIVERY_SECONDS = 45.0
-"""How long one mail may take altogether: less than the database lets a transaction do nothing, or the mail's row would
-be free again while the server takes it.
-"""
+"""How long one mail may take altogether: less than a mail's lease, or another sender would take it meanwhile."""
 IDLE_SECONDS = 30.0
 MOST_MAILS = 100
 """Mails over one connection: after so many another one is opened, and load is shared anew behind a balancer."""
@@ -66,7 +64,7 @@ class SmtpConnection:
         try:
             smtp = await self._begin(sender, to)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
-            if not kept or not _closed_meanwhile(error):
+            if not kept or not _had_enough(error):
                 raise
             self._drop()  # the mail has not begun, so that beginning anew sends it once
             smtp = await self._begin(sender, to)
@@ -106,8 +104,8 @@ class SmtpConnection:
             smtp.close()
 
 
-def _closed_meanwhile(error: Exception) -> bool:
-    """Whether the connection is to blame, and not what was said over it."""
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return error.code == UNAVAILABLE
-    return True
+def _had_enough(error: Exception) -> bool:
+    """Whether the connection may be to blame: it is closed, or takes no further mail, as after so many of them. Whom
+    the mail goes to is nothing of it.
+    """
+    return not isinstance(error, aiosmtplib.SMTPRecipientRefused) or error.code == UNAVAILABLE

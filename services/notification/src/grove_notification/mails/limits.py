@@ -1,5 +1,7 @@
 """How many notices go out: to one recipient, and altogether. No other mails are counted."""
 
+from datetime import timedelta
+
 from grove.web.rate_limit import Limit, RateLimiter
 
 _ALL = "all"
@@ -12,6 +14,11 @@ class NoticeLimits:
         self._limiter = limiter
         self._per_second = Limit("mail-notices", per_second, 1)
         self._per_recipient = Limit("mail-recipient", recipient_per_hour, 3600)
+
+    @property
+    def recipient_pace(self) -> timedelta:
+        """How far apart notices to one recipient are that has had enough."""
+        return timedelta(seconds=self._per_recipient.seconds / max(1, self._per_recipient.amount))
 
     async def seconds_for_all(self) -> float:
         """0, and one is counted; or the seconds until another notice may go, whoever gets it."""

@@ -10,8 +10,10 @@ from uuid import UUID
 from grove.core.clock import now
 from grove_notification.mails.rendering import NotRenderable, Rendered
 
-_POLICY = SMTP.clone(max_line_length=998)
-"""The longest line that SMTP takes: the address in List-Unsubscribe is longer than a folded line, and stays whole."""
+_POLICY = SMTP.clone(max_line_length=998, cte_type="7bit")
+"""The longest line that SMTP takes: the address in List-Unsubscribe is longer than a folded line, and stays whole. In
+ASCII alone, for not every server takes more.
+"""
 
 
 def compose(

@@ -14,18 +14,19 @@ from grove.core.ids import new_id
 from grove.security.encryption import DecryptionFailed, FieldCipher
 from grove_notification.mails.addresses import address_mac, masked
 from grove_notification.mails.catalogue import TEMPLATES
-from grove_notification.mails.repository import MailRepository
+from grove_notification.mails.repository import NOTICE, MailRepository
 from grove_notification.models import Mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
     """A mail to queue; its template says of what kind it is. `due_at`: not before. `notification_type`: what its reader
-    can unsubscribe from.
+    can unsubscribe from. `to`: a notice's is shown only, for it goes to the address that its reader's account has when
+    it is sent; there may be none yet.
     """
 
     template: str
-    to: str
+    to: str | None
     user_id: UUID
     locale: str
     variables: dict[str, Any] = field(default_factory=dict)
@@ -45,19 +46,20 @@ class MailQueue:
         """Queue a mail in the open transaction."""
         mail_id = new_id()
         moment = now()
-        content = json.dumps({"to": letter.to, "variables": letter.variables})
+        kind = TEMPLATES[letter.template].kind
+        content = {"variables": letter.variables} | ({} if kind == NOTICE else {"to": letter.to})
         await MailRepository(session).add(
             Mail(
                 id=mail_id,
                 user_id=letter.user_id,
-                kind=TEMPLATES[letter.template].kind,
+                kind=kind,
                 notification_type=letter.notification_type,
                 template=letter.template,
                 subject=letter.subject,
                 locale=letter.locale,
-                masked=masked(letter.to),
-                address_mac=address_mac(self._cipher, letter.to),
-                sealed=self._cipher.seal(content, purpose=purpose_of(mail_id)),
+                masked=masked(letter.to) if letter.to else None,
+                address_mac=address_mac(self._cipher, letter.to) if letter.to else None,
+                sealed=self._cipher.seal(json.dumps(content), purpose=purpose_of(mail_id)),
                 status="queued",
                 attempts=0,
                 due_at=letter.due_at or moment,

@@ -1,11 +1,12 @@
 """Queries on mails, as the worker needs them."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ScalarSelect, delete, func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove_notification.mails.catalogue import Kind
@@ -17,6 +18,9 @@ NOTICE: Kind = "notice"
 
 OFTEN = 3
 """Tries after which it is no hiccup any more."""
+AT_ONCE = 1000
+"""Mails that one statement moves at most."""
+BOUNCE_SHOWN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +43,73 @@ class MailRepository:
         self._session.add(mail)
         await self._session.flush()
 
-    async def claim_due(self, moment: datetime, *, notices: bool = True, besides: Collection[UUID] = ()) -> Mail | None:
-        """One due mail that no other sender works on, locked until the transaction ends: security mails first, then
-        those about accounts, and `notices` last; none of `besides`.
+    async def claim_due(self, moment: datetime, *, notices: bool = True) -> Mail | None:
+        """One due mail that no sender has in hand, locked until the transaction ends: security mails first, then those
+        about accounts, and `notices` last; of a kind, what has been due for longest.
         """
         kinds = (*FIRST, NOTICE) if notices else FIRST
-        next_one = func.coalesce(
-            *(_next_of(kind, moment, besides) for kind in kinds)
-        )  # looks for no kind after one it found
+        next_one = func.coalesce(*(_next_of(kind, moment) for kind in kinds))  # looks for no kind after one it found
         return await self._session.scalar(select(Mail).where(Mail.id == next_one).with_for_update())
 
-    async def bounced_at(self, mac: bytes) -> datetime | None:
-        """When a mail to the address bounced, unless another one was sent to it since."""
+    async def lease(self, mail_id: UUID, seconds: float) -> datetime:
+        """Keep a claimed mail from other senders, by the database's clock, which is one for all of them. Until when."""
+        until = func.clock_timestamp() + timedelta(seconds=seconds)
+        leased = update(Mail).where(Mail.id == mail_id).values(leased_until=until).returning(Mail.leased_until)
+        row: Any = (await (await self._session.connection()).execute(leased)).one()
+        end: datetime = row.leased_until
+        return end
+
+    async def leased(self, mail_id: UUID, until: datetime) -> Mail | None:
+        """The mail, locked until the transaction ends; None when that lease is not the one it has."""
+        held = select(Mail).where(Mail.id == mail_id, Mail.leased_until == until)
+        return await self._session.scalar(held.with_for_update())
+
+    async def bounced_at(self, macs: Sequence[bytes]) -> datetime | None:
+        """When a mail to the address of these hashes bounced, unless another one was sent to it since."""
         bounced: datetime | None = await self._session.scalar(
-            select(func.max(Mail.bounced_at)).where(Mail.status == "bounced", Mail.address_mac == mac)
+            select(func.max(Mail.bounced_at)).where(Mail.status == "bounced", Mail.address_mac.in_(macs))
         )
         if bounced is None:
             return None
         sent_since = select(Mail.id).where(
-            Mail.status == "sent", Mail.address_mac == mac, Mail.sent_at > bounced, Mail.kind != NOTICE
+            Mail.status == "sent", Mail.address_mac.in_(macs), Mail.sent_at > bounced, Mail.kind != NOTICE
         )
         return None if await self._session.scalar(sent_since.limit(1)) else bounced
 
-    async def postpone_notices(self, mac: bytes, moment: datetime) -> int:
-        """Notices to the address that are due before `moment` are due then. How many."""
-        waiting = (
+    async def spread_notices(self, user_id: UUID, first: datetime, pace: timedelta) -> int:
+        """The user's notices are due at `first` and then one each `pace`, in the order they were queued in. How many
+        were moved: those that would come too early, AT_ONCE at most, so that few are moved again.
+        """
+        rank = func.row_number().over(order_by=Mail.id) - 1
+        ranked = (
+            select(Mail.id, Mail.due_at, (literal(first) + rank * literal(pace)).label("slot"))
+            .where(*_waiting_of(user_id), Mail.attempts == 0, Mail.leased_until.is_(None))
+            .cte("ranked")
+        )
+        early = (
             select(Mail.id)
-            .where(Mail.status == "queued", Mail.kind == NOTICE, Mail.address_mac == mac, Mail.due_at < moment)
-            .with_for_update(skip_locked=True)  # another sender's is with the mail server
+            .join(ranked, ranked.c.id == Mail.id)
+            .where(ranked.c.due_at < ranked.c.slot - pace / 2)
+            .order_by(Mail.id)
+            .limit(AT_ONCE)
+            .with_for_update(of=Mail, skip_locked=True)
         )
-        postponed = await (await self._session.connection()).execute(
-            update(Mail).where(Mail.id.in_(waiting)).values(due_at=moment)
-        )
-        return int(postponed.rowcount)
+        moved = update(Mail).where(Mail.id == ranked.c.id, Mail.id.in_(early)).values(due_at=ranked.c.slot)
+        return int((await (await self._session.connection()).execute(moved)).rowcount)
 
-    async def count(self, status: str) -> int:
-        """How many have the status."""
-        return await self._session.scalar(select(func.count()).select_from(Mail).where(Mail.status == status)) or 0
+    async def put_off(self, mail_id: UUID, **values: Any) -> None:
+        """Change a queued mail and end its lease, in the plainest way there is."""
+        change = update(Mail).where(Mail.id == mail_id, Mail.status == "queued").values(leased_until=None, **values)
+        await (await self._session.connection()).execute(change)
+
+    async def given_up(self) -> int:
+        """How many failed."""
+        return await self._count(Mail.status == "failed")
+
+    async def bounced_lately(self, moment: datetime) -> int:
+        """How many bounced within a day, of those that somebody waits for."""
+        lately = Mail.bounced_at > moment - BOUNCE_SHOWN
+        return await self._count(Mail.status == "bounced", Mail.kind.in_(FIRST), lately)
 
     async def waiting(self, moment: datetime) -> Waiting:
         """What is queued."""
@@ -98,12 +132,20 @@ class MailRepository:
         deleted = await (await self._session.connection()).execute(delete(Mail).where(Mail.id.in_(old)))
         return int(deleted.rowcount)
 
+    async def _count(self, *conditions: ColumnElement[bool]) -> int:
+        return await self._session.scalar(select(func.count()).select_from(Mail).where(*conditions)) or 0
 
-def _next_of(kind: Kind, moment: datetime, besides: Collection[UUID]) -> ScalarSelect[UUID]:
+
+def _waiting_of(user_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    return Mail.user_id == user_id, Mail.status == "queued", Mail.kind == NOTICE
+
+
+def _next_of(kind: Kind, moment: datetime) -> ScalarSelect[UUID]:
+    in_nobodys_hand = or_(Mail.leased_until.is_(None), Mail.leased_until < func.clock_timestamp())
     return (
         select(Mail.id)
-        .where(Mail.kind == kind, Mail.status == "queued", Mail.due_at <= moment, Mail.id.not_in(besides))
-        .order_by(Mail.due_at)
+        .where(Mail.kind == kind, Mail.status == "queued", Mail.due_at <= moment, in_nobodys_hand)
+        .order_by(Mail.due_at, Mail.id)
         .limit(1)
         .with_for_update(skip_locked=True)
         .scalar_subquery()

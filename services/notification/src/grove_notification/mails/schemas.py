@@ -65,7 +65,7 @@ class BounceReport(Incoming):
 class ResendMany(Incoming):
     """Which mails."""
 
-    status: Literal["failed"]
+    status: Literal["failed", "bounced"]
 
 
 class Queued(Outgoing):

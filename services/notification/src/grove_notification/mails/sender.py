@@ -1,22 +1,21 @@
-"""Sends queued mails: several at a time across all workers, each claimed by its row's lock."""
+"""Sends queued mails: several at a time across all workers, each by whoever has its lease."""
 
 import asyncio
-import time
 from datetime import timedelta
-from uuid import UUID
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.core.tasks import finish, side_by_side
-from grove.postgres.engine import STORE_ERRORS
+from grove.postgres.engine import is_lost, is_unavailable
+from grove_notification.mails.admission import Admission
 from grove_notification.mails.connection import SmtpConnection
 from grove_notification.mails.delivery import Delivery
+from grove_notification.mails.leasing import Leasing
 from grove_notification.mails.limits import NoticeLimits
-from grove_notification.mails.metrics import MAILS, MAILS_LATE, MAILS_QUEUED
-from grove_notification.mails.repository import NOTICE, MailRepository
-from grove_notification.models import Mail
+from grove_notification.mails.metrics import MAILS_LATE, MAILS_QUEUED
+from grove_notification.mails.recording import Recording
+from grove_notification.mails.repository import MailRepository
 from grove_notification.resources import Resources
 
 log = structlog.get_logger()
@@ -32,24 +31,30 @@ FINISH_SECONDS = 10.0
 class MailSender:
     """Sends what is queued, over as many connections as it has senders; the first of them takes no notices.
 
-    A mail is marked as sent in the transaction that holds its row, so none is lost. One is sent twice only when the
-    connection breaks between the end of the content and the server's word of it, or this process or its database dies
-    before that is written down; and then under the same Message-ID.
+    A mail is leased before it is handed to the server, and no other sender takes it while the lease lasts, which is
+    longer than a delivery may take; its outcome is written after, and written again while the lease lasts if the
+    database is away. None is lost: what nobody has in hand any more is tried again. One is sent twice, with the same
+    Message-ID, only when
+
+    - the connection breaks, or the server says nothing until the delivery's time is over, after the final dot and
+      before its answer; or
+    - this process dies, or stands still, or can't reach the database, from the server's yes until the lease is over,
+      without having written it down.
     """
 
     def __init__(self, resources: Resources) -> None:
         settings = resources.settings
-        self._resources = resources
+        self._sessions = resources.sessions
         self._due = resources.mail_queue.due
         self._delivery = Delivery(settings, resources.mail_cipher)
-        self._limits = NoticeLimits(
+        self._recording = Recording(settings, resources.sessions)
+        limits = NoticeLimits(
             resources.limiter,
             per_second=settings.mail_notices_per_second,
             recipient_per_hour=settings.mail_recipient_per_hour,
         )
-        self._notices_from = 0.0
-        self._in_hand: set[UUID] = set()
-        """Who loses the database loses the row's lock: no other sender of this process takes the mail meanwhile."""
+        self._admission = Admission(resources.mail_cipher, limits)
+        self._leasing = Leasing(resources.sessions, self._admission, retries=len(settings.mail_retry_seconds))
         self._connections = [SmtpConnection(settings) for _ in range(SENDERS)]
 
     async def run(self) -> None:
@@ -65,15 +70,20 @@ class MailSender:
 
     async def check(self) -> str | None:
         """A health check; also feeds the metrics."""
-        async with self._resources.sessions() as session:
-            mails = MailRepository(session)
-            failed = await mails.count("failed")
-            waiting = await mails.waiting(now())
+        async with self._sessions() as session:
+            mails, moment = MailRepository(session), now()
+            failed = await mails.given_up()
+            bounced = await mails.bounced_lately(moment)
+            waiting = await mails.waiting(moment)
         MAILS_QUEUED.set(waiting.count)
         MAILS_LATE.set(waiting.late.total_seconds())
         problems = []
         if failed:
             problems.append(f"{failed} mails were given up; see GET /admin/notification/emails?status=failed")
+        if bounced:
+            problems.append(
+                f"{bounced} mails about accounts bounced in a day; see GET /admin/notification/emails?status=bounced"
+            )
         if waiting.often_tried:
             problems.append(
                 f"{waiting.often_tried} mails were tried several times; see whether the mail server answers"
@@ -85,20 +95,12 @@ class MailSender:
         return "; ".join(problems) or None
 
     async def send_one(self, connection: SmtpConnection | None = None, *, notices: bool = True) -> bool:
-        """Try one due mail; False when none is due."""
-        async with self._resources.sessions.begin() as session:
-            notices = notices and time.monotonic() >= self._notices_from
-            mail = await MailRepository(session).claim_due(now(), notices=notices, besides=self._in_hand)
-            if mail is None:
-                return False
-            self._in_hand.add(mail.id)
-            try:
-                if await self._may_go(session, mail):
-                    await self._delivery.attempt(session, mail, connection or self._connections[0])
-            finally:
-                self._in_hand.discard(mail.id)
-        self._delivery.recorded(mail.id)
-        return True
+        """Look at one due mail, and try it if it may go; False when none is due."""
+        due, lease = await self._leasing.take(notices=notices)
+        if lease is not None:
+            outcome = await self._delivery.attempt(lease.mail, lease.address, connection or self._connections[0])
+            await self._recording.write(lease, outcome)
+        return due
 
     async def _send_all(self, connection: SmtpConnection, *, notices: bool) -> None:
         while True:
@@ -106,12 +108,12 @@ class MailSender:
             try:
                 while await self._to_its_end(connection, notices=notices):
                     continue
-            except STORE_ERRORS as error:
-                log.warning("mail.store_unreachable", error=str(error) or type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - whatever it is, others go on
+                _explain(error)
             await connection.close_idle()
-            limited = self._notices_from - time.monotonic() if notices else 0.0
+            paused = self._admission.seconds_paused if notices else 0.0
             try:
-                async with asyncio.timeout(min(LOOK_SECONDS, limited) if limited > 0 else LOOK_SECONDS):
+                async with asyncio.timeout(min(LOOK_SECONDS, paused) if paused else LOOK_SECONDS):
                     await self._due.wait()
             except TimeoutError:
                 continue
@@ -129,25 +131,11 @@ class MailSender:
             await finish(rest(), FINISH_SECONDS)
             raise
 
-    async def _may_go(self, session: AsyncSession, mail: Mail) -> bool:
-        """A notice does not go to an address that bounced, and waits for its limits."""
-        if mail.kind != NOTICE or mail.address_mac is None:
-            return True
-        mails = MailRepository(session)
-        bounced = None if mail.resent_at else await mails.bounced_at(mail.address_mac)
-        if bounced is not None:
-            self._delivery.suppress(mail, bounced)
-            return False
-        seconds = await self._limits.seconds_for_all()
-        if seconds:
-            self._notices_from = time.monotonic() + seconds
-            return False
-        seconds = await self._limits.seconds_for(mail.address_mac)
-        if not seconds:
-            return True
-        moment = now() + timedelta(seconds=seconds)
-        mail.due_at = moment
-        await session.flush()
-        others = await mails.postpone_notices(mail.address_mac, moment)
-        MAILS.labels(mail.kind, "limited").inc(1 + others)
-        return False
+
+def _explain(error: Exception) -> None:
+    if is_lost(error):
+        log.warning("mail.store_unreachable", error=str(error) or type(error).__name__)
+    elif is_unavailable(error):
+        log.warning("mail.store_busy", error=str(error) or type(error).__name__)
+    else:
+        log.error("mail.sender_failed", exc_info=error)

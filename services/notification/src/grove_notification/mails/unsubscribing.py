@@ -1,13 +1,10 @@
 """Switching mails off by a link, without signing in."""
 
-from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.service.erasure import is_erased
 from grove_notification.mails.unsubscribe_tokens import Unsubscribing
-from grove_notification.models import Digest
-from grove_notification.notifications.tell import MAIL_DIGEST
 from grove_notification.preferences.repository import PreferencesRepository
 from grove_notification.preferences.types import TYPES
 
@@ -34,6 +31,4 @@ async def unsubscribe(session: AsyncSession, wanted: Unsubscribing) -> None:
         row.types = types
         row.version += 1
         row.updated_at = now()
-    await preferences.drop_mails(off)
-    if wanted.notification_type is None:
-        await session.execute(delete(Digest).where(Digest.user_id == wanted.user_id, Digest.key == MAIL_DIGEST))
+    await preferences.drop_mails(off, digests=wanted.notification_type is None)

@@ -20,13 +20,14 @@ class Digest(Base):
 
 
 class DigestItem(Base):
-    """Something a digest will tell."""
+    """Something a digest will tell. `type`: of notification, which its reader may switch off meanwhile."""
 
     __tablename__ = "digest_items"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID]
     key: Mapped[str] = mapped_column(String(40))
+    type: Mapped[str] = mapped_column(String(40))
     title: Mapped[str] = mapped_column(String(300))
     message: Mapped[str] = mapped_column(String(1000))
     link: Mapped[str | None] = mapped_column(String(300))

@@ -16,6 +16,7 @@ class Mail(Base):
     limits, and can be unsubscribed from. `address_mac` finds an address without showing it; `masked` shows whose it is.
     `status`: queued, sent, failed (given up), bounced (the address does not take mails), suppressed (it would not have,
     or its reader wants none). `resent_at`: an operator had it sent again, whatever was known of the address.
+    `leased_until`: a sender has it in hand until then, and no other takes it.
     """
 
     __tablename__ = "mails"
@@ -33,6 +34,7 @@ class Mail(Base):
     status: Mapped[str] = mapped_column(String(10))
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default="0")
     due_at: Mapped[datetime]
+    leased_until: Mapped[datetime | None]
     last_error: Mapped[str | None] = mapped_column(String(500))
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
@@ -41,7 +43,9 @@ class Mail(Base):
 
     __table_args__ = (
         # what is due, by kind: a flood of notices is not looked through for a security mail
-        Index("ix_mails_due", "kind", "due_at", postgresql_where=text("status = 'queued'")),
+        Index("ix_mails_due", "kind", "due_at", "id", postgresql_where=text("status = 'queued'")),
+        # what waits for one recipient, in its order: spread by their limit, moved or dropped by their choice
+        Index("ix_mails_waiting", "user_id", "id", postgresql_where=text("status = 'queued' AND kind = 'notice'")),
         # what was given up: counted by each health check, resent together
         Index("ix_mails_failed", "created_at", "id", postgresql_where=text("status = 'failed'")),
         # whether an address bounced
@@ -50,6 +54,6 @@ class Mail(Base):
         Index("ix_mails_user_created", "user_id", column("created_at").desc(), column("id").desc()),
         # GET /admin/notification/emails, and the purge of old ones
         Index("ix_mails_created", column("created_at").desc(), column("id").desc()),
-        # GET /admin/notification/emails?address=; what else waits for an address that has had enough for now
+        # GET /admin/notification/emails?address=
         Index("ix_mails_address", "address_mac", postgresql_where=text("address_mac IS NOT NULL")),
     )

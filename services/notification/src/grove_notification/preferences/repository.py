@@ -58,11 +58,8 @@ class PreferencesRepository:
     async def locked(self) -> Preferences:
         """The row, locked until the transaction ends; made with the defaults, as version 0, where there is none.
 
-        The user's digests are locked before it: whoever locks both does it in this order.
+        What waits because of it is locked after it, and digests before their items.
         """
-        await self._session.scalars(
-            select(Digest).where(Digest.user_id == self.user_id).order_by(Digest.key).with_for_update()
-        )
         default = Choice()
         made = insert(Preferences).values(
             user_id=self.user_id,
@@ -80,8 +77,10 @@ class PreferencesRepository:
         ).one()
 
     async def found(self) -> Preferences | None:
-        """The row, None for who never chose."""
-        return await self._session.scalar(select(Preferences).where(Preferences.user_id == self.user_id))
+        """The row, locked; None for who never chose."""
+        return await self._session.scalar(
+            select(Preferences).where(Preferences.user_id == self.user_id).with_for_update()
+        )
 
     async def timezone(self) -> str:
         """The user's, UTC when auth has not told it yet."""
@@ -99,8 +98,9 @@ class PreferencesRepository:
         await self._session.execute(update(Mail).where(*untried).values(due_at=moment))
 
     async def open_digests(self) -> Sequence[Digest]:
-        """Those that were not mailed yet."""
-        return (await self._session.scalars(select(Digest).where(Digest.user_id == self.user_id))).all()
+        """Those that were not mailed yet, locked: nobody joins or mails them meanwhile."""
+        mine = select(Digest).where(Digest.user_id == self.user_id).order_by(Digest.key)
+        return (await self._session.scalars(mine.with_for_update())).all()
 
     async def drop_mails(self, types: Collection[str], *, digests: bool = False) -> None:
         """What waits to be mailed of these types never is, however often it was tried: mails, and items of the open
@@ -108,6 +108,7 @@ class PreferencesRepository:
 
         A mail that a sender has in hand may arrive still; it is not tried again.
         """
+        await self.open_digests()
         of_types = Mail.notification_type.in_(types)
         unwanted = or_(of_types, Mail.notification_type.is_(None)) if digests else of_types
         await self._session.execute(

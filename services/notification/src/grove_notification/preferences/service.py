@@ -51,7 +51,8 @@ async def follow_clock(preferences: PreferencesRepository, timezone: str) -> Non
     if choice.quiet_hours is not None:
         await preferences.hold_until(choice.quiet_until(moment, clock) or moment)
     if choice.digest == "daily":
-        await preferences.mail_digests(choice.digest_due(moment, clock) or moment)
+        for digest in await preferences.open_digests():
+            digest.due_at = choice.digest_due(moment, clock) or moment
 
 
 def _set(row: Preferences, wanted: Choice) -> None:

@@ -19,6 +19,8 @@ from grove_notification.models import (
 ERASURE = Erasure(
     "notification",
     (  # first what facts and ending deliveries lock too, in their order
+        User.id,
+        Preferences.user_id,
         Digest.user_id,  # before its items: who mails a digest locks it first, and deletes them with it
         DigestItem.user_id,
         Webhook.user_id,
@@ -26,9 +28,7 @@ ERASURE = Erasure(
         Notification.user_id,  # before the stream, as the release of what was held
         LiveFrame.user_id,
         LivePosition.user_id,
-        Preferences.user_id,
         Mail.user_id,
-        User.id,
         IdempotencyKeyRow.user_id,
     ),
     UserErased,
