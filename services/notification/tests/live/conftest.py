@@ -19,6 +19,7 @@ from grove.core.tasks import end
 from grove.service.server import PeerProtocol, _Server
 from grove.web.auth import Authenticator
 from grove_notification.live import stream
+from grove_notification.live import subscriber as subscriber_module
 from grove_notification.live.stream import Frame
 from grove_notification.main import build
 from grove_notification.resources import Resources
@@ -134,6 +135,12 @@ async def over_events(base: str, headers=None, *, query=None) -> AsyncIterator[E
         await answer.aread() if answer.status_code != 200 else None
         answer.raise_for_status()
         yield Events(answer)
+
+
+@pytest.fixture(autouse=True)
+def counts_soon(monkeypatch):
+    """How many are unread is told without a pause."""
+    monkeypatch.setattr(subscriber_module, "COUNT_SECONDS", 0.0)
 
 
 @pytest.fixture

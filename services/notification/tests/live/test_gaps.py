@@ -7,6 +7,7 @@ import pytest
 
 from grove.core.ids import new_id
 from grove_notification.live import hub as hub_module
+from grove_notification.live.hub import catch_up
 from grove_notification.live.metrics import CATCH_UPS
 
 pytestmark = pytest.mark.integration
@@ -44,7 +45,7 @@ async def test_a_push_that_was_lost_comes_without_a_next(replica, connect, issue
     async with connect(replica.url, issuer.headers(me)) as client:
         await client.frame("unread_count")
         await write(me, 1, 2)
-        await replica.hub.look()
+        catch_up(await replica.hub.behind())
         assert await client.numbers(2) == [1, 2]
 
 
@@ -65,12 +66,15 @@ async def test_what_is_being_pushed_is_not_read_from_the_store(replica, resource
         await client.frame("unread_count")
         looks = CATCH_UPS._value.get()
         frames = await write(me, 1, 2)
-        looking = asyncio.create_task(replica.hub.look(wait=1))
-        await asyncio.sleep(0.2)
+        behind = await replica.hub.behind()
+        assert behind == [(replica.only(), frames[-1].position)]
         for frame in frames:
             await resources.push.send(frame)
-        await looking
         assert await client.numbers(2) == [1, 2]
+        catch_up(behind)
+        (last,) = await write(me, 3)
+        await resources.push.send(last)
+        assert await client.numbers(1) == [3]
         assert CATCH_UPS._value.get() == looks
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from grove.core.ids import new_id
+from grove_notification.live import repository as repository_module
 
 pytestmark = pytest.mark.integration
 
@@ -37,7 +38,7 @@ async def test_a_frame_of_any_type_can_be_resumed_from_on_another_replica(replic
         assert await client.titles(2) == ["B", "C"]
         assert len(client.of("task.changed")) == 2
         after_ping = (await client.frame("ping"))["id"]
-        assert after_ping.split(".")[0] == stream, "it is the same client's"
+        assert after_ping.split(".")[0] != stream, "each connection has a name of its own"
     await make(me, "D")
     async with connect(replica.url, mine, query={"resume_from": after_ping}) as client:
         assert await client.titles(1) == ["D"]
@@ -95,6 +96,41 @@ async def test_an_acknowledgement_is_of_one_client_only(replica, over_sockets, i
         assert await two.titles(2) == ["A", "B"]
     async with over_sockets(replica.url, mine, query={"resume_from": first_of_one}) as one:
         assert await one.titles(0) == []
+
+
+async def test_tabs_that_go_on_from_the_same_id_do_not_acknowledge_for_each_other(
+    replica, over_sockets, issuer, make, me
+):
+    mine = issuer.headers(me)
+    async with over_sockets(replica.url, mine) as before:
+        given = {"resume_from": (await before.frame("unread_count"))["id"]}
+        await make(me, "A", "B")
+        await before.titles(2)
+        await before.say(ack=before.of("notification")[0]["id"])
+        await acked(replica, me, before.of("notification")[0]["id"])
+    async with over_sockets(replica.url, mine, query=given) as one, over_sockets(replica.url, mine, query=given) as two:
+        assert await one.titles(1) == ["B"]
+        await one.say(ack=one.last_id)
+        await acked(replica, me, one.last_id)
+        mine_still = (await two.next())["id"]
+    async with over_sockets(replica.url, mine, query=given) as three:
+        assert await three.titles(1) == ["B"], "one's acknowledgement is one's own"
+        assert three.last_id.split(".")[0] != mine_still.split(".")[0]
+
+
+async def test_a_notification_is_looked_for_among_the_newest_frames(
+    replica, connect, client, issuer, make, write, me, monkeypatch
+):
+    monkeypatch.setattr(repository_module, "NEWEST", 5)
+    mine = issuer.headers(me)
+    await make(me, "A", "B")
+    old, new = (await client.get("/api/v1/notifications?sort=-created_at", headers=mine)).json()["items"][::-1]
+    await write(me, 1, 2, 3)
+    async with connect(replica.url, mine, query={"resume_from": new["id"]}) as stream:
+        assert await stream.numbers(3) == [1, 2, 3]
+        assert not stream.of("reset")
+    async with connect(replica.url, mine, query={"resume_from": old["id"]}) as stream:
+        await stream.frame("reset")
 
 
 async def test_a_client_that_loaded_the_list_goes_on_from_its_newest(replica, connect, client, issuer, make, me):

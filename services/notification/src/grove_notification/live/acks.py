@@ -1,4 +1,4 @@
-"""What clients said they have: a resume does not repeat it, however old the id it comes with."""
+"""What clients said they have: a resume does not repeat it, however old the id of that connection it comes with."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 AT_ONCE = 8
 """Acknowledgements under way: thousands of clients must not open as many connections to Valkey."""
 
-# KEYS[1]: a client's stream; ARGV: a position, seconds to keep it. Only ever upwards.
+# KEYS[1]: a connection's stream; ARGV: a position, seconds to keep it. Only ever upwards.
 _RAISE = """
 local held = tonumber(redis.call('GET', KEYS[1]) or '-1')
 if tonumber(ARGV[1]) > held then redis.call('SET', KEYS[1], ARGV[1]) end
@@ -45,7 +45,7 @@ class Acks:
                 self._lost(error)
 
     async def last(self, user_id: UUID, stream: str) -> int:
-        """Up to where a client has everything, as far as it said so and that is known."""
+        """Up to where a client said on that connection that it has everything, as far as that is known."""
         async with self._turns:
             if self._patience.resting:
                 return 0

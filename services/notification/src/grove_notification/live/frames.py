@@ -37,9 +37,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class FrameId:
-    """`<stream>.<position>`: a client's stream, and the position up to which everything of it was sent.
+    """`<stream>.<position>`: the name of one connection's stream, and the position up to which everything was sent.
 
-    So each frame can be resumed from, pings and counts too.
+    So each frame can be resumed from, pings and counts too. Who resumes gets a new name: two tabs that go on from one
+    id share nothing any more.
     """
 
     stream: str
@@ -56,5 +57,5 @@ class FrameId:
 
 
 def new_stream() -> str:
-    """A name for a client's stream: at random, so that no two clients have the same."""
+    """A name for a connection's stream: at random, so that no two have the same."""
     return secrets.token_urlsafe(9)

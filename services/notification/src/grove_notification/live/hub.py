@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -88,35 +88,34 @@ class Hub:
         """Receive pushes until cancelled, and look into the store for those that were lost."""
         await side_by_side(self._follow(), self._look_around())
 
-    async def look(self, *, wait: float = 0) -> None:
-        """Tell each connection how far the store says that its user's stream is, if that is new to it.
-
-        `wait`: so many seconds later, if it is new to it still: what was written a moment ago is being pushed.
-        """
+    async def behind(self) -> list[tuple[Connection, int]]:
+        """The connections that don't have all that the store has of their user's stream, and how far that is."""
         users = list(self._of)
-        ahead: list[tuple[Connection, int]] = []
+        behind: list[tuple[Connection, int]] = []
         for start in range(0, len(users), AT_ONCE):
             for user_id, position in await positions(self._reads, users[start : start + AT_ONCE]):
                 of_user = self._of.get(user_id, ())
-                ahead += [(each, position) for each in of_user if each.subscriber.end < position]
-        if ahead and wait:
-            await asyncio.sleep(wait)
-        for connection, position in ahead:
-            connection.subscriber.reached(position)
+                behind += [(each, position) for each in of_user if each.subscriber.end < position]
+        return behind
 
     async def _look_around(self) -> None:
         looked = time.monotonic()
         while True:
             await asyncio.sleep(ALONE_SECONDS)
             if not self.subscribed or time.monotonic() - looked >= LOOK_SECONDS:
-                await self._try_to_look(wait=PUSH_SECONDS if self.subscribed else 0)
+                await self._look(wait=PUSH_SECONDS if self.subscribed else 0)
                 looked = time.monotonic()
 
-    async def _try_to_look(self, *, wait: float = 0) -> None:
+    async def _look(self, *, wait: float = 0) -> None:
+        """`wait`: what was written a moment ago is being pushed."""
         try:
-            await self.look(wait=wait)
+            behind = await self.behind()
         except STORE_ERRORS as error:
             log.warning("live.store_away", error=str(error) or type(error).__name__)
+            return
+        if behind and wait:
+            await asyncio.sleep(wait)
+        catch_up(behind)
 
     async def _follow(self) -> None:
         while True:
@@ -147,21 +146,21 @@ class Hub:
                 await asyncio.sleep(0)  # what one was given is sent before the next comes, however many have come
 
     async def _start_over(self) -> None:
-        """Pushes come from now on; those before may be lost, and with them the word of other counts."""
+        """Pushes come from now on; those before may be lost."""
         self.subscribed = True
-        for connection in self:
-            connection.subscriber.recount()
-        await self._try_to_look()
+        await self._look()
 
     def _hand_out(self, push: dict[str, Any]) -> None:
         connections = self._of.get(UUID(push["user_id"]))
         if not connections:
             return
-        frame = push.get("frame")
-        if frame is None:
-            for connection in connections:
-                connection.subscriber.recount()
-            return
+        frame = push["frame"]
         numbered = Numbered(frame["position"], frame["type"], json.dumps(frame["data"], ensure_ascii=False))
         for connection in connections:
             connection.subscriber.offer(numbered)
+
+
+def catch_up(behind: Iterable[tuple[Connection, int]]) -> None:
+    """Have them read what they still don't have by now."""
+    for connection, position in behind:
+        connection.subscriber.reached(position)

@@ -58,9 +58,8 @@ class Joining:
         """The connection, ready to run. Raises RateLimited for one too many, ServiceUnavailable."""
         resources, settings = self.resources, self.resources.settings
         queries = LiveQueries(resources.reads, self.principal.user_id)
-        stream = self.place.frame.stream if self.place.frame else new_stream()
         state = partial(resources.hub.states.of, self.principal.user_id)
-        subscriber = Subscriber(queries, state, stream, limit=settings.live_queue, turns=resources.hub.turns)
+        subscriber = Subscriber(queries, state, new_stream(), limit=settings.live_queue, turns=resources.hub.turns)
         connection = connect(self.principal, subscriber, settings.live_ping_seconds)
         resources.hub.join(connection)
         try:

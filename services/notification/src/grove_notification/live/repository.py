@@ -11,6 +11,8 @@ from grove_notification.live.frames import Numbered
 from grove_notification.models import LiveFrame, LivePosition, Notification
 
 PAGE = 100
+NEWEST = 5000
+"""Frames among which that of a notification is looked for, however many are kept."""
 
 _USER = bindparam("user_id", type_=Uuid)
 _users = func.unnest(bindparam("users", type_=ARRAY(Uuid))).table_valued("user_id").render_derived()
@@ -31,11 +33,17 @@ _AFTER = Statement(
     .order_by(LiveFrame.position)
     .limit(PAGE)
 )
+_newest = (
+    select(LiveFrame.position, LiveFrame.type, LiveFrame.data)
+    .where(LiveFrame.user_id == _USER)
+    .order_by(LiveFrame.position.desc())
+    .limit(bindparam("newest"))
+    .subquery()
+)
 _OF_NOTIFICATION = Statement(
-    select(LiveFrame.position).where(
-        LiveFrame.user_id == _USER,
-        LiveFrame.type == "notification",
-        LiveFrame.data["id"].as_string() == bindparam("notification_id"),
+    select(_newest.c.position).where(
+        _newest.c.type == "notification",
+        _newest.c.data["id"].as_string() == bindparam("notification_id"),
     )
 )
 _POSITIONS = Statement(
@@ -68,9 +76,9 @@ class LiveQueries:
         return [Numbered(row.position, row.type, row.data) for row in rows]
 
     async def of_notification(self, notification_id: UUID) -> int | None:
-        """The position at which a notification was sent; None when that is not kept, or not theirs."""
+        """The position at which a notification was sent; None when it is not among the NEWEST, or not theirs."""
         position: int | None = await self._reads.scalar(
-            _OF_NOTIFICATION, user_id=self._user_id, notification_id=str(notification_id)
+            _OF_NOTIFICATION, user_id=self._user_id, notification_id=str(notification_id), newest=NEWEST
         )
         return position
 

@@ -1,6 +1,7 @@
 """How far users' streams are and what they have not read, asked for many of them in one statement.
 
-Thousands of connections want to know at the same moment: when each was sent something, when Valkey is back.
+Thousands of connections want to know at the same moment: when each was sent something, when they come back. Counting
+takes as long as there is much to count: who has very many unread is asked about alone, and holds up nobody else.
 """
 
 import asyncio
@@ -11,18 +12,39 @@ from grove.postgres.reads import Reads
 from grove_notification.live.repository import State, states
 
 AT_ONCE = 500
+MANY = 1000
+"""So many unread take longer to count than a statement takes by itself."""
+REMEMBERED = 10_000
 
 
 class States:
-    """Who asks while others are being answered goes with the next question."""
+    """Asks for most users together, for those with much to count one by one, both at a time."""
 
     def __init__(self, reads: Reads) -> None:
+        self._together = _Row(reads, AT_ONCE)
+        self._alone = _Row(reads, 1)
+        self._have_many: set[UUID] = set()
+
+    async def of(self, user_id: UUID) -> State:
+        """As of now or later. Raises what the store raises."""
+        state = await (self._alone if user_id in self._have_many else self._together).of(user_id)
+        if state.unread < MANY:
+            self._have_many.discard(user_id)
+        elif len(self._have_many) < REMEMBERED:
+            self._have_many.add(user_id)
+        return state
+
+
+class _Row:
+    """Who asks while others are being answered goes with the next question."""
+
+    def __init__(self, reads: Reads, at_once: int) -> None:
         self._reads = reads
+        self._at_once = at_once
         self._waiting: dict[UUID, asyncio.Future[State]] = {}
         self._asking: asyncio.Task[None] | None = None
 
     async def of(self, user_id: UUID) -> State:
-        """As of now or later. Raises what the store raises."""
         future = self._waiting.get(user_id)
         if future is None:
             future = self._waiting[user_id] = asyncio.get_running_loop().create_future()
@@ -32,7 +54,7 @@ class States:
 
     async def _ask(self) -> None:
         while self._waiting:
-            taken = {user_id: self._waiting.pop(user_id) for user_id in tuple(islice(self._waiting, AT_ONCE))}
+            taken = {user_id: self._waiting.pop(user_id) for user_id in tuple(islice(self._waiting, self._at_once))}
             try:
                 found = await states(self._reads, list(taken))
             except Exception as error:  # noqa: BLE001 - it goes on to whoever asked

@@ -19,6 +19,9 @@ from grove.service.erasure import known_erased
 from grove_notification.models import LiveFrame, LivePosition
 
 _FRAMES = "live_frames"
+COUNT = "count"
+"""A frame without data, for connections alone: how many are unread is another number as of there. Who misses its push
+finds the gap, as with any other."""
 
 _counts = (
     func.unnest(bindparam("users", type_=ARRAY(Uuid)), bindparam("counts", type_=ARRAY(Integer)))

@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -15,11 +16,16 @@ from grove.postgres.engine import STORE_ERRORS
 from grove_notification.live.frames import FrameId, Message, Numbered
 from grove_notification.live.metrics import CATCH_UPS
 from grove_notification.live.repository import LiveQueries, State
+from grove_notification.live.stream import COUNT
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
+COUNT_SECONDS = 1.0
+"""How often a connection is told how many are unread, at most: counting takes as long as there are many."""
+COUNTED = {"notification", "reset", COUNT}
+"""Frames with which it may be another number."""
 RETRY_SECONDS = 1.0
 """After the store was away; somewhat more or less, so that thousands do not ask again at once."""
 
@@ -29,7 +35,9 @@ class Subscriber:
 
     __slots__ = (
         "_behind",
+        "_count_at",
         "_counted",
+        "_counted_position",
         "_last",
         "_limit",
         "_newest",
@@ -38,7 +46,6 @@ class Subscriber:
         "_recount",
         "_state",
         "_turns",
-        "_unread",
         "_waiting",
         "_woken",
         "stream",
@@ -62,9 +69,10 @@ class Subscriber:
         self._last = 0
         self._newest = 0
         self._behind = True  # until it begins: pushes are noted only
-        self._recount = True
-        self._unread: int | None = None  # as of the beginning
-        self._counted: int | None = None
+        self._recount = False
+        self._counted: int | None = None  # to be handed out, once everything up to there was
+        self._counted_position = 0
+        self._count_at = 0.0  # not before: what changes all the time is counted now and then
         self._ping = False
         self._waiting: deque[Numbered] = deque()
         self._woken = asyncio.Event()
@@ -104,11 +112,6 @@ class Subscriber:
             self._behind = True
             self._woken.set()
 
-    def recount(self) -> None:
-        """How many are unread may be another number now."""
-        self._recount, self._unread = True, None
-        self._woken.set()
-
     def ping(self) -> None:
         """Say that the line is alive."""
         self._ping = True
@@ -119,7 +122,6 @@ class Subscriber:
 
         `lost`: the client has something, but what comes after it is not known any more. It is told to load anew.
         """
-        self._recount = False
         state = await self._state()
         if after is not None and after > state.position:
             after, lost = None, True
@@ -129,33 +131,44 @@ class Subscriber:
             self._waiting.append(_reset(state.position))
         self._newest = max(self._newest, state.position)
         self._behind = self._newest > self.end
-        self._unread = None if self._recount else state.unread  # another number was pushed meanwhile
-        self._recount = True
+        self._counted, self._counted_position = state.unread, state.position
 
     async def next(self) -> Message:
         """Wait for it."""
         while True:
-            if self._ping:
-                self._ping = False
-                return self._message("ping", "{}")
+            if (message := self._ready()) is not None:
+                return message
+            wait = self._count_at - asyncio.get_running_loop().time()
             if self._waiting:
-                return self._handed_out(self._waiting.popleft())
+                continue
             if self._behind:
                 await self._catch_up()
-            elif self._recount:
+            elif self._recount and wait <= 0:
                 await self._count()
-            elif self._counted is not None:
-                counted, self._counted = self._counted, None
-                return self._message("unread_count", f'{{"count": {counted}}}')
             else:
-                self._woken.clear()
+                await self._sleep(wait if self._recount else None)
+
+    def _ready(self) -> Message | None:
+        """What need not be waited for; None also after a frame that is not for clients."""
+        if self._ping:
+            self._ping = False
+            return self._message("ping", "{}")
+        if self._counted is not None and self._last >= self._counted_position:
+            counted, self._counted = self._counted, None
+            return self._message("unread_count", f'{{"count": {counted}}}')
+        return self._handed_out(self._waiting.popleft()) if self._waiting else None
+
+    async def _sleep(self, seconds: float | None) -> None:
+        self._woken.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self._woken.wait()
 
-    def _handed_out(self, frame: Numbered) -> Message:
+    def _handed_out(self, frame: Numbered) -> Message | None:
         self._last = frame.position
-        if frame.type == "notification":
-            self._recount, self._unread = True, None
-        return self._message(frame.type, frame.data)
+        if frame.type in COUNTED and frame.position > self._counted_position:
+            self._recount = True
+        return None if frame.type == COUNT else self._message(frame.type, frame.data)
 
     def _message(self, kind: str, data: str) -> Message:
         return Message(str(FrameId(self.stream, self._last)), kind, data)
@@ -177,16 +190,12 @@ class Subscriber:
         self._behind = self._newest > self.end
 
     async def _count(self) -> None:
-        """How many are unread. How far the stream is then does not matter: what was written is being pushed."""
-        self._recount = False
-        if self._unread is not None:
-            self._counted, self._unread = self._unread, None
-            return
+        """How many are unread, as of a position: the frames up to there go before it."""
+        self._count_at = asyncio.get_running_loop().time() + COUNT_SECONDS
         state = await self._asked(self._state)
-        if state is None:
-            self._recount = True
-            return
-        self._counted = state.unread
+        if state is not None:
+            self._recount = False
+            self._counted, self._counted_position = state.unread, state.position
 
     async def _page(self) -> Sequence[Numbered]:
         async with self._turns:

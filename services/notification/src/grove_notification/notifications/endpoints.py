@@ -36,7 +36,7 @@ from grove_notification.notifications.schemas import (
     NotificationRead,
     Updated,
 )
-from grove_notification.notifications.service import NotificationService, mark_all_read
+from grove_notification.notifications.service import NotificationService, count_changed, mark_all_read
 
 router = APIRouter(
     prefix="/api/v1/notifications",
@@ -51,8 +51,11 @@ Wanted = Annotated[NotificationFilter, query_as(NotificationFilter)]
 
 
 async def _service(user: NotificationWriter, session: WriteSession, resources: ResourcesDep) -> NotificationService:
-    after_commit(session, partial(resources.push.count, user.user_id))  # other tabs and devices follow
-    return NotificationService(NotificationRepository(session, user.user_id))
+    async def changed() -> None:
+        frame = await count_changed(session, user.user_id)
+        after_commit(session, partial(resources.push.send, frame))
+
+    return NotificationService(NotificationRepository(session, user.user_id), changed)
 
 
 Notifications = Annotated[NotificationService, Depends(_service)]
@@ -87,10 +90,7 @@ async def delete_notifications(
 @router.put("/mark-all-read")
 async def mark_all_as_read(user: NotificationWriter, resources: ResourcesDep) -> Updated:
     """Mark all your notifications as read."""
-    try:
-        return Updated(updated=await mark_all_read(resources.sessions, user.user_id))
-    finally:
-        await resources.push.count(user.user_id)
+    return Updated(updated=await mark_all_read(resources.sessions, resources.push, user.user_id))
 
 
 @router.get("/unread/count")

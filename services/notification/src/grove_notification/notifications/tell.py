@@ -85,7 +85,7 @@ class Teller:
         if notification.held_until is None:
             self.show(session, event, frame_of(notification))
         else:
-            event.after_commit.append(partial(self._push.count, to.user_id))
+            self.show(session, event, Frame(to.user_id, stream.COUNT, {}))
 
     async def _mail(self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording) -> None:
         """Also of a fact that overtook auth's word of the account: it waits for the address."""
