@@ -136,6 +136,33 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_no_failed_try(
     assert [mail.attempts for mail in await rows(resources)] == [1, 1]
 
 
+@pytest.mark.parametrize("stage", ["RSET", "MAIL"])
+@pytest.mark.parametrize("answer", ["451 4.7.0 too many messages in this session", "503 5.5.1 not now", "550 enough"])
+async def test_a_kept_connection_that_takes_no_further_mail_is_replaced_and_no_failed_try(
+    resources, server, sending, ask, stage, answer
+):
+    async with sending(server, mail_retry_seconds=[3600]) as worker:
+        message_ids = [await ask()]
+        await drain(worker)
+        server.answers[stage] = [answer]
+        message_ids += [await ask(), await ask()]
+        await drain(worker)
+    assert ids(server) == message_ids
+    assert server.connections == 2
+    assert [mail.attempts for mail in await rows(resources)] == [1, 1, 1]
+
+
+async def test_a_sender_that_is_refused_on_a_fresh_connection_too_is_a_failed_try(resources, server, sending, ask):
+    async with sending(server, mail_retry_seconds=[3600]) as worker:
+        await ask()
+        await drain(worker)
+        server.answers["MAIL"] = ["451 not now"] * 2
+        await ask()
+        await drain(worker)
+    assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 1), ("queued", 1)]
+    assert server.answers["MAIL"] == []
+
+
 @pytest.mark.parametrize("stage", ["DATA", "body", "dot"])
 async def test_a_connection_that_breaks_in_the_content_is_not_begun_anew_at_once(
     resources, server, sending, ask, stage
@@ -159,6 +186,20 @@ async def test_a_connection_that_breaks_in_the_content_is_not_begun_anew_at_once
         ("MAIL", "550 not you", "failed"),
         ("RCPT", "450 greylisted", "sent"),
         ("RCPT", "550 nobody here", "bounced"),
+        ("RCPT", "550 5.1.1 nobody here", "bounced"),
+        ("RCPT", "552 5.2.2 mailbox full", "bounced"),
+        ("RCPT", "551 moved away", "bounced"),
+        ("RCPT", "553 no such name", "bounced"),
+        ("RCPT", "554 5.7.1 Relay access denied", "failed"),
+        ("RCPT", "550 5.7.1 blocked by policy", "failed"),
+        ("RCPT", "550 5.1.8 sender's domain unknown", "failed"),
+        ("RCPT", "530 5.7.0 authentication required", "failed"),
+        ("RCPT", "554 no", "failed"),
+        ("RCPT", "552 too much", "failed"),
+        ("RCPT", "450 5.1.1 odd", "sent"),
+        ("MAIL", "550 5.1.1 not you", "failed"),
+        ("dot", "550 5.1.1 nobody here", "bounced"),
+        ("dot", "550 no", "failed"),
         ("DATA", "451 try later", "sent"),
         ("DATA", "554 no", "failed"),
         ("dot", "452 no space", "sent"),

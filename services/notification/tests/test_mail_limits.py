@@ -276,6 +276,31 @@ async def test_the_health_check_says_what_waits_and_why(resources, sender, notif
     assert MAILS_LATE._value.get() == 0
 
 
+async def test_the_health_check_names_bounces_that_somebody_waits_for(resources, server, worker, notify, ask):
+    sender = await worker()
+    server.answers["RCPT"] = ["550 5.1.1 no such mailbox"] * 3
+    await ask()
+    await ask("mfa_code", BOB)
+    await drain(sender)
+    assert (await sender.check() or "").startswith("2 mails about accounts bounced in a day;")
+    async with resources.sessions.begin() as session:
+        await session.execute(update(Mail).values(bounced_at=now() - timedelta(hours=25)))
+    assert await sender.check() is None
+    async with resources.sessions.begin() as session:
+        await session.execute(update(Mail).values(bounced_at=now(), kind="notice"))
+    assert await sender.check() is None
+
+
+async def test_a_relay_that_refuses_every_recipient_is_no_bounce(resources, server, worker, ask):
+    """A mistake in settings: operators are told, and notices go on once it is mended."""
+    sender = await worker()
+    server.answers["RCPT"] = ["554 5.7.1 Relay access denied"]
+    await ask()
+    await drain(sender)
+    assert await counts(resources) == {"failed": 1}
+    assert (await sender.check() or "").startswith("1 mails were given up;")
+
+
 async def test_outcomes_are_counted(resources, server, worker, notify):
     from grove_notification.mails.metrics import MAIL_SECONDS, MAILS
 

@@ -87,6 +87,8 @@ def test_every_template_renders_in_every_language_and_with_a_text(name, locale):
     assert parsed.get_body(("plain",)).get_content().replace("\r\n", "\n") == mail.text
     assert parsed.get_body(("html",)).get_content().replace("\r\n", "\n").strip() == mail.html.strip()
     assert max(map(len, message.as_bytes().split(b"\r\n"))) <= 998
+    assert message.as_bytes().isascii(), "for servers that take no more"
+    assert {part["Content-Transfer-Encoding"] for part in parsed.iter_parts()} <= {"7bit", "quoted-printable", "base64"}
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
