@@ -173,6 +173,31 @@ def test_alerts_say_what_happened(template, variables, said):
     assert "https://portal.test/not-me#token=<token>" in Tags(mail.html).links
 
 
+@pytest.mark.parametrize(
+    ("template", "locale", "zone", "said"),
+    [
+        ("password_changed", "en", "America/New_York", "on 1 July 2026, 14:30 EDT"),
+        ("password_changed", "de", "Europe/Berlin", "am 1. Juli 2026, 20:30 MESZ"),
+        ("password_changed", "de", "Nowhere/Nothing", "am 1. Juli 2026, 18:30 UTC"),
+        ("login_locked", "de", "UTC", "ruht bis 1. Juli 2026, 19:30 UTC"),
+        ("email_changed", "de", "UTC", "am 1. Juli 2026, 18:30 UTC"),
+        ("deletion_scheduled", "en", "UTC", "on 1 July 2026,"),
+        ("deletion_scheduled", "de", "UTC", "am 1. Juli 2026 gelöscht, mit allem, was dazugehört"),
+    ],
+)
+def test_times_are_told_by_the_readers_clock_and_in_their_language(template, locale, zone, said):
+    mail = rendered(template, {"timezone": zone}, locale=locale)
+    assert said in words(mail.text)
+    assert said in words(Tags(mail.html).text)
+
+
+def test_a_mail_that_was_queued_with_words_for_a_time_says_them():
+    variables = {**TEMPLATES["password_changed"].sample, "at": "2026-07-01 20:30 CEST"}
+    del variables["timezone"]
+    mail = render("password_changed", locale="de", links=LINKS, variables=variables)
+    assert "am 2026-07-01 20:30 CEST geändert" in words(mail.text)
+
+
 @pytest.mark.parametrize(("cancelled", "said"), [(True, "was taken back"), (False, "the wait is over")])
 def test_the_end_of_a_recovery(cancelled, said):
     mail = rendered("mfa_recovery_ended", {"cancelled": cancelled})

@@ -5,14 +5,14 @@ once per process, straight from its source.
 """
 
 import io
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import Locale, UnknownLocaleError
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -36,6 +36,11 @@ class Texts:
         """A time as its reader's clock shows it, with the zone's name."""
         style = {"en": "d MMMM yyyy, HH:mm z", "de": "d. MMMM yyyy, HH:mm z"}[self.language]
         return format_datetime(moment, style, tzinfo=self.timezone, locale=self.language)
+
+    def day(self, day: date) -> str:
+        """A day in full."""
+        style = {"en": "d MMMM yyyy", "de": "d. MMMM yyyy"}[self.language]
+        return format_date(day, style, locale=self.language)
 
 
 def zone(name: str) -> ZoneInfo:

@@ -1,7 +1,9 @@
 """The variables of the mails that auth asks for. Both sides are tested against this list."""
 
-_ALERT = frozenset({"name", "token", "days", "at"})
-"""Of every alert, added by auth itself: `token` is that of the "not me" link, which works `days` days; `at`: when."""
+_ALERT = frozenset({"name", "token", "days", "at", "timezone"})
+"""Of every alert, added by auth itself: `token` is that of the "not me" link, which works `days` days; `at`: when, as
+an ISO time like every time in here; `timezone`: by whose clock it is told.
+"""
 
 ALERTS: dict[str, frozenset[str]] = {
     "new_sign_in": frozenset({"device", "place", "ip"}),  # place: "Berlin, DE", or "" when it is not known
@@ -28,7 +30,7 @@ MAILS: dict[str, frozenset[str]] = {
     "mfa_recovery_ended": frozenset({"name", "cancelled"}),
     "change_email": frozenset({"name", "token", "hours"}),  # to the new address
     "email_taken": frozenset({"name"}),  # to the owner of the address that somebody wanted
-    "email_changed": frozenset({"name", "token", "days", "at"}),  # to the old address; token: takes the change back
+    "email_changed": frozenset({"name", "token", "days", "at", "timezone"}),  # to the old address; token: takes it back
     "email_change_undone": frozenset({"name"}),  # to the address that was taken away again
     **{template: variables | _ALERT for template, variables in ALERTS.items()},
 }

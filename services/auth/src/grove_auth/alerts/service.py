@@ -1,8 +1,7 @@
 """The rules of alerts."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
@@ -60,11 +59,13 @@ class AlertService:
             to=user.email,
             user_id=user.id,
             locale=user.locale,
-            variables={"name": user.name, "token": token, "days": days, "at": local_time(user, moment), **variables},
+            variables={
+                "name": user.name,
+                "token": token,
+                "days": days,
+                "at": moment.isoformat(),
+                "timezone": user.timezone,
+                **variables,
+            },
         )
         await self._resources.outbox.add(transaction, (mail, 1))
-
-
-def local_time(user: User, moment: datetime) -> str:
-    """A moment on the user's own clock, in a form that every language reads."""
-    return f"{moment.astimezone(ZoneInfo(user.timezone)):%Y-%m-%d %H:%M %Z}"

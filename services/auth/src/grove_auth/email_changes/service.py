@@ -13,7 +13,6 @@ from pymongo.errors import DuplicateKeyError
 from grove.contracts.auth import MailRequested, UserEmailChanged
 from grove.core.clock import now
 from grove.core.errors import Gone, InvalidToken
-from grove_auth.alerts.service import local_time
 from grove_auth.email_changes.repository import EmailChangeRepository, EmailUndoRepository
 from grove_auth.lockout.service import PasswordCheck
 from grove_auth.models import EmailChange, EmailUndo, User
@@ -133,5 +132,11 @@ class EmailChangeService:
             to=user.email,
             user_id=user.id,
             locale=user.locale,
-            variables={"name": user.name, "token": token, "days": days, "at": local_time(user, now())},
+            variables={
+                "name": user.name,
+                "token": token,
+                "days": days,
+                "at": now().isoformat(),
+                "timezone": user.timezone,
+            },
         )

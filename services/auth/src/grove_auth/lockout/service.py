@@ -14,7 +14,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from grove.contracts.auth import LoginLocked
 from grove.core.clock import now
 from grove.core.errors import ServiceUnavailable
-from grove_auth.alerts.service import AlertService, local_time
+from grove_auth.alerts.service import AlertService
 from grove_auth.lockout.repository import AttemptRepository
 from grove_auth.models import PasswordAttempts, User
 from grove_auth.one_time_tokens import token_hash
@@ -116,7 +116,7 @@ class PasswordCheck:
                 user_id=user.id, until=until if until != UNTIL_RESET else None, failures=failures, locked_at=moment
             )
             await self._resources.facts.add(transaction, user.id, fact)
-            ends = local_time(user, until) if until != UNTIL_RESET else ""
+            ends = until.isoformat() if until != UNTIL_RESET else ""
             await self._alerts.add(transaction, user, "login_locked", failures=str(failures), until=ends)
 
         await self._resources.transaction(store)

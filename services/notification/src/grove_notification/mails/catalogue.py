@@ -17,6 +17,7 @@ class MailTemplate:
     sample: Mapping[str, Any]
 
 
+_TIME = {"at": "2026-07-01T18:30:00+00:00", "timezone": "UTC"}
 _TOKEN = "sample"  # noqa: S105 - a token of nothing
 
 
@@ -34,7 +35,7 @@ def _account(name: str, subject: str, **sample: Any) -> MailTemplate:
 
 
 def _alert(name: str, subject: str, **sample: Any) -> MailTemplate:
-    return _security(name, subject, token=_TOKEN, days=7, at="1 July 2026, 18:30 UTC", **sample)
+    return _security(name, subject, token=_TOKEN, days=7, **_TIME, **sample)
 
 
 _ITEM = {"title": "Task completed", "message": "“Water the oak” is done.", "link": "/api/v1/tasks/1"}
@@ -46,7 +47,7 @@ _ALL = (
     _account("invitation", worded("You have an account"), token=_TOKEN, hours=72),
     _account("welcome", worded("Welcome to Grove")),
     _account("account_deleted", worded("Your account was deleted")),
-    _account("deletion_scheduled", worded("Your account will be deleted"), token=_TOKEN, date="1 July 2026"),
+    _account("deletion_scheduled", worded("Your account will be deleted"), token=_TOKEN, date="2026-07-01"),
     _security("mfa_code", worded("Your code"), code="123456", minutes=5),
     _security("mfa_recovery", worded("Was your second factor lost?"), token=_TOKEN, hours=72),
     _security("mfa_recovery_ended", worded("Your lost second factor"), cancelled=False),
@@ -57,7 +58,7 @@ _ALL = (
         worded("The address of your account was changed"),
         token=_TOKEN,
         days=7,
-        at="1 July 2026, 18:30 UTC",
+        **_TIME,
     ),
     _security("email_change_undone", worded("A change of address was taken back")),
     _alert(
@@ -67,7 +68,7 @@ _ALL = (
         place="Berlin, DE",
         ip="203.0.113.0",
     ),
-    _alert("login_locked", worded("Wrong passwords for your account"), failures=10, until="1 July 2026, 19:30 UTC"),
+    _alert("login_locked", worded("Wrong passwords for your account"), failures=10, until="2026-07-01T19:30:00+00:00"),
     _alert("session_reuse", worded("A session was ended for safety"), device="Firefox on Linux", ip="203.0.113.0"),
     _alert("password_changed", worded("Your password was changed"), how="changed"),
     _alert("mfa_changed", worded("Your second factor was changed"), change="enabled", method="TOTP"),

@@ -7,6 +7,7 @@ neither Jinja, which is through by then, nor markup.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, select_autoescape
@@ -79,12 +80,16 @@ def render(
     subject: str | None = None,
     unsubscribe_url: str | None = None,
 ) -> Rendered:
-    """The mail, in English where its locale has no wording. Raises NotRenderable."""
-    texts = Texts(locale, "UTC", DOMAIN)
+    """The mail, in English where its locale has no wording; times by the clock of the zone in its variables. Raises
+    NotRenderable.
+    """
+    texts = Texts(locale, str(variables.get("timezone", "UTC")), DOMAIN)
     title = " ".join(_NO_TEXT.sub("", subject or subject_of(name, locale)).split())  # a header is one line
     values = {
         **variables,
         "t": texts,
+        "time": lambda value: texts.time(moment) if (moment := _moment(value)) else value,
+        "day": lambda value: texts.day(moment.date()) if (moment := _moment(value)) else value,
         "language": texts.language,
         "subject": title,
         "link_base_url": links.base.rstrip("/"),
@@ -98,6 +103,14 @@ def render(
     except (TemplateError, ValueError, TypeError, LookupError, AttributeError) as error:
         raise NotRenderable(f"the template {name!r} can't be filled: {type(error).__name__}: {error}") from None
     return Rendered(texts.language, title, html, text)
+
+
+def _moment(value: object) -> datetime | None:
+    """What an ISO time says; None for what is none, as in mails that were queued with words for it."""
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
 
 
 def _filled(file: str, values: Mapping[str, Any]) -> str:
