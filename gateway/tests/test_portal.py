@@ -118,6 +118,7 @@ async def test_who_unsubscribes_clicks_and_the_page_may_call_the_api_only(client
     answer = await client.get("/unsubscribe")
     assert 'data-url="https://api.localhost:8443/api/v1/notification-preferences/unsubscribe"' in answer.text
     assert "<button" in answer.text
+    assert "no more mails of this kind; with the link of a digest, no notifications by mail at all" in answer.text
     assert "connect-src 'self' https://api.localhost:8443;" in answer.headers["content-security-policy"]
     other = await client.get("/not-me")
     assert "connect-src 'self' https://auth.localhost:8443;" in other.headers["content-security-policy"]

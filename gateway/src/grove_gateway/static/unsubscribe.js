@@ -16,7 +16,7 @@ async function send() {
       method: "POST",
       body: new URLSearchParams({ "List-Unsubscribe": "One-Click" }),
     });
-    if (answer.ok) finish("You get no more mails like that one. In your notification preferences you can switch them on again.");
+    if (answer.ok) finish("Done. You get none of them any more, until you switch them on again in your notification preferences.");
     else if (answer.status === 410) finish((await answer.json()).error.message);
     else throw new Error(String(answer.status));
   } catch {
