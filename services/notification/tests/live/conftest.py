@@ -16,7 +16,7 @@ from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.core.tasks import end
-from grove.service.server import PeerProtocol, _Server
+from grove.service.server import LISTENER, _Server
 from grove.web.auth import Authenticator
 from grove_notification.live import stream
 from grove_notification.live import subscriber as subscriber_module
@@ -192,9 +192,7 @@ class Replica:
 @asynccontextmanager
 async def running(app, resources) -> AsyncIterator[Replica]:
     port = free_port()
-    config = uvicorn.Config(
-        app, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=10, http=PeerProtocol
-    )
+    config = uvicorn.Config(app, port=port, lifespan="off", timeout_graceful_shutdown=10, **LISTENER)
     server = _Server(config, stopping=resources.hub.stop)
     jobs = [asyncio.create_task(job) for job in (server.serve(), resources.hub.run(), resources.sweeper.run())]
     while not (server.started and resources.hub.subscribed):

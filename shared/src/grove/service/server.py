@@ -42,6 +42,21 @@ class PeerProtocol(HttpToolsProtocol):
         self.app_state = {**self.app_state, "peer": peer_identity(tls), "abort": transport.abort}
 
 
+LISTENER: Mapping[str, Any] = {
+    "http": PeerProtocol,
+    "timeout_keep_alive": 75,  # longer than the edge keeps idle connections, so it never meets a closing one
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "ws": "websockets-sansio",  # what `auto` takes too: no tasks of its own, unlike the others
+    "ws_ping_interval": 20,
+    "ws_max_size": 64 * 1024,
+    "ws_per_message_deflate": False,  # its buffers hold more than all the rest of the protocol; frames are small
+}
+"""How a service's listener speaks HTTP and WebSocket; tests of such connections have the same."""
+
+
 class _Server(uvicorn.Server):
     """Signals are handled once for the whole process, not by each listener.
 
@@ -85,19 +100,10 @@ def run_api(
             app,
             host=settings.host,
             port=settings.port,
-            http=PeerProtocol,
             ssl_certfile=tls.identity_file,
             ssl_context_factory=lambda _config, _default: tls.server_context(),
             timeout_graceful_shutdown=settings.shutdown_seconds,
-            timeout_keep_alive=75,  # longer than the edge keeps idle connections, so it never meets a closing one
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            ws="websockets-sansio",  # what `auto` takes too: no tasks of its own, unlike the others
-            ws_ping_interval=20,
-            ws_max_size=64 * 1024,
-            ws_per_message_deflate=False,  # its buffers hold more than all the rest of the protocol; frames are small
+            **LISTENER,
         ),
         stopping=stopping,
     )

@@ -35,6 +35,9 @@ REVOKED = Ending(4401, "your session was ended", "revoked")
 EXPIRED = Ending(4401, "your token has expired", "expired")
 BAD_TOKEN = Ending(4401, "the new token is not valid here", "bad_token")
 TOO_SLOW = Ending(4408, "you read too slowly; connect again and resume", "too_slow")
+TOO_MUCH = Ending(
+    4408, "you send too much; acknowledge the newest frame only, and connect again and resume", "too_much_sent"
+)
 FAILED = Ending(1011, "something went wrong on our side; connect again and resume", "failed")
 STOPPING = Ending(1012, "this server stops; connect again and resume", "stopping")
 UNKNOWN = Ending(1013, "your sign-in can't be checked; connect again in a moment", "sign_in_unknown")

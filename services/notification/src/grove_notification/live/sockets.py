@@ -1,6 +1,7 @@
 """A WebSocket."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,8 @@ from grove.core.errors import GroveError, Unauthorized
 from grove.security.principal import Principal
 from grove.web.auth import Authenticator
 from grove_notification.live.acks import Acks
-from grove_notification.live.connection import BAD_MESSAGE, BAD_TOKEN, UNKNOWN, Connection, Ended, Ending
+from grove_notification.live.allowance import TOKEN_COSTS, Allowance
+from grove_notification.live.connection import BAD_MESSAGE, BAD_TOKEN, TOO_MUCH, UNKNOWN, Connection, Ended, Ending
 from grove_notification.live.frames import FrameId, Message
 from grove_notification.live.signing_in import SCOPE
 from grove_notification.live.subscriber import Subscriber
@@ -42,6 +44,8 @@ class SocketConnection(Connection):
         self._socket = socket
         self._acks = acks
         self._authenticator = authenticator
+        self._allowance = Allowance()
+        self._renewed_by = b""
 
     async def _send(self, message: Message) -> None:
         await self._socket.send_text(message.json)
@@ -51,6 +55,8 @@ class SocketConnection(Connection):
             received = await self._socket.receive()
             if received["type"] == "websocket.disconnect":
                 return
+            await asyncio.sleep(0)  # however fast it sends, others have their turn
+            self._spend(1)
             message = _parsed(received.get("text"))
             token, ack = message.get("token"), message.get("ack")
             if isinstance(token, str):
@@ -65,7 +71,15 @@ class SocketConnection(Connection):
             raise Ended(BAD_MESSAGE)
         await self._acks.remember(self.principal.user_id, frame)
 
+    def _spend(self, amount: int) -> None:
+        if not self._allowance.take(amount):
+            raise Ended(TOO_MUCH)
+
     async def _renew(self, token: str) -> None:
+        digest = hashlib.sha256(token.encode(errors="replace")).digest()
+        if digest == self._renewed_by:
+            return  # it is the present one
+        self._spend(TOKEN_COSTS)
         try:
             renewed = await self._authenticator.principal(token)
         except Unauthorized:
@@ -75,6 +89,7 @@ class SocketConnection(Connection):
         if renewed.user_id != self.principal.user_id or not renewed.has(SCOPE):
             raise Ended(BAD_TOKEN)
         self.renew(renewed)
+        self._renewed_by = digest
 
     async def _close(self, ending: Ending) -> None:
         abort = abort_of(self._socket.scope)
