@@ -34,17 +34,18 @@ async def on_task_fact(teller: Teller, session: AsyncSession, event: Received[An
 
 
 async def on_shared(teller: Teller, session: AsyncSession, event: Received[TaskShared]) -> None:
-    """Tell whom the task is shared with; the owner did it a moment ago, so only their webhooks are told."""
+    """Tell whom the task is shared with. The owner named an address, and is not told whether it has an account."""
     await teller.tell(session, event, event.data.with_user_id)
-    await teller.tell_webhooks(session, event, event.data.user_id)
 
 
 async def on_unshared(teller: Teller, session: AsyncSession, event: Received[TaskUnshared]) -> None:
-    """Open lists lose the task, and webhooks of both are told; nobody has to read that they were left out."""
+    """Open lists lose the task, and webhooks of whom it was shared with are told; nobody has to read it.
+
+    Nor is the owner told: as with `on_shared`.
+    """
     data = event.data
     teller.show(session, event, _changed(data.with_user_id, data.task_id, "unshared", None))
-    for user_id in (data.user_id, data.with_user_id):
-        await teller.tell_webhooks(session, event, user_id)
+    await teller.tell_webhooks(session, event, data.with_user_id)
 
 
 async def on_silent_fact(webhooks: WebhookQueue, session: AsyncSession, event: Received[Any]) -> None:
