@@ -5,10 +5,11 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
+import httpcore2
 import pytest
 
 from grove_notification.webhooks import targets as targets_module
-from grove_notification.webhooks.calling import Caller
+from grove_notification.webhooks.calling import BoundedStream, Caller
 from grove_notification.webhooks.targets import Targets
 from grove_stack.pki.authority import Authority
 
@@ -200,3 +201,44 @@ async def test_nonsense_is_no_answer(garbage):
     assert answer.status in {None, 101}
     assert answer.error or answer.status == 101
     server.close()
+
+
+@pytest.mark.usefixtures("loopback_is_public")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_answers_without_end_are_not_read_for_ever(authority, tmp_path, trusting, scheme):
+    """`103` may come before an answer as often as an endpoint likes: so all that it says is counted."""
+    authority.issue("hook.example", uri=None, hosts=["hook.example"], into=tmp_path / "hook.pem", days=1)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "hook.pem")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            while True:
+                writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 4000)
+                await writer.drain()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context if scheme == "https" else None)
+    port = server.sockets[0].getsockname()[1]
+    host, allowed = ("hook.example", []) if scheme == "https" else ("127.0.0.1", [f"127.0.0.1:{port}"])
+    answer = await post(Targets([port], allowed, Names(["127.0.0.1"])), f"{scheme}://{host}:{port}/", trusting)
+    assert answer.error == "There was no answer: it said more than an answer has."
+    server.close()
+
+
+class Talkative(httpcore2.AsyncNetworkStream):
+    """Has always something to say, at once."""
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return b"x" * max_bytes
+
+    async def start_tls(self, *_: object) -> httpcore2.AsyncNetworkStream:
+        return Talkative()
+
+
+async def test_a_read_is_small_and_lets_others_run():
+    for stream in (BoundedStream(Talkative()), await BoundedStream(Talkative()).start_tls(ssl.create_default_context())):
+        ran = asyncio.Event()
+        asyncio.get_running_loop().call_soon(ran.set)
+        assert len(await stream.read(1_000_000)) == 4096
+        assert ran.is_set()

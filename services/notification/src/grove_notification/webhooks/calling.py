@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import httpcore2
 import httpx2
@@ -19,6 +20,10 @@ from grove_notification.webhooks.targets import TargetRefused, Targets
 CONNECT_SECONDS = 5.0
 BODY_SECONDS = 2.0
 MAX_BODY = 16 * 1024
+MAX_SAID = 160 * 1024
+"""Bytes that an endpoint may send in all: of headers the parser keeps 100 KiB, and then there is the body."""
+MAX_READ = 4096
+"""Bytes taken at once: between two reads others have their turn, whatever the parser finds in one."""
 MAX_EXCERPT = 1000
 MAX_ERROR = 300
 _FAILURES = (
@@ -42,6 +47,41 @@ class Answer:
     error: str | None = None
 
 
+class BoundedStream(AsyncNetworkStream):
+    """Reads little at once, and not for ever: answers such as 103 may come before the answer without end."""
+
+    def __init__(self, stream: AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._left = MAX_SAID
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Some of it. Raises httpcore2.ReadError when it was enough."""
+        if self._left <= 0:
+            raise httpcore2.ReadError("it said more than an answer has")
+        await asyncio.sleep(0)  # what is there already is read without waiting, and so without anybody else's turn
+        said = await self._stream.read(min(max_bytes, MAX_READ), timeout)
+        self._left -= len(said)
+        return said
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """All of it."""
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close it."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> "BoundedStream":
+        """The stream inside TLS, as bounded."""
+        return BoundedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """What is known of the connection."""
+        return self._stream.get_extra_info(info)
+
+
 class _CheckedNetwork(AsyncNetworkBackend):
     """Connects to checked addresses only."""
 
@@ -61,7 +101,8 @@ class _CheckedNetwork(AsyncNetworkBackend):
         failure: Exception = OSError(f"{host} has no address")
         for address in await self._targets.addresses(host, port):
             try:
-                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+                found = await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+                return BoundedStream(found)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure
