@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("disabled_reason", sa.String(300)),
         sa.Column("failing_since", TIME),
         sa.Column("slow_until", TIME),
+        sa.Column("resume_at", TIME),
         sa.Column("proven", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
@@ -73,6 +74,12 @@ def upgrade() -> None:
         "ix_webhook_deliveries_webhook",
         "webhook_deliveries",
         ["webhook_id", sa.text("created_at DESC"), sa.text("id DESC")],
+    )
+    op.create_index(
+        "ix_webhook_deliveries_failed",
+        "webhook_deliveries",
+        ["webhook_id", "created_at", "id"],
+        postgresql_where=sa.text("status = 'failed'"),
     )
     op.create_index("ix_webhook_deliveries_user", "webhook_deliveries", ["user_id"])
     op.create_index(

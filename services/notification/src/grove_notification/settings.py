@@ -32,6 +32,9 @@ class WebhookSettings(ProcessSettings):
     webhook_disable_days: float = Field(
         5, gt=0, description="Days of nothing but failures after which a webhook is disabled"
     )
+    webhook_pending_max: int = Field(
+        10_000, ge=2, description="Deliveries that may wait for one webhook; beyond that it is disabled"
+    )
     webhook_delivery_days: int = Field(30, ge=1, description="Days that ended deliveries and their answers are kept")
 
     @field_validator("webhook_allowed_targets")

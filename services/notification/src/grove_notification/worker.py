@@ -16,6 +16,7 @@ from grove_notification.notifications.retention import Retention
 from grove_notification.resources import Resources
 from grove_notification.settings import NotificationSettings
 from grove_notification.users.erasure import ERASURE
+from grove_notification.webhooks.backlog import Backlog
 from grove_notification.webhooks.cleaning import WebhookCleaning
 from grove_notification.webhooks.sender import WebhookSender
 
@@ -45,6 +46,7 @@ def run() -> None:
         "release": Release(resources.sessions, resources.push).run,
         "live_frames": FramePurge(resources.sessions, hours=settings.live_frames_hours).run,
         "webhooks": webhooks.run,
+        "webhook_backlog": Backlog(resources.sessions, resources.mail_queue, most=settings.webhook_pending_max).run,
         "webhook_cleaning": WebhookCleaning(
             resources.sessions, resources.webhook_cipher, days=settings.webhook_delivery_days
         ).run,

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -257,3 +258,30 @@ def task(happen, ada):
         await happen("resource", TaskCreated(task_id=new_id(), user_id=user_id, title=title, created_at=now()))
 
     return task
+
+
+@pytest.fixture
+def queue(resources):
+    """Rows for a webhook: await queue(webhook, ["a", "b"])."""
+
+    async def queue(webhook: dict, titles: list[str], **fields) -> None:
+        async with resources.sessions() as session:
+            owner = (await session.get_one(Webhook, webhook["id"])).user_id
+        moment = now()
+        async with resources.sessions.begin() as session:
+            for title in titles:
+                row = {
+                    "id": new_id(),
+                    "webhook_id": webhook["id"],
+                    "user_id": owner,
+                    "event_id": new_id(),
+                    "event_type": "resource.task.created.v1",
+                    "body": json.dumps({"title": title}),
+                    "status": "pending",
+                    "attempts": 0,
+                    "next_attempt_at": moment,
+                    "created_at": moment,
+                } | fields
+                session.add(WebhookDelivery(**row))
+
+    return queue

@@ -11,6 +11,8 @@ from standardwebhooks import WebhookVerificationError
 from grove.core.clock import now, rfc3339
 from grove.service.idempotency_keys import IdempotencyKeyRow
 from grove_notification.models import Webhook
+from grove_notification.webhooks.resolving import resolve
+from grove_notification.webhooks.targets import Targets
 
 pytestmark = pytest.mark.integration
 URL = "/api/v1/webhooks"
@@ -233,6 +235,37 @@ async def test_a_repeated_request_has_one_effect_and_its_secret_is_stored_sealed
     )
     again = await client.post(f"{URL}/{first.json()['id']}/rotate-secret", headers=me | {"Idempotency-Key": "k2"})
     assert again.json()["secret"] == stored_elsewhere.json()["secret"]
+
+
+async def test_a_repeated_request_is_answered_whatever_its_url_leads_to_by_then(
+    client, me, receiver, resources, monkeypatch
+):
+    body, key = {"url": receiver.url, "event_types": ["*"]}, {"Idempotency-Key": "k1"}
+    first = await client.post(URL, json=body, headers=me | key)
+    monkeypatch.setattr(resources, "targets", Targets([443], [], resolve))
+    again = await client.post(URL, json=body, headers=me | key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    refused = await client.post(URL, json=body, headers=me | {"Idempotency-Key": "k2"})
+    assert (refused.status_code, refused.json()["error"]["details"][0]["field"]) == (422, "body.url")
+    other = await client.post(URL, json=body | {"description": "x"}, headers=me | key)
+    assert other.json()["error"]["code"] == "IDEMPOTENCY_KEY_REUSED"
+
+
+@pytest.mark.parametrize("signature", ["v1", "v1a"])
+async def test_a_secret_that_can_not_be_read_can_be_rotated(client, me, made, rows, hooks, receiver, signature):
+    webhook = await made(signature=signature)
+    await rows.change(Webhook, secrets="v9.AAAA")
+    rotated = await client.post(f"{URL}/{webhook['id']}/rotate-secret", headers=me)
+    assert rotated.status_code == 200, rotated.text
+    new = rotated.json()
+    assert (new["secret"] is None) == (signature == "v1a")
+    assert (new["public_key"] is None) == (signature == "v1")
+    await client.post(f"{URL}/{webhook['id']}/test", headers=me)
+    await hooks().send_due()
+    [got] = receiver.got
+    assert len(got.headers["webhook-signature"].split()) == 1
+    if signature == "v1":
+        Verifier(new["secret"]).verify(got.body, got.headers)
 
 
 async def test_an_answer_that_can_not_be_opened_any_more(client, me, receiver, rows):

@@ -64,6 +64,20 @@ async def test_what_waits_for_a_disabled_webhook_ends(create, receiver, add, cle
     assert sorted(each.status for each in await rows.deliveries()) == [*["failed"] * 5, "pending"]
 
 
+@pytest.mark.parametrize("free", [0, 1, 2])
+async def test_one_that_is_under_way_stops_no_end_of_others(create, receiver, add, cleaning, rows, free):
+    """Of two of three disabled webhooks a try was just begun."""
+    later, expected = now() + timedelta(minutes=1), {}
+    for number in range(3):
+        webhook = await create(receiver.url)
+        leased = {} if number == free else {"leased_until": later}
+        await add(webhook, status="pending", next_attempt_at=later, **leased)
+        expected[webhook["id"]] = "failed" if number == free else "pending"
+    await rows.change(Webhook, status="disabled")
+    await cleaning.clean()
+    assert {str(each.webhook_id): each.status for each in await rows.deliveries()} == expected
+
+
 async def test_a_deleted_webhook_is_there_for_nobody_and_goes_after_its_deliveries(
     create, receiver, add, cleaning, rows, client, me, happen, ada, monkeypatch
 ):

@@ -1,7 +1,11 @@
 """Deliveries over HTTP: lists, and sending again."""
 
+import json
+from datetime import timedelta
+
 import pytest
 
+from grove.core.clock import now, rfc3339
 from grove_notification.models import WebhookDelivery
 
 pytestmark = pytest.mark.integration
@@ -63,6 +67,7 @@ async def test_bulk_redelivery_of_a_time_range(client, me, made, receiver, deliv
     async def queued(**body) -> int:
         answer = await client.post(path, json=body, headers=me)
         assert answer.status_code == 202, answer.text
+        assert answer.json()["next_since"] is None
         return answer.json()["queued"]
 
     assert await queued(since=items[1]["created_at"], until=items[3]["created_at"]) == 1
@@ -72,6 +77,47 @@ async def test_bulk_redelivery_of_a_time_range(client, me, made, receiver, deliv
     assert await queued(since=items[0]["created_at"], status="all") == 0
     assert await hooks().send_due() == 4
     assert {each.status for each in await rows.deliveries()} == {"delivered"}
+
+
+async def test_more_than_one_request_takes_is_sent_by_asking_again(
+    client, me, made, receiver, hooks, queue, rows, monkeypatch
+):
+    """Also of those that were delivered: what was queued before is not queued again, and the end comes."""
+    monkeypatch.setattr("grove_notification.webhooks.deliveries.AT_ONCE", 2)
+    webhook, begin = await made(), now() - timedelta(hours=1)
+    for number in (0, 1, 1, 2, 3):
+        created = begin + timedelta(microseconds=number)
+        ended = {"status": "delivered", "attempts": 1, "next_attempt_at": None, "finished_at": created}
+        await queue(webhook, [str(number)], created_at=created, **ended)
+    sender, body, found = hooks(), {"since": rfc3339(begin), "status": "all"}, []
+    for _ in range(3):
+        answer = (await client.post(f"{URL}/{webhook['id']}/redeliver", json=body, headers=me)).json()
+        await sender.send_due()
+        found.append(answer["queued"])
+        if answer["next_since"] is None:
+            break
+        body["since"] = answer["next_since"]
+    assert found == [3, 2], "those of the same moment go together"
+    assert sorted(json.loads(got.body)["title"] for got in receiver.got) == ["0", "1", "1", "2", "3"]
+
+
+async def test_sending_again_does_not_queue_more_than_half_of_what_may_wait(
+    client, me, made, queue, hooks, configure, rows
+):
+    """Facts need room as well: beyond the limit the webhook would be disabled."""
+    configure(pending_max=4, retry_seconds=[])
+    webhook, begin = await made(), now() - timedelta(hours=1)
+    for number in range(5):
+        created = begin + timedelta(seconds=number)
+        await queue(webhook, ["a"], created_at=created, status="failed", next_attempt_at=None, finished_at=created)
+    path, body = f"{URL}/{webhook['id']}/redeliver", {"since": rfc3339(begin)}
+    first = (await client.post(path, json=body, headers=me)).json()
+    assert first["queued"] == 2
+    body["since"] = first["next_since"]
+    assert (await client.post(path, json=body, headers=me)).json() == {"queued": 0, "next_since": body["since"]}
+    await hooks().send_due()
+    second = (await client.post(path, json=body, headers=me)).json()
+    assert (second["queued"], second["next_since"] is None) == (2, False)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from grove.contracts.auth import UserRegistered
 from grove.core.clock import now
 from grove.outbox.postgres import OutboxRow
 from grove_notification.models import Mail, Webhook, WebhookDelivery
+from grove_notification.settings import WebhookSettings
 
 pytestmark = pytest.mark.integration
 
@@ -65,6 +66,10 @@ async def told_of_disabling(resources, webhook, status: int) -> None:
     assert b"key=1" not in event.body
 
 
+LAST = len(WebhookSettings.model_fields["webhook_retry_seconds"].default)
+"""Tries after which one is left."""
+
+
 async def test_five_days_of_failure_disable_it(create, receiver, hooks, task, rows, resources, happen, ada):
     webhook = await create(receiver.url)
     await greet(happen, ada)
@@ -72,12 +77,17 @@ async def test_five_days_of_failure_disable_it(create, receiver, hooks, task, ro
     await task()
     sender = hooks()
     await sender.send_due()
-    await rows.change(Webhook, failing_since=now() - timedelta(days=4, hours=23))
-    await rows.change(WebhookDelivery, next_attempt_at=now())
-    await sender.send_due()
-    assert (await rows.webhook()).status == "active"
     await rows.change(Webhook, failing_since=now() - timedelta(days=5, seconds=1))
     await rows.change(WebhookDelivery, next_attempt_at=now())
+    await sender.send_due()
+    assert (await rows.webhook()).status == "active", "the delivery has tries left"
+    await rows.change(Webhook, failing_since=now() - timedelta(days=4, hours=23))
+    await rows.change(WebhookDelivery, attempts=LAST, next_attempt_at=now())
+    await sender.send_due()
+    assert (await rows.one()).status == "failed"
+    assert (await rows.webhook()).status == "active", "for less than five days"
+    await rows.change(Webhook, failing_since=now() - timedelta(days=5, seconds=1))
+    await rows.change(WebhookDelivery, status="pending", attempts=LAST, next_attempt_at=now(), finished_at=None)
     await sender.send_due()
     assert (await rows.webhook()).status == "disabled"
     assert "took nothing since" in (await rows.webhook()).disabled_reason
@@ -95,6 +105,60 @@ async def test_one_success_begins_the_days_anew(create, receiver, hooks, task, r
     await task()
     await sender.send_due()
     assert (await rows.webhook()).status == "active"
+
+
+async def test_an_endpoint_that_gets_little_is_not_disabled_by_one_failure(create, receiver, hooks, task, rows):
+    """What failed days ago was the last that it got: since then nothing was asked of it."""
+    await create(receiver.url)
+    await rows.change(Webhook, proven=True, failing_since=now() - timedelta(days=6))
+    receiver.answers_first(status=503)
+    await task()
+    sender = hooks()
+    await sender.send_due()
+    assert ((await rows.webhook()).status, (await rows.one()).status) == ("active", "pending")
+    await rows.change(WebhookDelivery, next_attempt_at=now())
+    await sender.send_due()
+    assert (await rows.webhook()).failing_since is None
+
+
+@pytest.mark.parametrize("answer", [{"status": 410}, {"status": 503, "headers": {"Retry-After": "3600"}}])
+async def test_what_a_former_url_answers_is_not_the_new_ones_fault(
+    create, receivers, hooks, task, rows, client, me, answer
+):
+    old, new = await receivers(), await receivers()
+    webhook = await create(old.url)
+    await rows.change(Webhook, failing_since=now() - timedelta(days=6), slow_until=now() + timedelta(hours=1),
+                      resume_at=now(), proven=True)  # fmt: skip
+    old.answers(**answer, after=asyncio.Event())
+    await task()
+    await rows.change(WebhookDelivery, attempts=LAST)
+    sender = hooks()
+    [trying] = await sender.start_due()
+    await old.have(1)
+    changed = await client.patch(f"/api/v1/webhooks/{webhook['id']}", json={"url": new.url}, headers=me)
+    assert (changed.json()["url"], changed.json()["failing_since"]) == (new.url, None)
+    old.reply.after.set()
+    await asyncio.wait([trying])
+    left = await rows.webhook()
+    assert (left.status, left.failing_since, left.slow_until, left.resume_at, left.proven) == (
+        "active", None, None, None, False)  # fmt: skip
+    delivery = await rows.one()
+    assert (delivery.status, delivery.attempts) == ("pending", LAST + 1)
+    await sender.send_due()
+    assert ((await rows.one()).status, len(new.got)) == ("delivered", 1)
+
+
+async def test_what_a_former_url_took_proves_nothing_of_the_new_one(create, receivers, hooks, task, rows, client, me):
+    old, new = await receivers(), await receivers()
+    webhook = await create(old.url)
+    old.answers(after=asyncio.Event())
+    await task()
+    [trying] = await hooks().start_due()
+    await old.have(1)
+    await client.patch(f"/api/v1/webhooks/{webhook['id']}", json={"url": new.url}, headers=me)
+    old.reply.after.set()
+    await asyncio.wait([trying])
+    assert ((await rows.one()).status, (await rows.webhook()).proven) == ("delivered", False)
 
 
 async def test_disabling_while_a_try_is_under_way_makes_its_failure_final(

@@ -16,33 +16,6 @@ pytestmark = pytest.mark.integration
 GUARD = 30
 
 
-@pytest.fixture
-def queue(resources):
-    """Rows for a webhook: await queue(webhook, ["a", "b"])."""
-
-    async def queue(webhook: dict, titles: list[str], **fields) -> None:
-        async with resources.sessions() as session:
-            owner = (await session.get_one(Webhook, webhook["id"])).user_id
-        moment = now()
-        async with resources.sessions.begin() as session:
-            for title in titles:
-                row = {
-                    "id": new_id(),
-                    "webhook_id": webhook["id"],
-                    "user_id": owner,
-                    "event_id": new_id(),
-                    "event_type": "resource.task.created.v1",
-                    "body": json.dumps({"title": title}),
-                    "status": "pending",
-                    "attempts": 0,
-                    "next_attempt_at": moment,
-                    "created_at": moment,
-                } | fields
-                session.add(WebhookDelivery(**row))
-
-    return queue
-
-
 def titles(receiver) -> list[str]:
     return [json.loads(got.body)["title"] for got in receiver.got]
 
@@ -87,6 +60,7 @@ async def test_hanging_endpoints_hold_up_nobody_else(create, receivers, hooks, q
     await rows.change(Webhook, failing_since=now())  # they hang for a while already
     wanted = [f"t{number}" for number in range(50)]
     await queue(await create(healthy.url), wanted)
+    await rows.change(Webhook, proven=True)
     sender = hooks()
     running = asyncio.create_task(sender.run())
     await healthy.have(len(wanted))
@@ -105,9 +79,9 @@ async def test_an_endpoint_that_begins_to_hang_takes_no_more_than_its_cap(
     hanging, healthy = await receivers(), await receivers()
     hanging.answers(after=asyncio.Event())
     await queue(await create(hanging.url), [str(number) for number in range(500)])
-    await rows.change(Webhook, proven=True)
     wanted = [f"t{number}" for number in range(50)]
     await queue(await create(healthy.url), wanted)
+    await rows.change(Webhook, proven=True)
     running = asyncio.create_task(hooks().run())
     await healthy.have(len(wanted))
     assert hanging.under_way == len(hanging.got) == 4
@@ -124,6 +98,7 @@ async def test_endpoints_that_took_long_get_half_of_the_slots(create, receivers,
     await queue(await create(slow.url), [str(number) for number in range(10)])
     await rows.change(Webhook, slow_until=now() + timedelta(minutes=1), proven=True)
     await queue(await create(healthy.url), [str(number) for number in range(20)])
+    await rows.change(Webhook, proven=True)
     running = asyncio.create_task(hooks().run())
     await healthy.have(20)
     await slow.have(2)
@@ -165,13 +140,14 @@ async def test_a_new_endpoint_gets_one_at_a_time_until_it_took_one(create, recei
     then.after.set()
 
 
-async def test_a_flood_of_one_endpoint_hides_no_other(create, receivers, hooks, queue, configure):
+async def test_a_flood_of_one_endpoint_hides_no_other(create, receivers, hooks, queue, configure, rows):
     """However little a worker takes at once."""
     configure(in_flight=2, concurrency=1)
     flooded, other = await receivers(), await receivers()
     flooded.answers(after=asyncio.Event())
     await queue(await create(flooded.url), [str(number) for number in range(1000)])
     await queue(await create(other.url), ["mine"])
+    await rows.change(Webhook, proven=True)
     sender = hooks()
     await sender.start_due()
     await sender.start_due()
@@ -229,6 +205,7 @@ async def test_order_is_that_of_the_events(create, receiver, hooks, queue):
 
 async def test_what_could_be_tried_and_is_not_shows(create, receiver, hooks, queue, rows):
     webhook = await create(receiver.url)
+    await rows.change(Webhook, proven=True)
     sender = hooks()
     assert await sender.check() is None
     await queue(webhook, ["a"], next_attempt_at=now() - timedelta(minutes=5))
@@ -236,7 +213,10 @@ async def test_what_could_be_tried_and_is_not_shows(create, receiver, hooks, que
     await sender.send_due()
     assert await sender.check() is None
     await queue(webhook, ["b"], next_attempt_at=now() - timedelta(minutes=5))
-    await rows.change(Webhook, status="disabled")
+    for held_back in ({"failing_since": now()}, {"slow_until": now() + timedelta(hours=1)}, {"proven": False}):
+        await rows.change(Webhook, **{"failing_since": None, "slow_until": None, "proven": True} | held_back)
+        assert await sender.check() is None, "it is held back, and nobody's workers are too few"
+    await rows.change(Webhook, proven=True, status="disabled")
     assert await sender.check() is None
 
 

@@ -9,6 +9,7 @@ from standardwebhooks import Webhook as Verifier
 
 from grove.core.clock import now
 from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks.calling import Caller
 from grove_notification.webhooks.recording import Recorder
 
 pytestmark = pytest.mark.integration
@@ -125,6 +126,54 @@ async def test_retry_after_is_honoured(create, receiver, hooks, task, rows, stat
     await hooks().send_due()
     delivery = await rows.one()
     assert timedelta(minutes=119) < delivery.next_attempt_at - now() < timedelta(minutes=121)
+
+
+async def test_retry_after_is_for_all_that_waits_for_the_endpoint(create, receiver, hooks, task, rows, client, me):
+    webhook = await create(receiver.url)
+    receiver.answers(status=429, headers={"Retry-After": "3600"})
+    for title in "abc":
+        await task(title)
+    sender = hooks()
+    assert await sender.send_due() == 1
+    resume = (await rows.webhook()).resume_at
+    assert timedelta(minutes=59) < resume - now() < timedelta(minutes=61)
+    await client.post(f"/api/v1/webhooks/{webhook['id']}/test", headers=me)
+    assert await sender.send_due() == 0
+    assert await sender.check() is None  # it is late for nobody
+    receiver.answers(status=429, headers={"Retry-After": "1"})
+    await rows.change(Webhook, resume_at=now())
+    assert await sender.send_due() == 1
+    assert (await rows.webhook()).resume_at > now() - timedelta(minutes=1)
+    path = f"/api/v1/webhooks/{webhook['id']}"
+    assert (await client.patch(path, json={"status": "active"}, headers=me)).status_code == 200
+    assert (await rows.webhook()).resume_at is None  # the user says so
+
+
+async def test_what_nobody_expected_is_a_failed_try(create, receiver, hooks, task, rows, monkeypatch):
+    """Else the same would be tried for ever, each time a lease is over."""
+
+    async def broken(*_: object):
+        raise RuntimeError("nobody expected this")
+
+    await create(receiver.url)
+    await task()
+    with monkeypatch.context() as patched:
+        patched.setattr(Caller, "post", broken)
+        await hooks().send_due()
+    delivery = await rows.one()
+    assert (delivery.status, delivery.attempts, delivery.leased_until) == ("pending", 1, None)
+    assert delivery.last_error == "Grove failed to send it."
+    assert delivery.next_attempt_at > now()
+    await rows.change(WebhookDelivery, next_attempt_at=now())
+    monkeypatch.setattr(Recorder, "record", broken)
+    receiver.answers(status=500)
+    await hooks().send_due()
+    delivery = await rows.one()
+    assert (delivery.status, delivery.attempts, delivery.response_status) == ("pending", 2, 500)
+    await rows.change(WebhookDelivery, next_attempt_at=now())
+    receiver.answers(status=200)
+    await hooks().send_due()
+    assert (await rows.one()).status == "delivered"
 
 
 async def test_an_endpoint_that_does_not_answer(create, receiver, configure, hooks, task, rows):

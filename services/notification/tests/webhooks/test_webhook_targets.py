@@ -15,7 +15,7 @@ from grove_notification.settings import NotificationSettings
 from grove_notification.webhooks import targets as module
 from grove_notification.webhooks.addresses import is_public
 from grove_notification.webhooks.resolving import resolve
-from grove_notification.webhooks.targets import TargetRefused, Targets
+from grove_notification.webhooks.targets import TargetRefused, Targets, host_of
 
 GUARD = 30
 PUBLIC, PUBLIC_6 = "93.184.215.14", "2606:2800:220:1::1"
@@ -53,6 +53,14 @@ def test_public_addresses(address):
 )  # fmt: skip
 def test_everything_else_is_somebodys_inside(address):
     assert not is_public(address)
+
+
+@pytest.mark.parametrize("host", ["my_hook.xn--fiqs8s.example", "ab--cd.example", "xn--a.example"])
+async def test_the_host_of_whatever_was_taken_can_be_told(host):
+    """The hosts are no names that a library would decode."""
+    url = f"https://{host}/in?key=1"
+    await targets({host: [PUBLIC]}).check(url)
+    assert host_of(url) == host
 
 
 @pytest.mark.parametrize(
@@ -129,6 +137,8 @@ async def test_public_places_pass(url):
         "https://a_*.example/",
         "https://inside.example/",
         "https://inside.example./",
+        "https://example.com./",
+        f"https://{PUBLIC}./",
         "https://both.example/",
     ],
 )

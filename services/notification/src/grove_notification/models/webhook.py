@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from grove.postgres.base import Base
 
 _PENDING = text("status = 'pending'")
+_FAILED = text("status = 'failed'")
 
 
 class Webhook(Base):
@@ -17,7 +18,7 @@ class Webhook(Base):
 
     `ordered`: its deliveries go out one after another, each when the one before has ended. `public_key` is that of the
     newest secret, where that is one half of a pair. `slow_until`: it took long lately, and may not hold up others.
-    `proven`: it has taken something; until then it gets one at a time.
+    `resume_at`: it wants nothing before that. `proven`: it has taken something; until then it gets one at a time.
     """
 
     __tablename__ = "webhooks"
@@ -35,6 +36,7 @@ class Webhook(Base):
     disabled_reason: Mapped[str | None] = mapped_column(String(300))
     failing_since: Mapped[datetime | None]
     slow_until: Mapped[datetime | None]
+    resume_at: Mapped[datetime | None]
     proven: Mapped[bool] = mapped_column(Boolean)
     version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
@@ -75,6 +77,8 @@ class WebhookDelivery(Base):
         Index("ix_webhook_deliveries_leased", "webhook_id", postgresql_where=text("leased_until IS NOT NULL")),
         # the list of an endpoint's deliveries
         Index("ix_webhook_deliveries_webhook", "webhook_id", column("created_at").desc(), column("id").desc()),
+        # those of them that failed, however many did not
+        Index("ix_webhook_deliveries_failed", "webhook_id", "created_at", "id", postgresql_where=_FAILED),
         # whose they are, when the account is erased
         Index("ix_webhook_deliveries_user", "user_id"),
         # for the purge of old ones

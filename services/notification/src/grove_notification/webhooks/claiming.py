@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.postgres.reads import Reads, Statement
 
-_DUE = """
+_WAITING = """
 WITH RECURSIVE waiting AS (
   (SELECT webhook_id, next_attempt_at FROM webhook_deliveries
    WHERE status = 'pending' ORDER BY webhook_id, next_attempt_at LIMIT 1)
@@ -26,38 +26,50 @@ WITH RECURSIVE waiting AS (
     WHERE d.status = 'pending' AND d.webhook_id > waiting.webhook_id
     ORDER BY d.webhook_id, d.next_attempt_at LIMIT 1
   ) following
-)
-SELECT {columns} FROM waiting JOIN webhooks w ON w.id = waiting.webhook_id
-WHERE w.status = 'active' AND waiting.next_attempt_at <= statement_timestamp()
+)"""
+_BUSY = """busy AS (
+  SELECT user_id, count(*) AS tries FROM webhook_deliveries WHERE leased_until > statement_timestamp() GROUP BY user_id
+)"""
+"""What each user has under way."""
+
+_CAP = "CASE WHEN w.ordered OR w.failing_since IS NOT NULL OR NOT w.proven THEN 1 ELSE CAST(:cap AS integer) END"
+"""How many tries an endpoint may have under way. One that fails, or never took anything, holds up little."""
+
+_HELD_BACK = "(w.failing_since IS NOT NULL OR NOT w.proven OR coalesce(w.slow_until > statement_timestamp(), false))"
+"""Endpoints that took nothing or long lately, or nothing ever: all of them together get a part of the slots only."""
+
+_OPEN = "(w.status = 'active' AND coalesce(w.resume_at <= statement_timestamp(), true))"
+
+_DUE = f"""{_OPEN} AND waiting.next_attempt_at <= statement_timestamp()
   AND (SELECT count(*) FROM webhook_deliveries d
-       WHERE d.webhook_id = w.id AND d.leased_until > statement_timestamp()) < {cap}
+       WHERE d.webhook_id = w.id AND d.leased_until > statement_timestamp()) < {_CAP}
   AND (NOT w.ordered OR (
     SELECT d.next_attempt_at FROM webhook_deliveries d
     WHERE d.webhook_id = w.id AND d.status = 'pending' ORDER BY d.event_id LIMIT 1
   ) <= statement_timestamp())
-"""
-_CAP = "CASE WHEN w.ordered OR w.failing_since IS NOT NULL OR NOT w.proven THEN 1 ELSE CAST(:cap AS integer) END"
-"""How many tries an endpoint may have under way. One that fails, or never took anything, holds up little."""
-
-_HELD_BACK = "(w.failing_since IS NOT NULL OR coalesce(w.slow_until > statement_timestamp(), false))"
-"""Endpoints that took nothing or long lately: all of them together get a part of the slots only."""
+"""  # noqa: S608 - of constants
 
 _HOLD = text(
-    _DUE.format(columns="w.id", cap=_CAP)
-    + f"""
-  AND {_HELD_BACK} = CAST(:held_back AS boolean)
-ORDER BY waiting.next_attempt_at LIMIT CAST(:most AS integer)
+    f"""{_WAITING}, {_BUSY}, due AS (
+  SELECT w.id, waiting.next_attempt_at, coalesce(busy.tries, 0)
+    + row_number() OVER (PARTITION BY w.user_id ORDER BY waiting.next_attempt_at) AS turn
+  FROM waiting JOIN webhooks w ON w.id = waiting.webhook_id LEFT JOIN busy ON busy.user_id = w.user_id
+  WHERE {_DUE} AND {_HELD_BACK} = CAST(:held_back AS boolean)
+)
+SELECT w.id FROM due JOIN webhooks w ON w.id = due.id
+ORDER BY due.turn, due.next_attempt_at LIMIT CAST(:most AS integer)
 FOR NO KEY UPDATE OF w SKIP LOCKED
-"""
+"""  # noqa: S608 - of constants
 )
 
 _CLAIM = text(
     f"""
-WITH held AS (
-  SELECT w.*, {_HELD_BACK} AS held_back, {_CAP} - (
+WITH {_BUSY}, held AS (
+  SELECT w.*, coalesce(busy.tries, 0) AS tries, {_HELD_BACK} AS held_back, {_CAP} - (
     SELECT count(*) FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.leased_until > statement_timestamp()
   ) AS room
-  FROM webhooks w WHERE w.id = ANY(CAST(:webhooks AS uuid[]))
+  FROM webhooks w LEFT JOIN busy ON busy.user_id = w.user_id
+  WHERE w.id = ANY(CAST(:webhooks AS uuid[])) AND {_OPEN}
 ), taken AS (
   SELECT held.id AS webhook_id, held.url, held.secrets, held.held_back, next_ones.id
   FROM held CROSS JOIN LATERAL (
@@ -71,22 +83,27 @@ WITH held AS (
      ORDER BY d.event_id LIMIT greatest(held.room, 0))
   ) next_ones
   WHERE next_ones.next_attempt_at <= statement_timestamp()
-  ORDER BY next_ones.next_attempt_at LIMIT CAST(:most AS integer)
+  ORDER BY held.tries + row_number() OVER (PARTITION BY held.user_id ORDER BY next_ones.next_attempt_at),
+    next_ones.next_attempt_at
+  LIMIT CAST(:most AS integer)
 ), lease AS (
   SELECT statement_timestamp() + make_interval(secs => CAST(:lease_seconds AS double precision)) AS ends
 )
 UPDATE webhook_deliveries d SET leased_until = lease.ends, next_attempt_at = lease.ends
-FROM taken, lease WHERE d.id = taken.id
+FROM taken, lease
+WHERE d.id = taken.id AND d.status = 'pending' AND d.next_attempt_at <= statement_timestamp()
 RETURNING d.id, d.webhook_id, d.user_id, d.event_id, d.event_type, d.body, d.attempts, d.leased_until,
   taken.url, taken.secrets, taken.held_back
 """  # noqa: S608 - of constants
 )
+"""Its last condition is asked of the row as it is when it is this statement's turn: who had it may have ended late."""
 
 _LATE = Statement(
     text(
-        "SELECT extract(epoch FROM statement_timestamp() - min(due.next_attempt_at)) AS seconds FROM ("  # noqa: S608
-        + _DUE.format(columns="waiting.next_attempt_at", cap=_CAP)
-        + ") due"
+        f"""{_WAITING}
+SELECT extract(epoch FROM statement_timestamp() - min(waiting.next_attempt_at)) AS seconds
+FROM waiting JOIN webhooks w ON w.id = waiting.webhook_id WHERE {_DUE} AND NOT {_HELD_BACK}
+"""  # noqa: S608 - of constants
     )
 )
 
@@ -95,7 +112,7 @@ _LATE = Statement(
 class Claimed:
     """A delivery that this worker tries until `leased_until`; who comes later has no say about it any more.
 
-    `held_back`: its endpoint took nothing, or long, lately.
+    `held_back`: its endpoint took nothing, or long, lately, or nothing ever.
     """
 
     id: UUID
@@ -127,6 +144,8 @@ async def claim(
 
 
 async def seconds_late(reads: Reads, *, cap: int) -> float:
-    """How long the oldest delivery has waited that could be tried now; 0 when none could."""
+    """How long the oldest delivery has waited that could be tried now; 0 when none could. What is held back waits by
+    intention.
+    """
     seconds = await reads.scalar(_LATE, cap=cap)
     return 0.0 if seconds is None else max(0.0, float(seconds))

@@ -77,24 +77,20 @@ class WebhookCleaning:
         return count
 
     async def _end_of_disabled(self) -> int:
-        """What was more than disabling itself would end."""
+        """What was under way when they were disabled, and whose worker died."""
         waits = select(WebhookDelivery.id).where(
             WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.status == "pending"
         )
-        disabled = (
-            select(Webhook.id)
-            .where(Webhook.status == "disabled", waits.exists())
-            .limit(1)
-            .with_for_update(key_share=True, skip_locked=True)
-        )
+        disabled = select(Webhook.id).where(Webhook.status == "disabled")
+        async with self._sessions() as session:
+            found = (await session.scalars(disabled.where(waits.exists()))).all()
         count = 0
-        while True:
+        for webhook_id in found:
+            one = disabled.where(Webhook.id == webhook_id).with_for_update(key_share=True, skip_locked=True)
             async with self._sessions.begin() as session:
-                webhook_id = await session.scalar(disabled)
-                ended = 0 if webhook_id is None else await fail_waiting(session, webhook_id, now())
-            count += ended
-            if not ended:
-                return count
+                if await session.scalar(one) is not None:
+                    count += await fail_waiting(session, webhook_id, now())
+        return count
 
     async def _reseal(self) -> int:
         async with self._sessions() as session:

@@ -1,10 +1,10 @@
 """Queries on deliveries, always scoped by the acting user."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import ColumnElement, bindparam, case, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.postgres.json_rows import JsonRow
@@ -12,7 +12,13 @@ from grove.postgres.reads import Reads, Statement
 from grove_notification.models import Webhook, WebhookDelivery
 from grove_notification.webhooks.errors import DeliveryNotFound
 from grove_notification.webhooks.repository import IS_THERE
-from grove_notification.webhooks.schemas import DeliveryRead, DeliveryWithBody
+from grove_notification.webhooks.schemas import (
+    DeliveryRead,
+    DeliveryStatus,
+    DeliveryWithBody,
+    Queued,
+    Redelivery,
+)
 
 AT_ONCE = 5000
 """Deliveries that one request sends once more at most."""
@@ -34,14 +40,23 @@ DELIVERY_JSON = JsonRow(
         "finished_at": WebhookDelivery.finished_at,
     },
 )
-OF_ONE_THAT_IS_THERE = select(Webhook.id).where(Webhook.id == WebhookDelivery.webhook_id, IS_THERE).exists()
+OF_ONE_OF_MINE = (
+    select(Webhook.id)
+    .where(Webhook.id == bindparam("webhook_id"), Webhook.user_id == bindparam("user_id"), IS_THERE)
+    .correlate(None)
+    .exists()
+)
+"""Asked once for a whole list: `webhook_id` is a webhook of the acting user."""
+HAS_STATUS: dict[str, ColumnElement[bool]] = {
+    status: WebhookDelivery.status == literal_column(f"'{status}'") for status in get_args(DeliveryStatus)
+}
+"""By constants, as indexes have them: a plan for all values can use those then."""
 _WHOLE = DELIVERY_JSON.extended(DeliveryWithBody, {"body": WebhookDelivery.body})
 _GET = Statement(
     _WHOLE.select().where(
         WebhookDelivery.id == bindparam("delivery_id"),
         WebhookDelivery.webhook_id == bindparam("webhook_id"),
-        WebhookDelivery.user_id == bindparam("user_id"),
-        OF_ONE_THAT_IS_THERE,
+        OF_ONE_OF_MINE,
     )
 )
 
@@ -90,34 +105,39 @@ class DeliveryRepository:
             raise DeliveryNotFound
         return found
 
-    async def queue_again(
-        self, webhook_id: UUID, statuses: list[str], since: datetime, until: datetime | None, moment: datetime
-    ) -> int:
-        """Send once more what has one of the statuses and was created in the range, AT_ONCE of the oldest at most; how
-        many those are.
+    async def waiting(self, webhook_id: UUID, *, most: int) -> int:
+        """How many wait, counted up to `most`."""
+        pending = select(WebhookDelivery.id).where(WebhookDelivery.webhook_id == webhook_id, HAS_STATUS["pending"])
+        return await self._session.scalar(select(func.count()).select_from(pending.limit(most).subquery())) or 0
+
+    async def queue_again(self, webhook_id: UUID, wanted: Redelivery, *, room: int, moment: datetime) -> Queued:
+        """Send once more what is wanted of a locked webhook: the oldest of it, `room` or AT_ONCE of them.
+
+        Those of the same moment are not parted, so that asking again can begin behind them.
         """
-        within = [WebhookDelivery.created_at >= since]
-        if until is not None:
-            within.append(WebhookDelivery.created_at < until)
-        chosen = (
-            select(WebhookDelivery.id)
-            .where(
-                WebhookDelivery.webhook_id == webhook_id,
-                WebhookDelivery.user_id == self._user_id,
-                WebhookDelivery.status.in_(statuses),
-                *within,
-            )
-            .order_by(WebhookDelivery.created_at, WebhookDelivery.id)
-            .limit(AT_ONCE)
+        statuses = (
+            [HAS_STATUS["failed"]] if wanted.status == "failed" else [HAS_STATUS["failed"], HAS_STATUS["delivered"]]
         )
+        those = [WebhookDelivery.webhook_id == webhook_id, or_(*statuses)]
+        until = [] if wanted.until is None else [WebhookDelivery.created_at < wanted.until]
+        at = select(WebhookDelivery.created_at).where(*those, *until).order_by(WebhookDelivery.created_at).limit(1)
+        here = WebhookDelivery.created_at >= wanted.since
+        if room <= 0:
+            left = await self._session.scalar(at.where(here))
+            return Queued(queued=0, next_since=left and wanted.since)
+        last = await self._session.scalar(at.where(here).offset(min(room, AT_ONCE) - 1))
+        if last is not None:
+            until = [WebhookDelivery.created_at <= last]
         queued = (
             update(WebhookDelivery)
-            .where(WebhookDelivery.id.in_(chosen))
+            .where(*those, here, *until)
             .values(**again(moment))
             .returning(WebhookDelivery.id)
             .execution_options(synchronize_session=False)
         )
-        return len((await self._session.execute(queued)).all())
+        count = len((await self._session.execute(queued)).all())
+        left = None if last is None else await self._session.scalar(at.where(WebhookDelivery.created_at > last))
+        return Queued(queued=count, next_since=left)
 
 
 def again(moment: datetime) -> dict[str, Any]:

@@ -40,11 +40,12 @@ async def send_test(webhook_id: UUID, _: WebhookTester, webhooks: Webhooks) -> R
 
 @router.post("/redeliver", status_code=202, dependencies=[WebhookOnce])
 async def redeliver_many(webhook_id: UUID, data: Redelivery, webhooks: Webhooks) -> Queued:
-    """Send all ended deliveries of a time range once more, under the same ids: 5,000 of the oldest at most.
+    """Send ended deliveries of a time range once more, under the same ids, the oldest first.
 
-    While some are left, ask again.
+    That are 5,000 at most, and fewer while much waits for the endpoint. `next_since` says that more are left: ask again
+    with it as `since`; where nothing was queued, after a while.
     """
-    return Queued(queued=await webhooks.redeliver_all(webhook_id, data))
+    return await webhooks.redeliver_all(webhook_id, data)
 
 
 @router.get(
@@ -56,7 +57,7 @@ async def list_deliveries(
     webhook_id: UUID, request: Request, user: WebhookReader, reads: ReadsDep, wanted: Wanted
 ) -> Response:
     """List a webhook's deliveries, newest first. Ended ones are kept for 30 days, or as the operator chose."""
-    given = {"user_id": user.user_id, "webhook_id": webhook_id, "there": True, **wanted.given}
+    given = {"user_id": user.user_id, "webhook_id": webhook_id, "mine": True, **wanted.given}
     check = WebhookQueries(reads, user.user_id).check
     return await _DELIVERIES.answer(request, reads, wanted, given, when_empty=lambda: check(webhook_id))
 

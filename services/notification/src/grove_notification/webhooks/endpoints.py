@@ -12,12 +12,14 @@ from grove.web.answers import json_answer, json_text, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, etag
+from grove.web.idempotency import HEADER
 from grove.web.pagination import CursorPage, ListQuery, Page
 from grove.web.query import parameters_of, query_as
 from grove_notification.deps import ReadsDep, ResourcesDep, WebhookReader, WebhookWriter
 from grove_notification.models import Webhook
 from grove_notification.webhooks.event_types import EVENT_TYPES
 from grove_notification.webhooks.listing import FILTERS, ORDERS
+from grove_notification.webhooks.replaying import was_answered
 from grove_notification.webhooks.repository import WEBHOOK_JSON, WebhookQueries
 from grove_notification.webhooks.schemas import (
     EventTypeRead,
@@ -43,8 +45,10 @@ _WEBHOOKS = List(item=WEBHOOK_JSON, filters=FILTERS, orders=ORDERS)
 Wanted = Annotated[ListQuery, query_as(ListQuery)]
 
 
-async def _new_url(data: WebhookCreate, _: WebhookWriter, resources: ResourcesDep) -> None:
-    await check_url(resources, data.url)
+async def _new_url(data: WebhookCreate, user: WebhookWriter, request: Request, resources: ResourcesDep) -> None:
+    """A request that is repeated is answered as before, whatever its URL leads to by now."""
+    if not await was_answered(resources.reads, user.user_id, request.headers.get(HEADER)):
+        await check_url(resources, data.url)
 
 
 async def _other_url(data: WebhookReplace, _: WebhookWriter, resources: ResourcesDep) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, bindparam
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.pagination import ListQuery
 from grove_notification.models import Webhook, WebhookDelivery
-from grove_notification.webhooks.deliveries import OF_ONE_THAT_IS_THERE
+from grove_notification.webhooks.deliveries import HAS_STATUS, OF_ONE_OF_MINE
 from grove_notification.webhooks.repository import IS_THERE
 from grove_notification.webhooks.schemas import DeliveryStatus
 
@@ -17,10 +17,9 @@ FILTERS: dict[str, ColumnElement[bool]] = {"user_id": Webhook.user_id == bindpar
 
 DELIVERY_ORDERS = Keyset({"created_at": Sortable(WebhookDelivery.created_at, parse_time)}, tie=WebhookDelivery.id)
 DELIVERY_FILTERS: dict[str, ColumnElement[bool]] = {
-    "user_id": WebhookDelivery.user_id == bindparam("user_id"),
     "webhook_id": WebhookDelivery.webhook_id == bindparam("webhook_id"),
-    "there": OF_ONE_THAT_IS_THERE,
-    "status": WebhookDelivery.status == bindparam("status"),
+    "mine": OF_ONE_OF_MINE,
+    **HAS_STATUS,
     "event_type": WebhookDelivery.event_type == bindparam("event_type"),
 }
 
@@ -37,5 +36,5 @@ class DeliveryFilter(ListQuery):
     @property
     def given(self) -> dict[str, Any]:
         """The names of DELIVERY_FILTERS that apply, with their values."""
-        asked = {"status": self.status, "event_type": self.event_type}
-        return {name: value for name, value in asked.items() if value is not None}
+        asked: dict[str, Any] = {} if self.event_type is None else {"event_type": self.event_type}
+        return asked if self.status is None else asked | {self.status: True}

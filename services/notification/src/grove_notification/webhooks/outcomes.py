@@ -19,11 +19,15 @@ _ASK_TO_WAIT = frozenset({429, 503})
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`retry_at`: when the next try is due. `error`: in words, for whose endpoint it is."""
+    """`retry_at`: when the next try is due. `error`: in words, for whose endpoint it is.
+
+    `resume_at`: when the endpoint wants to get anything again.
+    """
 
     kind: Kind
     error: str | None = None
     retry_at: datetime | None = None
+    resume_at: datetime | None = None
 
 
 class Schedule:
@@ -48,10 +52,10 @@ class Schedule:
 
     def _again(self, error: str, attempts: int, moment: datetime, asked: datetime | None = None) -> Outcome:
         if attempts > len(self._pauses):
-            return Outcome("failed", error)
+            return Outcome("failed", error, resume_at=asked)
         seconds = self._pauses[attempts - 1] * self._scale * random.uniform(1, 1 + JITTER)  # noqa: S311 - timing
         due = moment + timedelta(seconds=seconds)
-        return Outcome("retry", error, due if asked is None else max(due, asked))
+        return Outcome("retry", error, due if asked is None else max(due, asked), asked)
 
 
 def _words(status: int) -> str:

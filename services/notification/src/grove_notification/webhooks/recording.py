@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from functools import partial
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import ColumnElement, case, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove_notification.mails.queue import MailQueue
@@ -13,6 +13,7 @@ from grove_notification.webhooks.calling import Answer
 from grove_notification.webhooks.claiming import Claimed
 from grove_notification.webhooks.disabling import DISABLED, disable
 from grove_notification.webhooks.outcomes import Outcome
+from grove_notification.wording.webhooks import last_failure
 
 SLOW = timedelta(seconds=3)
 """A try that takes as long as this makes its endpoint a slow one."""
@@ -41,23 +42,45 @@ class Recorder:
         """The outcome, and what follows from it for the webhook. False when the delivery is somebody else's by now."""
         outcome, moment = ending.outcome, ending.moment
         if moment - ending.started >= SLOW:
-            await self._slow(delivery.webhook_id, moment)
+            await self._slow(delivery, moment)
         if outcome.kind == "delivered":
-            await self._healed(delivery.webhook_id, moment)
+            await self._healed(delivery, moment)
             return await self._end(delivery, ending.answer, "delivered", None, moment)
         webhook = await self._session.scalar(
             select(Webhook).where(Webhook.id == delivery.webhook_id).with_for_update(key_share=True)
         )
         if webhook is None:
             return False
+        if webhook.url != delivery.url:
+            return await self._failed_elsewhere(delivery, ending, webhook)
+        await self._failing(webhook, outcome, moment)
+        kept = await self._failed(delivery, ending, webhook)
+        if kept and webhook.status == "active" and (reason := self._reason(outcome, webhook, moment)):
+            told = partial(last_failure, ending.answer.status)
+            await disable(self._session, self._mails, webhook, reason, told, moment)
+        return kept
+
+    async def record_alone(self, delivery: Claimed, ending: Ending) -> bool:
+        """The outcome, and nothing of what follows from it: for when that could not be written."""
+        answer, outcome = Answer(status=ending.answer.status), ending.outcome
+        if outcome.retry_at is not None:
+            return await self._again(delivery, answer, outcome.error, outcome.retry_at)
+        status = "delivered" if outcome.kind == "delivered" else "failed"
+        return await self._end(delivery, answer, status, outcome.error, ending.moment)
+
+    async def _failing(self, webhook: Webhook, outcome: Outcome, moment: datetime) -> None:
         if webhook.failing_since is None:
             webhook.failing_since = moment
             webhook.version += 1
+        if outcome.resume_at is not None:
+            webhook.resume_at = max(outcome.resume_at, webhook.resume_at or outcome.resume_at)
         await self._session.flush()
-        kept = await self._failed(delivery, ending, webhook)
-        if kept and webhook.status == "active" and (reason := self._reason(outcome, webhook, moment)):
-            await disable(self._session, self._mails, webhook, reason, ending.answer.status, moment)
-        return kept
+
+    async def _failed_elsewhere(self, delivery: Claimed, ending: Ending, webhook: Webhook) -> bool:
+        """At a URL that is the webhook's no more: that says nothing of the present one, which is tried at once."""
+        if webhook.status != "active":
+            return await self._end(delivery, ending.answer, "failed", DISABLED, ending.moment)
+        return await self._again(delivery, ending.answer, ending.outcome.error, ending.moment)
 
     async def _failed(self, delivery: Claimed, ending: Ending, webhook: Webhook) -> bool:
         answer, outcome, moment = ending.answer, ending.outcome, ending.moment
@@ -65,24 +88,24 @@ class Recorder:
             return await self._end(delivery, answer, "failed", outcome.error, moment)
         if webhook.status != "active":
             return await self._end(delivery, answer, "failed", DISABLED, moment)
-        return await self._write(
-            delivery, answer, status="pending", last_error=outcome.error, next_attempt_at=outcome.retry_at
-        )
+        return await self._again(delivery, answer, outcome.error, outcome.retry_at)
 
     def _reason(self, outcome: Outcome, webhook: Webhook, moment: datetime) -> str | None:
-        """Why the webhook is to be disabled."""
+        """Why the webhook is to be disabled. By time only when a delivery has had all its tries: where little is sent,
+        the failure before may be long ago.
+        """
         if outcome.kind == "gone":
             return outcome.error
         since = webhook.failing_since
-        if since is not None and since + self._disable_after <= moment:
+        if outcome.kind == "failed" and since is not None and since + self._disable_after <= moment:
             return f"The endpoint took nothing since {since:%Y-%m-%d %H:%M} UTC."
         return None
 
-    async def _healed(self, webhook_id: UUID, moment: datetime) -> None:
+    async def _healed(self, delivery: Claimed, moment: datetime) -> None:
         failed = Webhook.failing_since.is_not(None)
         await self._session.execute(
             update(Webhook)
-            .where(Webhook.id == webhook_id, or_(failed, Webhook.proven.is_(False)))
+            .where(*_endpoint(delivery), or_(failed, Webhook.proven.is_(False)))
             .values(
                 proven=True,
                 failing_since=None,
@@ -92,11 +115,11 @@ class Recorder:
             execution_options={"synchronize_session": False},
         )
 
-    async def _slow(self, webhook_id: UUID, moment: datetime) -> None:
+    async def _slow(self, delivery: Claimed, moment: datetime) -> None:
         """For a while, whatever it does meanwhile: else it could be quick now and then, and hold up others again."""
         long_ago = or_(Webhook.slow_until.is_(None), Webhook.slow_until < moment + SLOW_FOR / 2)
         await self._session.execute(
-            update(Webhook).where(Webhook.id == webhook_id, long_ago).values(slow_until=moment + SLOW_FOR),
+            update(Webhook).where(*_endpoint(delivery), long_ago).values(slow_until=moment + SLOW_FOR),
             execution_options={"synchronize_session": False},
         )
 
@@ -104,6 +127,9 @@ class Recorder:
         return await self._write(
             delivery, answer, status=status, last_error=error, next_attempt_at=None, finished_at=moment
         )
+
+    async def _again(self, delivery: Claimed, answer: Answer, error: str | None, due: datetime) -> bool:
+        return await self._write(delivery, answer, status="pending", last_error=error, next_attempt_at=due)
 
     async def _write(self, delivery: Claimed, answer: Answer, **values: object) -> bool:
         written = await self._session.execute(
@@ -120,3 +146,8 @@ class Recorder:
             execution_options={"synchronize_session": False},
         )
         return written.scalar() is not None
+
+
+def _endpoint(delivery: Claimed) -> tuple[ColumnElement[bool], ...]:
+    """Its webhook, if that has still the URL that was called."""
+    return Webhook.id == delivery.webhook_id, Webhook.url == delivery.url

@@ -191,9 +191,10 @@ def delivery_read(row: WebhookDelivery) -> DeliveryRead:
 
 
 class Queued(Outgoing):
-    """How many deliveries were queued."""
+    """How many deliveries were queued. `next_since`: more are left, from that moment on; null: none are."""
 
     queued: int
+    next_since: Moment | None
 
 
 class Redelivery(Incoming):

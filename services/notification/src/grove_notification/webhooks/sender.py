@@ -8,7 +8,7 @@ import structlog
 from grove.core.clock import now
 from grove.core.ids import made_at
 from grove.core.tasks import finish
-from grove.postgres.engine import STORE_ERRORS
+from grove.postgres.engine import STORE_ERRORS, is_unavailable
 from grove.security.encryption import DecryptionFailed
 from grove_notification.resources import Resources
 from grove_notification.webhooks import metrics, signing
@@ -118,7 +118,7 @@ class WebhookSender:
 
     async def _try(self, delivery: Claimed) -> None:
         started = now()
-        answer = await self._call(delivery)
+        answer = await self._answer(delivery)
         moment = now()
         outcome = self._schedule.outcome(answer, delivery.attempts + 1, moment)
         kept = await self._record(delivery, Ending(answer, outcome, started, moment))
@@ -134,17 +134,33 @@ class WebhookSender:
         )
 
     async def _record(self, delivery: Claimed, ending: Ending) -> bool:
-        """Write down how it ended, and wait for a database that is away as long as the delivery is ours."""
+        """Write down how it ended, and wait for a database that is away as long as the delivery is ours.
+
+        What can't be written as a whole is written in short: a try that nobody counts would be made for ever.
+        """
+        record = Recorder.record
         while True:
             try:
                 async with self._recording, self._resources.sessions.begin() as session:
                     recorder = Recorder(session, self._resources.mail_queue, self._schedule.disable_after)
-                    return await recorder.record(delivery, ending)
-            except STORE_ERRORS as error:
-                if now() >= delivery.leased_until:
+                    return await record(recorder, delivery, ending)
+            except Exception as error:
+                if now() >= delivery.leased_until or record is Recorder.record_alone:
                     raise
-                log.warning("webhooks.store_unreachable", error=str(error) or type(error).__name__)
-                await asyncio.sleep(AGAIN_SECONDS)
+                if is_unavailable(error):
+                    log.warning("webhooks.store_unreachable", error=str(error) or type(error).__name__)
+                    await asyncio.sleep(AGAIN_SECONDS)
+                else:
+                    log.error("webhook.not_recorded", delivery_id=str(delivery.id), exc_info=error)
+                    record = Recorder.record_alone
+
+    async def _answer(self, delivery: Claimed) -> Answer:
+        """The endpoint's, or what kept it from being called."""
+        try:
+            return await self._call(delivery)
+        except Exception as error:
+            log.error("webhook.not_called", delivery_id=str(delivery.id), exc_info=error)
+            return Answer(error="Grove failed to send it.")
 
     async def _call(self, delivery: Claimed) -> Answer:
         try:

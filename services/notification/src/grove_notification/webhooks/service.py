@@ -5,7 +5,7 @@ from uuid import UUID
 
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove.security.encryption import FieldCipher
+from grove.security.encryption import DecryptionFailed, FieldCipher
 from grove.web.etag import Conditions, etag
 from grove_notification.models import Webhook, WebhookDelivery
 from grove_notification.webhooks import payload
@@ -13,7 +13,7 @@ from grove_notification.webhooks.deliveries import DeliveryRepository, again
 from grove_notification.webhooks.errors import DeliveryPending, TooManyWebhooks, WebhookDisabled
 from grove_notification.webhooks.event_types import TEST
 from grove_notification.webhooks.repository import DELETED, WebhookRepository
-from grove_notification.webhooks.schemas import Redelivery, WebhookCreate, WebhookPatch, WebhookReplace
+from grove_notification.webhooks.schemas import Queued, Redelivery, WebhookCreate, WebhookPatch, WebhookReplace
 from grove_notification.webhooks.sealing import open_keys, seal_keys
 from grove_notification.webhooks.signing import Keys
 
@@ -24,7 +24,11 @@ MOST = 20
 class WebhookService:
     """Changes webhooks of the acting user. Never commits. URLs were checked before (targets.py)."""
 
-    def __init__(self, webhooks: WebhookRepository, deliveries: DeliveryRepository, cipher: FieldCipher) -> None:
+    def __init__(
+        self, webhooks: WebhookRepository, deliveries: DeliveryRepository, cipher: FieldCipher, *, pending_max: int
+    ) -> None:
+        """`pending_max`: deliveries that may wait for an endpoint."""
+        self._pending_max = pending_max
         self._webhooks = webhooks
         self._deliveries = deliveries
         self._cipher = cipher
@@ -56,15 +60,21 @@ class WebhookService:
         return webhook, keys.shown
 
     async def change(self, webhook_id: UUID, data: WebhookReplace | WebhookPatch, conditions: Conditions) -> Webhook:
-        """Set the fields that were sent. Who sets the status to active begins anew; disabling ends what waits."""
+        """Set the fields that were sent. Disabling ends what waits.
+
+        Who sets the status to active begins anew, and so does another URL, of which nothing is known.
+        """
         webhook = await self._webhooks.locked(webhook_id)
         conditions.require(etag(webhook.id, webhook.version))
         changed = {name for name in data.model_fields_set if getattr(webhook, name) != getattr(data, name)}
         for name in changed:
             setattr(webhook, name, getattr(data, name))
-        if data.status == "active" and "status" in data.model_fields_set and webhook.failing_since is not None:
+        if "url" in changed:
+            webhook.proven, webhook.slow_until = False, None
+        if "url" in changed or (data.status == "active" and "status" in data.model_fields_set):
+            webhook.resume_at = None
+            changed |= {"failing_since"} if webhook.failing_since is not None else set()
             webhook.failing_since = None
-            changed.add("failing_since")
         if "status" in changed:
             webhook.disabled_reason = None if webhook.status == "active" else "You disabled it."
         if changed:
@@ -82,11 +92,14 @@ class WebhookService:
         webhook.url = webhook.secrets = webhook.description = ""
 
     async def rotate(self, webhook_id: UUID, overlap: timedelta, conditions: Conditions) -> tuple[Webhook, str | None]:
-        """Another secret; the former one signs beside it for `overlap`."""
+        """Another secret; the former one signs beside it for `overlap`, if it can be read."""
         webhook = await self._webhooks.locked(webhook_id)
         conditions.require(etag(webhook.id, webhook.version))
         moment = now()
-        keys = open_keys(self._cipher, webhook.id, webhook.secrets).rotated(moment, overlap)
+        try:
+            keys = open_keys(self._cipher, webhook.id, webhook.secrets).rotated(moment, overlap)
+        except DecryptionFailed:
+            keys = Keys.new(webhook.signature)
         webhook.secrets = seal_keys(self._cipher, webhook.id, keys)
         webhook.public_key = keys.public_key
         webhook.version += 1
@@ -125,11 +138,12 @@ class WebhookService:
             setattr(delivery, name, value)
         return delivery
 
-    async def redeliver_all(self, webhook_id: UUID, data: Redelivery) -> int:
-        """The same for all of a time range; how many those are. Raises WebhookDisabled."""
+    async def redeliver_all(self, webhook_id: UUID, data: Redelivery) -> Queued:
+        """The same for all of a time range, up to half of what may wait: facts come as well. Raises WebhookDisabled."""
         await self._active(webhook_id)
-        statuses = ["failed"] if data.status == "failed" else ["failed", "delivered"]
-        return await self._deliveries.queue_again(webhook_id, statuses, data.since, data.until, now())
+        most = self._pending_max // 2
+        room = most - await self._deliveries.waiting(webhook_id, most=most)
+        return await self._deliveries.queue_again(webhook_id, data, room=room, moment=now())
 
     async def _active(self, webhook_id: UUID) -> Webhook:
         webhook = await self._webhooks.locked(webhook_id)

@@ -88,7 +88,7 @@ class Targets:
         if port not in self._ports:
             raise TargetRefused(f"leads to port {port}")
         _check_host(host)
-        found = [host] if _is_literal(host) else await self._resolve(host.rstrip("."))
+        found = [host] if _is_literal(host) else await self._resolve(host)
         if not all(map(is_public, found)):  # one of several is enough: who mixes them wants to be misunderstood
             raise TargetRefused("leads to an address that is not on the public internet")
         if not found:
@@ -114,15 +114,16 @@ def _target(url: str) -> Target:
 
 
 def _check_host(host: str) -> None:
-    name = host.rstrip(".")
-    if _is_literal(name):
-        if not is_public(name):
+    if host.endswith("."):  # what certificates are for has none
+        raise TargetRefused("must not end its host with a dot")
+    if _is_literal(host):
+        if not is_public(host):
             raise TargetRefused("leads to an address that is not on the public internet")
-    elif _NUMBER.fullmatch(name.rsplit(".", 1)[-1]):  # decimal, octal, hexadecimal, short: what libraries take for one
+    elif _NUMBER.fullmatch(host.rsplit(".", 1)[-1]):  # decimal, octal, hexadecimal, short: what libraries take for one
         raise TargetRefused("must spell an address in its usual form")
-    elif not _NAME.fullmatch(name) or len(name) > 253:
+    elif not _NAME.fullmatch(host) or len(host) > 253:
         raise TargetRefused("must name a host of the public internet")
-    elif any(name.endswith(f".{inside}") for inside in _INSIDE):
+    elif any(host.endswith(f".{inside}") for inside in _INSIDE):
         raise TargetRefused("names a host that is not on the public internet")
 
 
@@ -138,4 +139,4 @@ async def _of_system(host: str, port: int) -> list[str]:
 
 def host_of(url: str) -> str:
     """The host of a URL that was checked; the rest of it may be a secret."""
-    return httpx2.URL(url).host
+    return httpx2.URL(url).raw_host.decode("ascii")  # as it is connected to: not each can be decoded

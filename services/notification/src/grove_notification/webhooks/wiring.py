@@ -17,7 +17,10 @@ from grove_notification.webhooks.targets import TargetRefused
 
 async def _service(user: WebhookWriter, session: WriteSession, resources: ResourcesDep) -> WebhookService:
     return WebhookService(
-        WebhookRepository(session, user.user_id), DeliveryRepository(session, user.user_id), resources.webhook_cipher
+        WebhookRepository(session, user.user_id),
+        DeliveryRepository(session, user.user_id),
+        resources.webhook_cipher,
+        pending_max=resources.settings.webhook_pending_max,
     )
 
 

@@ -8,3 +8,8 @@ def last_failure(status: int | None, t: Texts) -> str:
     if status is None:
         return t("The endpoint did not answer.")
     return t("The endpoint answered {status}.", status=status)
+
+
+def too_much_waited(most: int, t: Texts) -> str:
+    """More than it may."""
+    return t("More than {count} deliveries waited for the endpoint.", count=most)
