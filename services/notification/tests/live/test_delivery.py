@@ -5,6 +5,7 @@ import pytest
 from grove.contracts.resource import TaskCreated, TaskUpdated
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove_notification.live.allowance import AT_ONCE, PER_SECOND, TOKEN_COSTS
 
 pytestmark = pytest.mark.integration
 
@@ -104,12 +105,12 @@ async def test_pings_come(start, connect, issuer):
             assert (await client.frame("ping"))["data"] == {}
 
 
-async def test_events_are_told_how_soon_to_come_back_and_pass_unbuffered(replica, over_http, issuer):
+async def test_events_pass_unbuffered_and_no_browser_is_told_to_come_back_by_itself(replica, over_http, issuer):
     async with over_http(replica.url, issuer.headers()) as client:
         assert client.answer.headers["content-type"].startswith("text/event-stream")
         assert client.answer.headers["cache-control"] == "no-store"
         assert "content-length" not in client.answer.headers
-        assert await client.event() == {"retry": "2000"}
+        assert set(await client.event()) == {"id", "event", "data"}, "no `retry`: its ticket was used"
 
 
 async def test_the_document_tells_of_the_events(client):
@@ -122,3 +123,7 @@ async def test_the_document_tells_of_the_events(client):
     assert {each["name"] for each in operation["parameters"]} == {"resume_from", "last-event-id"}
     for kind in ("notification", "unread_count", "task.changed", "reset", "ping", "close"):
         assert f"`{kind}`" in operation["description"]
+    assert "new EventSource(" in operation["description"]
+    words = " ".join(operation["description"].split())
+    assert f"more than {AT_ONCE} messages at once or {PER_SECOND} a second" in words
+    assert f"a new token counts as {TOKEN_COSTS + 1}." in words

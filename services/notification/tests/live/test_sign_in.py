@@ -42,6 +42,23 @@ async def test_a_ticket_is_its_user_once_on_any_replica(replica, start, connect,
     assert "invalid_token" in {name.lower(): value for name, value in headers.items()}["www-authenticate"]
 
 
+async def test_a_page_comes_back_with_a_new_ticket_and_its_last_id_as_the_document_says(
+    replica, connect, refusal, ticket, make
+):
+    """A used one is refused whatever comes with it: whoever reads addresses in a log has no use for them."""
+    me = new_id()
+    used = {"ticket": await ticket(me)}
+    async with connect(replica.url, query=used) as client:
+        await make(me, "A")
+        assert await client.titles(1) == ["A"]
+        last = client.last_id
+    await make(me, "B")
+    status, error, _ = await refusal(replica.url, {"Last-Event-ID": last}, query=used)
+    assert (status, error["code"]) == (401, "INVALID_TOKEN")
+    async with connect(replica.url, query={"ticket": await ticket(me), "resume_from": last}) as client:
+        assert await client.titles(1) == ["B"]
+
+
 async def test_a_ticket_dies_with_its_session(replica, refusal, ticket, gate):
     mine = {"ticket": await ticket(sid="s7")}
     gate.revoked.add("s7")

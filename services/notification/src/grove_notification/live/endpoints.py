@@ -34,9 +34,7 @@ TICKET = APIKeyQuery(
     description="From `POST /api/v1/notifications/stream-tickets`; good once, for 30 seconds",
     auto_error=False,
 )
-_EXAMPLE = """retry: 2000
-
-id: dGhpc2lzYW5p.41
+_EXAMPLE = """id: dGhpc2lzYW5p.41
 event: unread_count
 data: {"count": 3}
 
@@ -84,7 +82,7 @@ async def events(
     Each event has an `id` to resume from, a type as its `event`, and JSON as its `data`:
 
     - `notification`: a notification as the list has it
-    - `unread_count`: `{count}`, at first and whenever it may be another number
+    - `unread_count`: `{count}`, at first and whenever it may be another number, about once a second at most
     - `task.changed`: `{id, change, etag}`, whatever your preferences say; `change` is created, updated, completed,
       reopened, deleted, restored or unshared; `etag` is null when you can't read the task any more
     - `reset`: what you missed is not kept any more; load your lists anew
@@ -92,8 +90,29 @@ async def events(
     - `close`: `{code, reason}`, without an id, is the last: 4401 your sign-in ended, 4408 you read too slowly, 1012 or
       1013 connect again in a moment, 1011 something went wrong
 
+    After `close`, or when the connection is lost, come back with `?resume_from=` and the last id you have. A browser's
+    `EventSource` can't do that by itself, as its ticket was used; make a new one with a new ticket:
+
+    ```js
+    async function listen(last) {
+      let source
+      const again = () => { source?.close(); setTimeout(() => listen(last), 1000 + 2000 * Math.random()) }
+      try {
+        const query = new URLSearchParams({ ticket: await newTicket(), ...(last && { resume_from: last }) })
+        source = new EventSource(`/api/v1/notifications/events?${query}`)
+      } catch { return again() }
+      for (const type of ["notification", "unread_count", "task.changed", "reset", "ping"])
+        source.addEventListener(type, event => { last = event.lastEventId; show(type, JSON.parse(event.data)) })
+      source.addEventListener("close", again)
+      source.onerror = again
+    }
+    ```
+
     The WebSocket at `/api/v1/notifications/stream` sends the same as `{id, type, data}`, and closes with these codes.
-    There `{"ack": id}` says what you have, and `{"token": "…"}` renews the sign-in.
+    There `{"ack": id}`, of a frame of this connection, says that you have everything up to it: resume from any id of
+    this connection, and that does not come again. `{"token": "…"}` renews the sign-in. It also closes with 4400 for
+    another message, and with 4408 when you send more than 500 messages at once or 20 a second on end; a new token
+    counts as 11.
     """
     principal = await sign_in(request, resources)
     return EventStream(Joining(resources, principal, Place.of(resume_from, last_event_id)))

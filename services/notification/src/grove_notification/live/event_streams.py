@@ -1,4 +1,8 @@
-"""Server-sent events: the same over plain HTTP."""
+"""Server-sent events: the same over plain HTTP.
+
+A browser that connects again by itself comes with a ticket that was used, and is refused: the page has to make a new
+one, as it has to each time its token ends. So it is not told to come back by itself; the route says how a page does.
+"""
 
 import asyncio
 import json
@@ -13,9 +17,6 @@ from grove_notification.live.frames import Message
 from grove_notification.live.joining import Joining
 from grove_notification.live.sockets import ABORT_SECONDS, CLOSE_SECONDS, abort_of
 from grove_notification.live.subscriber import Subscriber
-
-RETRY = b"retry: 2000\n\n"
-"""Milliseconds after which a browser connects again."""
 
 
 class EventStream(Response):
@@ -36,7 +37,6 @@ class EventStream(Response):
 
         async with self._joining.joined(connect) as connection:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await send({"type": "http.response.body", "body": RETRY, "more_body": True})
             await connection.run()
 
 
