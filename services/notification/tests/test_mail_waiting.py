@@ -17,7 +17,7 @@ from grove.testing.smtp import SmtpServer, serving
 from grove_notification.digests.mailing import DigestMailing
 from grove_notification.mails import repository
 from grove_notification.mails.addresses import address_mac
-from grove_notification.mails.queue import Letter
+from grove_notification.mails.queue import Letter, MailQueue
 from grove_notification.mails.repository import MailRepository
 from grove_notification.mails.sender import MailSender
 from grove_notification.mails.unsubscribe_tokens import Unsubscribing
@@ -96,7 +96,7 @@ def quiet(resources):
 
 @pytest.fixture
 def queue(resources):
-    async def queue(*titles: str) -> None:
+    async def queue(*titles: str, mails: MailQueue = resources.mail_queue) -> None:
         async with resources.sessions.begin() as session:
             for title in titles:
                 letter = Letter(
@@ -108,7 +108,7 @@ def queue(resources):
                     notification_type="TASK_SHARED",
                     variables={"title": title, "message": "m", "link": None},
                 )
-                await resources.mail_queue.add(session, letter)
+                await mails.add(session, letter)
 
     return queue
 
@@ -388,7 +388,8 @@ async def test_a_bounce_is_remembered_over_a_rotation_of_the_key(resources, serv
     await change(Mail, status="bounced", bounced_at=now())
     old = resources.settings.secrets.read("mail_key_ring")
     ring = f"{new_key('next')}\n{old}"
-    await queue("b")
-    await drain(worker(cipher=type(resources.mail_cipher)(lambda: ring)))
+    rotated = type(resources.mail_cipher)(lambda: ring)
+    await queue("b", mails=MailQueue(rotated))
+    await drain(worker(cipher=rotated))
     assert [mail.status for mail in await rows(resources)] == ["bounced", "suppressed"]
     assert server.mails == []

@@ -38,7 +38,7 @@ class DigestMailing:
                 while await self.mail_one():
                     continue
             except STORE_ERRORS as error:
-                log.warning("digests.store_unreachable", error=str(error) or type(error).__name__)
+                log.warning("digests.store_failed", error=str(error) or type(error).__name__)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def mail_one(self) -> bool:

@@ -29,7 +29,7 @@ class MailRetention:
             try:
                 log.info("mails.deleted", mails=await self.delete())
             except STORE_ERRORS as error:
-                log.warning("mails.retention_store_unreachable", error=str(error) or type(error).__name__)
+                log.warning("mails.retention_store_failed", error=str(error) or type(error).__name__)
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def delete(self) -> int:
