@@ -197,7 +197,7 @@ async def test_what_services_ask_is_for_services_only(ada, settings, resources):
 
 
 async def test_services_ask_about_many_tokens_at_once(ada, stranger, settings, resources, monkeypatch):
-    """One answer each, in order, with as many looks into the store as for one."""
+    """One answer each, in order, with as many looks into the store for some as for one."""
     await stranger.register()
     await stranger.verify()
     await stranger.login()
@@ -237,7 +237,7 @@ async def test_services_ask_about_many_tokens_at_once(ada, stranger, settings, r
         for one in wrong:
             single = await service.post("/internal/v1/introspect", json=one)
             assert single.json() == {"active": False}, "the same as when asked alone"
-        assert await active([mine] * 500) == [True] * 500
+        assert await active([mine, wrong[0]] * 250) == [True, False] * 250
         assert (await service.post(url, json={"questions": [mine] * 501})).status_code == 422
         assert (await service.post(url, json={"questions": []})).status_code == 422
         await resources.database["sessions"].delete_one({"_id": mine["session_id"]})
