@@ -66,6 +66,12 @@ def test_containers_are_confined():
             assert "password" not in str(value).lower() or str(value).startswith("/run/secrets/"), name
 
 
+def test_who_calls_webhooks_and_who_asks_where_they_lead_can_reach_the_outside():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    reach = {name for name, service in services.items() if "outside" in service["networks"]}
+    assert {name for name in reach if name.startswith("notification")} == {"notification-api", "notification-worker"}
+
+
 def test_files_are_kept_in_a_volume_that_the_processes_may_write():
     """A new volume takes over the folder of the image, and its owner."""
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

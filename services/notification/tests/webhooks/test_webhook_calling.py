@@ -237,7 +237,10 @@ class Talkative(httpcore2.AsyncNetworkStream):
 
 
 async def test_a_read_is_small_and_lets_others_run():
-    for stream in (BoundedStream(Talkative()), await BoundedStream(Talkative()).start_tls(ssl.create_default_context())):
+    for stream in (
+        BoundedStream(Talkative()),
+        await BoundedStream(Talkative()).start_tls(ssl.create_default_context()),
+    ):
         ran = asyncio.Event()
         asyncio.get_running_loop().call_soon(ran.set)
         assert len(await stream.read(1_000_000)) == 4096

@@ -27,7 +27,7 @@ WITH RECURSIVE waiting AS (
     ORDER BY d.webhook_id, d.next_attempt_at LIMIT 1
   ) following
 )"""
-_BUSY = """busy AS (
+_BUSY = """busy AS MATERIALIZED (
   SELECT user_id, count(*) AS tries FROM webhook_deliveries WHERE leased_until > statement_timestamp() GROUP BY user_id
 )"""
 """What each user has under way."""

@@ -145,11 +145,11 @@ class WebhookSender:
                     recorder = Recorder(session, self._resources.mail_queue, self._schedule.disable_after)
                     return await record(recorder, delivery, ending)
             except Exception as error:
-                if now() >= delivery.leased_until or record is Recorder.record_alone:
-                    raise
-                if is_unavailable(error):
+                if is_unavailable(error) and now() < delivery.leased_until:
                     log.warning("webhooks.store_unreachable", error=str(error) or type(error).__name__)
                     await asyncio.sleep(AGAIN_SECONDS)
+                elif is_unavailable(error) or record is Recorder.record_alone:
+                    raise
                 else:
                     log.error("webhook.not_recorded", delivery_id=str(delivery.id), exc_info=error)
                     record = Recorder.record_alone
