@@ -161,6 +161,38 @@ async def test_a_session_that_was_ended_is_cut_off_within_a_second(ada, connect)
 
 
 @pytest.fixture
+def without_broker(suite):
+    """Stops it for a while: await without_broker()."""
+
+    async def stop() -> None:
+        await asyncio.to_thread(suite.grove, "stack", "stop", "rabbitmq")
+
+    yield stop
+    suite.grove("stack", "start", "rabbitmq")
+
+
+async def test_without_the_broker_connections_stay_and_an_ended_session_is_cut_off(ada, connect, without_broker):
+    """Auth is asked about them meanwhile; a connection of which nobody knows anything would end after 3 seconds."""
+    kept = dict(ada.headers)
+    await make(ada, "Plant")
+    await ada.login()
+    async with connect(ada, kept) as other, connect(ada) as stream:
+        await other.frame("unread_count")
+        await stream.frame("unread_count")
+        await without_broker()
+        await asyncio.sleep(6)
+        answer = await ada.call("PUT", "/notifications/mark-all-read")
+        assert answer.status_code == 200, answer.text
+        for each in (other, stream):
+            while (await each.frame("unread_count"))["data"]["count"] != 0:
+                continue
+        assert (await ada.client.post(f"{ada.suite.auth}/logout", headers=ada.headers)).status_code == 204
+        assert await stream.ended() == 4401
+        answer = await ada.client.get(f"{ada.suite.api}/notifications/unread/count", headers=kept)
+        assert answer.json() == {"count": 0}
+
+
+@pytest.fixture
 def two_replicas(suite):
     suite.grove("stack", "up", "--scale", "notification-api=2")
     assert len(suite.processes("notification-api")) == 2
