@@ -30,7 +30,9 @@ class WebhookSettings(ProcessSettings):
         1, gt=0, le=1, description="Multiplies these pauses and the days until disabling; less than 1 is for tests"
     )
     webhook_disable_days: float = Field(
-        5, gt=0, description="Days of nothing but failures after which a webhook is disabled"
+        5,
+        gt=0,
+        description="Days of nothing but failures after which a delivery that fails for good disables its webhook",
     )
     webhook_pending_max: int = Field(
         10_000, ge=2, description="Deliveries that may wait for one webhook; beyond that it is disabled"
