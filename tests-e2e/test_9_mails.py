@@ -127,7 +127,7 @@ async def test_workers_killed_in_the_middle_lose_no_mail_and_name_doubled_ones_t
         return len({mail["Message-ID"] for mail in await mails_to(bob.email)} - already) >= 15
 
     await wait_until(all_told, 60)
-    await wait_until(all_mailed, 60)
+    await wait_until(all_mailed, 180)  # those in hand are nobody else's until their leases end
     listed = (await bob.call("GET", "/emails", params={"size": 100})).json()["items"]
     own = [f"<{each['id']}@" for each in listed if each["template"] == "notification"]
     assert len(own) == 15

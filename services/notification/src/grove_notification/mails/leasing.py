@@ -17,7 +17,7 @@ from grove_notification.models import Mail
 
 log = structlog.get_logger()
 
-LEASE_SECONDS = 120.0
+LEASE_SECONDS = 90.0
 """How long a mail is its sender's: as long as a delivery may take, and then some for a database that is away."""
 PUT_OFF = timedelta(minutes=5)
 
