@@ -30,7 +30,7 @@ class Ending(NamedTuple):
     name: str
 
 
-BAD_MESSAGE = Ending(4400, 'send {"ack": id} of a frame of this connection, or {"token": "…"}', "bad_message")
+BAD_MESSAGE = Ending(4400, 'send {"ack": id} or {"token": "…"}', "bad_message")
 REVOKED = Ending(4401, "your session was ended", "revoked")
 EXPIRED = Ending(4401, "your token has expired", "expired")
 BAD_TOKEN = Ending(4401, "the new token is not valid here", "bad_token")
