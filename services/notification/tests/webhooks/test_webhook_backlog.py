@@ -5,7 +5,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from grove_notification.webhooks.backlog import Backlog
 from sqlalchemy import select
 
 from grove.contracts.auth import UserRegistered
@@ -13,6 +12,7 @@ from grove.core.clock import now
 from grove.outbox.postgres import OutboxRow
 from grove_notification.models import Mail, Webhook
 from grove_notification.webhooks import backlog as module
+from grove_notification.webhooks.backlog import Backlog
 
 pytestmark = pytest.mark.integration
 LATER = {"next_attempt_at": now() + timedelta(hours=1)}
