@@ -86,6 +86,9 @@ test-integration: setup ## Unit and integration tests
 test-e2e: setup ## The journeys
 	@$(BIN)/python -m grove_stack.testing.run --journeys
 
+coverage: setup ## Unit and integration tests, with the branch coverage of each distribution: 85 % at least
+	@$(BIN)/python -m grove_stack.testing.run --coverage
+
 soak: setup ## The fault journeys with more rounds
 	@GROVE_ROUNDS=5 PYTEST_TIMEOUT=1800 $(BIN)/python -m grove_stack.testing.run --journeys
 
@@ -102,4 +105,4 @@ lock: .venv/ready ## Resolve dependencies anew, with hashes
 	@for part in $(PARTS); do name=$${part##*/}; test $$name = shared || $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-package grove-shared --custom-compile-command 'make lock' --annotation-style line -c requirements/dev.txt $$part/pyproject.toml -o requirements/$$name.txt; done
 	@grep '^uv==' requirements/dev.txt | sed 's/ .*//' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' --annotation-style line - -o requirements/uv.txt
 
-.PHONY: help setup demo up down status logs run dev seed reset clean migrate-create migrate-up migrate-down migrate-history migrate-current lint format test test-unit test-integration test-e2e soak bench docs lock
+.PHONY: help setup demo up down status logs run dev seed reset clean migrate-create migrate-up migrate-down migrate-history migrate-current lint format test test-unit test-integration test-e2e coverage soak bench docs lock

@@ -1,4 +1,7 @@
-"""`make test`: every part's tests in a process of its own, on one set of servers; a summary; a closing line."""
+"""`make test`: every part's tests in a process of its own, on one set of servers; a summary; a closing line.
+
+`make coverage` measures the parts' branch coverage, which takes long; it leaves out the journeys.
+"""
 
 import os
 import re
@@ -42,20 +45,21 @@ class Result:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the parts that `arguments` ask for: --unit, --integration, --journeys, or all."""
+    """Run what `arguments` ask for: --unit, --integration, --coverage, --journeys, or all."""
     only = arguments[0] if arguments else ""
+    measured = only == "--coverage"
     for old in ROOT.glob(".coverage*"):
         old.unlink()
     began = time.monotonic()
     results: list[Result] = []
     if only != "--journeys":
-        results += _parts(unit=only == "--unit")
+        results += _parts(unit=only == "--unit", measured=measured)
     if only in {"", "--journeys"}:
         console.rule("tests-e2e", align="left")
-        results.append(_run("tests-e2e", ["tests-e2e"], {}))
-    if not only:
+        results.append(_run("tests-e2e", ["tests-e2e"], {}, measured=False))
+    if measured:
         _measure(results)
-    console.print(_table(results))
+    console.print(_table(results, measured=measured))
     counts: dict[str, int] = {}
     for result in results:
         for name, count in result.counts.items():
@@ -66,18 +70,17 @@ def main(arguments: list[str]) -> int:
     return 1 if failed or not counts else 0
 
 
-def _parts(*, unit: bool) -> list[Result]:
-    marks = ["-m", "not integration"] if unit else []
+def _parts(*, unit: bool, measured: bool) -> list[Result]:
     if unit:
-        return [_part(part, marks, {}) for part in PARTS]
+        return [_part(part, ["-m", "not integration"], {}, measured=False) for part in PARTS]
     console.print("Starting the servers …")
     with servers() as folder:
-        return [_part(part, marks, {"GROVE_TEST_STATE_DIR": str(folder)}) for part in PARTS]
+        return [_part(part, [], {"GROVE_TEST_STATE_DIR": str(folder)}, measured=measured) for part in PARTS]
 
 
-def _part(part: str, marks: list[str], environment: dict[str, str]) -> Result:
+def _part(part: str, marks: list[str], environment: dict[str, str], *, measured: bool) -> Result:
     console.rule(part, align="left")
-    return _run(part, [f"{part}/tests", *marks], environment)
+    return _run(part, [f"{part}/tests", *marks], environment, measured=measured)
 
 
 def _measure(results: list[Result]) -> None:
@@ -85,8 +88,6 @@ def _measure(results: list[Result]) -> None:
     coverage = [sys.executable, "-m", "coverage"]
     subprocess.run([*coverage, "combine", "--quiet"], cwd=ROOT, check=True)
     for result in results:
-        if result.part not in PARTS:
-            continue
         sources = f"{result.part}/src/*"
         done = subprocess.run(
             [*coverage, "report", f"--include={sources}", f"--fail-under={LEAST_COVERAGE}", "--skip-covered", "-m"],
@@ -102,11 +103,12 @@ def _measure(results: list[Result]) -> None:
             console.print(f"[red]{result.part} is covered less than {LEAST_COVERAGE} %[/red]\n{done.stdout}")
 
 
-def _run(part: str, arguments: list[str], environment: dict[str, str]) -> Result:
+def _run(part: str, arguments: list[str], environment: dict[str, str], *, measured: bool) -> Result:
     began = time.monotonic()
     concurrency = ["--concurrency=thread"] if part in WITHOUT_SQLALCHEMY else []
+    measuring = ["-m", "coverage", "run", *concurrency] if measured else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "coverage", "run", *concurrency, "-m", "pytest", *arguments],
+        [sys.executable, *measuring, "-m", "pytest", *arguments],
         cwd=ROOT,
         env={**_without_addresses(), **environment, "PYTHONDONTWRITEBYTECODE": "1"},
         stdout=subprocess.PIPE,
@@ -129,12 +131,12 @@ def _without_addresses() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in given}
 
 
-def _table(results: list[Result]) -> Table:
-    table = Table("part", "result", "tests", "coverage", "seconds")
+def _table(results: list[Result], *, measured: bool) -> Table:
+    table = Table("part", "result", "tests", *(["coverage"] if measured else []), "seconds")
     for result in results:
         word = "[green]ok[/green]" if result.code == 0 else "[red]failed[/red]"
         tests = ", ".join(f"{count} {name}" for name, count in result.counts.items())
-        table.add_row(result.part, word, tests, result.coverage, f"{result.seconds:.0f}")
+        table.add_row(result.part, word, tests, *([result.coverage] if measured else []), f"{result.seconds:.0f}")
     return table
 
 
