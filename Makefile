@@ -92,7 +92,7 @@ coverage: setup ## Unit and integration tests, with the branch coverage of each 
 soak: setup ## The fault journeys with more rounds
 	@GROVE_ROUNDS=5 PYTEST_TIMEOUT=1800 $(BIN)/python -m grove_stack.testing.run --journeys
 
-bench: setup ## Measure, and write docs/benchmarks.md; P=resource measures one part only
+bench: setup ## Measure, and write docs/benchmarks.md; P=live measures one part anew
 	@$(BIN)/python -m grove_stack.bench $(P)
 
 docs: setup ## Generate what is generated: settings reference, .env.example, event snapshot, GraphQL schema
