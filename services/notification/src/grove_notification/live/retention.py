@@ -1,14 +1,14 @@
 """Forgetting frames that nobody resumes from any more."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
-from sqlalchemy import ColumnElement, Delete, delete, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
 from grove.postgres.engine import STORE_ERRORS
+from grove.service.deleting import delete_in_pieces
 from grove_notification.models import LiveFrame
 
 log = structlog.get_logger()
@@ -36,16 +36,5 @@ class FramePurge:
 
     async def purge(self) -> int:
         """Once. How many frames are gone."""
-        gone, before = 0, now() - self._age
-        while True:
-            async with self._sessions.begin() as session:
-                deleted = await (await session.connection()).execute(_some(before))
-            gone += deleted.rowcount
-            if deleted.rowcount < BATCH:
-                return gone
-
-
-def _some(before: datetime) -> Delete:
-    place: ColumnElement[object] = literal_column("ctid")
-    old = select(place).select_from(LiveFrame).where(LiveFrame.created_at < before).limit(BATCH)
-    return delete(LiveFrame).where(place.in_(old.with_for_update(skip_locked=True)))
+        old = LiveFrame.created_at < now() - self._age
+        return await delete_in_pieces(self._sessions, LiveFrame, old, at_once=BATCH)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, delete, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove_notification.mails.catalogue import Kind
@@ -120,17 +120,6 @@ class MailRepository:
         ).where(Mail.status == "queued")
         count, often, oldest = (await self._session.execute(found)).one()
         return Waiting(count, often, max(timedelta(0), moment - oldest))
-
-    async def delete_old(self, before: datetime, most: int) -> int:
-        """Delete what was made before that, and is not queued; up to `most`. How many are gone."""
-        old = (
-            select(Mail.id)
-            .where(Mail.created_at < before, Mail.status != "queued")
-            .limit(most)
-            .with_for_update(skip_locked=True)
-        )
-        deleted = await (await self._session.connection()).execute(delete(Mail).where(Mail.id.in_(old)))
-        return int(deleted.rowcount)
 
     async def _count(self, *conditions: ColumnElement[bool]) -> int:
         return await self._session.scalar(select(func.count()).select_from(Mail).where(*conditions)) or 0

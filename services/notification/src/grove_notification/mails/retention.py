@@ -4,11 +4,13 @@ import asyncio
 from datetime import timedelta
 
 import structlog
+from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
 from grove.postgres.engine import STORE_ERRORS
-from grove_notification.mails.repository import MailRepository
+from grove.service.deleting import delete_in_pieces
+from grove_notification.models import Mail
 
 log = structlog.get_logger()
 
@@ -34,10 +36,5 @@ class MailRetention:
 
     async def delete(self) -> int:
         """Once. How many are gone."""
-        gone = 0
-        while True:
-            async with self._sessions.begin() as session:
-                count = await MailRepository(session).delete_old(now() - self._age, BATCH)
-            gone += count
-            if count < BATCH:
-                return gone
+        old = and_(Mail.created_at < now() - self._age, Mail.status != "queued")
+        return await delete_in_pieces(self._sessions, Mail, old, at_once=BATCH)

@@ -4,11 +4,11 @@ import asyncio
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
 from grove.postgres.engine import STORE_ERRORS
+from grove.service.deleting import delete_in_pieces
 from grove_notification.models import Notification
 
 log = structlog.get_logger()
@@ -34,20 +34,6 @@ class Retention:
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def purge(self) -> int:
-        """Delete what was read longer ago than it is kept, some in each transaction. How many rows."""
-        old = (
-            select(Notification.id)
-            .where(Notification.read_at < now() - self._kept)
-            .limit(AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
-        count = 0
-        while True:
-            async with self._sessions.begin() as session:
-                gone = await session.execute(
-                    delete(Notification).where(Notification.id.in_(old)).returning(Notification.id)
-                )
-                deleted = len(gone.all())
-            count += deleted
-            if deleted < AT_ONCE:
-                return count
+        """Delete what was read longer ago than it is kept; how many rows."""
+        old = Notification.read_at < now() - self._kept
+        return await delete_in_pieces(self._sessions, Notification, old, at_once=AT_ONCE)

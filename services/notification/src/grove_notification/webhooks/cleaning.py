@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from grove.core.clock import now
 from grove.postgres.engine import STORE_ERRORS
 from grove.security.encryption import DecryptionFailed, FieldCipher
+from grove.service.deleting import delete_in_pieces
 from grove_notification.models import Webhook, WebhookDelivery
 from grove_notification.webhooks.disabling import fail_waiting
 from grove_notification.webhooks.repository import DELETED, IS_THERE
@@ -53,17 +54,7 @@ class WebhookCleaning:
 
     async def _delete(self, condition: ColumnElement[bool]) -> int:
         """Delete deliveries, some in each transaction; how many."""
-        some = select(WebhookDelivery.id).where(condition).limit(AT_ONCE).with_for_update(skip_locked=True)
-        count = 0
-        while True:
-            async with self._sessions.begin() as session:
-                gone = await session.execute(
-                    delete(WebhookDelivery).where(WebhookDelivery.id.in_(some)).returning(WebhookDelivery.id)
-                )
-                deleted = len(gone.all())
-            count += deleted
-            if deleted < AT_ONCE:
-                return count
+        return await delete_in_pieces(self._sessions, WebhookDelivery, condition, at_once=AT_ONCE)
 
     async def _delete_webhooks(self) -> int:
         """Those that were deleted, after their deliveries; how many deliveries those were."""
