@@ -51,6 +51,8 @@ async def worker(settings, resources, server):
         given = none | {"limits": "production", "smtp_port": server.port} | changes
         own = Resources(settings.model_copy(update=given))
         own.mail_cipher = cipher or own.mail_cipher
+        # A machine that stands still is no lost Valkey, without which each process would count anew.
+        own.valkey.connection_pool.connection_kwargs.update(socket_timeout=30, socket_connect_timeout=30)
         made.append((own, MailSender(own)))
         return made[-1][1]
 
