@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Delete, delete, exists, func, literal_column, select, text
+from sqlalchemy import delete, exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
@@ -16,6 +16,7 @@ from grove.core.clock import now
 from grove.messaging.handlers import Received
 from grove.outbox.postgres import Outbox
 from grove.postgres.base import Base
+from grove.service.deleting import deletion
 
 AT_ONCE = 10_000
 """Rows that one statement deletes at most: however much somebody left, none runs into its time limit."""
@@ -118,13 +119,8 @@ async def _delete_apart(
     while True:
         async with sessions.begin() as session:
             await session.execute(text("SET LOCAL lock_timeout = '1s'"))
-            deleted = await (await session.connection()).execute(_some(column, users))
+            some = deletion(column.class_, column.in_(users), at_once=AT_ONCE)
+            deleted = await (await session.connection()).execute(some)
         count += deleted.rowcount
         if deleted.rowcount < AT_ONCE:
             return count
-
-
-def _some(column: InstrumentedAttribute[Any], users: Sequence[UUID]) -> Delete:
-    place: ColumnElement[object] = literal_column("ctid")
-    wanted = select(place).select_from(column.class_).where(column.in_(users)).limit(AT_ONCE)
-    return delete(column.class_).where(place.in_(wanted.with_for_update(skip_locked=True)))

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
+from grove.postgres.subqueries import evaluated_once
 from grove_notification.mails.errors import ContentGone, MailNotFound, NotEnded, NotSent
 from grove_notification.models import Mail
 
@@ -43,7 +44,8 @@ class MailAdminService:
             .with_for_update(skip_locked=True)
         )
         connection = await self._session.connection()
-        done = await connection.execute(update(Mail).where(Mail.id.in_(ended)).values(**_queued_again(now())))
+        again = update(Mail).where(Mail.id.in_(evaluated_once(ended))).values(**_queued_again(now()))
+        done = await connection.execute(again)
         log.info("mail.all_resent", status=status, mails=done.rowcount, actor=str(self._actor))
         return int(done.rowcount)
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, ScalarSelect, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.postgres.subqueries import evaluated_once
 from grove_notification.mails.catalogue import Kind
 from grove_notification.models import Mail
 
@@ -94,7 +95,9 @@ class MailRepository:
             .limit(AT_ONCE)
             .with_for_update(of=Mail, skip_locked=True)
         )
-        moved = update(Mail).where(Mail.id == ranked.c.id, Mail.id.in_(early)).values(due_at=ranked.c.slot)
+        moved = (
+            update(Mail).where(Mail.id == ranked.c.id, Mail.id.in_(evaluated_once(early))).values(due_at=ranked.c.slot)
+        )
         return int((await (await self._session.connection()).execute(moved)).rowcount)
 
     async def put_off(self, mail_id: UUID, **values: Any) -> None:
