@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from urllib.parse import parse_qs, urlparse
 
 import httpx2
@@ -9,6 +10,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from grove.core.ids import new_id
 from grove.service.server import _Server
@@ -16,8 +18,10 @@ from grove.testing.http import client_of
 from grove.testing.postgres import empty, migrate_both_ways
 from grove.testing.tokens import AUDIENCE, ISSUER, Issuer, OpenGate
 from grove.web.auth import Authenticator
+from grove_provider_sync.adapters.sandbox.settings import SandboxSettings as SandboxProviderSettings
 from grove_provider_sync.main import build
 from grove_provider_sync.models import Base
+from grove_provider_sync.providers.adapters import AdapterSettings
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.settings import ProviderSyncSettings
 from grove_provider_sync.sync.runner import SyncRunner
@@ -50,16 +54,20 @@ def settings(stores: Stores, sandbox: str) -> ProviderSyncSettings:
         public_auth_url=ISSUER,
         public_api_url=AUDIENCE,
         limits="development",
-        sandbox_url=sandbox,
         provider_total_seconds=1,
         callback_seconds=1,
     )
 
 
 @pytest.fixture(scope="session")
-async def resources(settings) -> AsyncIterator[Resources]:
+def offered(sandbox) -> list[AdapterSettings]:
+    return [SandboxProviderSettings(sandbox_url=sandbox)]
+
+
+@pytest.fixture(scope="session")
+async def resources(settings, offered) -> AsyncIterator[Resources]:
     await asyncio.to_thread(migrate_both_ways, settings)
-    resources = Resources(settings)
+    resources = Resources(settings, offered)
     yield resources
     await resources.aclose()
 
@@ -68,8 +76,24 @@ async def resources(settings) -> AsyncIterator[Resources]:
 async def clean(request: pytest.FixtureRequest) -> None:
     if "resources" in request.fixturenames:
         resources = request.getfixturevalue("resources")
+        async with resources.engine.begin() as connection:
+            await connection.execute(text("TRUNCATE token_audit"))  # nothing less removes from it
         await empty(resources.engine, Base.metadata)
-        resources.providers.get("sandbox")._client._breaker.succeeded()
+        await _calm(resources)
+
+
+async def _calm(resources: Resources) -> None:
+    """No provider is paused or avoided."""
+    for provider in resources.providers.all():
+        provider._http._client._breaker.succeeded()
+        provider._http._turns._paused.clear()
+        await resources.valkey.delete(f"provider-sync:pause:{provider.description.key}")
+
+
+@pytest.fixture
+def calm(resources):
+    """Have what happened before forgotten: `await calm()`."""
+    return partial(_calm, resources)
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ from grove.core.ids import new_id
 from grove.postgres.reads import Statement
 from grove.security.encryption import DecryptionFailed
 from grove.testing.postgres import check_models, migrate_both_ways, outbox_types
-from grove_provider_sync.connections import tokens
 from grove_provider_sync.connections.endpoints import BROWSER_COOKIE
+from grove_provider_sync.models import Connection
+from grove_provider_sync.tokens import sealing
 
 pytestmark = pytest.mark.integration
 
@@ -40,16 +41,21 @@ async def test_a_connection_becomes_active(user, resources):
     assert await outbox_types(resources.engine) == ["provider_sync.connection.linked.v1"]
 
 
-async def test_tokens_are_not_stored_in_clear_and_open_for_their_connection_only(user, resources):
-    connection = await user.connect()
-    sealed = await resources.reads.scalar(Statement("SELECT sealed_tokens FROM connections"))
-    everything = str(await resources.reads.all(Statement("SELECT * FROM outbox, connections")))
-    opened = tokens.unseal(resources.token_cipher, connection["id"], sealed)
+async def test_tokens_are_not_stored_in_clear_and_open_for_their_connection_and_version_only(user, resources):
+    made = await user.connect()
+    everything = str(await resources.reads.all(Statement("SELECT * FROM outbox, connections, token_audit")))
+    async with resources.sessions() as session:
+        connection = await session.get(Connection, made["id"])
+    opened = sealing.stored(resources.token_cipher, connection)
     assert opened.refresh_token
     for secret in (opened.access_token, opened.refresh_token):
         assert secret not in everything
-    with pytest.raises(DecryptionFailed):
-        tokens.unseal(resources.token_cipher, new_id(), sealed)
+    for change in ({"id": new_id()}, {"token_version": 0}, {"token_version": 2}, {"sealed_tokens": None}):
+        other = Connection(
+            **{"id": connection.id, "token_version": 1, "sealed_tokens": connection.sealed_tokens} | change
+        )
+        with pytest.raises(DecryptionFailed):
+            sealing.stored(resources.token_cipher, other)
 
 
 async def test_a_state_works_once_and_not_for_others(user, stranger):

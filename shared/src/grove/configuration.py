@@ -67,7 +67,12 @@ def example() -> str:
 
 
 def _classes() -> list[type[BaseSettings]]:
-    return [entry.load() for entry in sorted(entry_points(group="grove.settings"), key=lambda entry: entry.name)]
+    """What the distributions name: a settings class, or a function that gives several."""
+    found: list[type[BaseSettings]] = []
+    for entry in sorted(entry_points(group="grove.settings"), key=lambda entry: entry.name):
+        named = entry.load()
+        found += [named] if isinstance(named, type) else named()
+    return found
 
 
 def _concerns() -> dict[str, dict[str, FieldInfo]]:

@@ -104,6 +104,7 @@ class World:
             "token_type": "Bearer",
             "expires_in": self._settings.access_token_seconds,
             "scope": "accounts transactions",
+            "customer_id": customer,
         }
 
     def refresh(self, token: str) -> dict[str, object] | None:

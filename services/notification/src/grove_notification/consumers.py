@@ -49,6 +49,7 @@ SILENT: tuple[type[EventData], ...] = (
     resource.MomentLogged,
     resource.MomentUpdated,
     resource.MomentDeleted,
+    provider_sync.ConnectionRecovered,
     provider_sync.ConnectionRemoved,
     provider_sync.TransactionsChanged,
 )

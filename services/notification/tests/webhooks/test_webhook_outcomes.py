@@ -6,7 +6,7 @@ import pytest
 
 from grove_notification.settings import WebhookSettings
 from grove_notification.webhooks.calling import Answer
-from grove_notification.webhooks.outcomes import JITTER, Outcome, Schedule, retry_after
+from grove_notification.webhooks.outcomes import JITTER, Outcome, Schedule
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 PAUSES = [5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600]
@@ -63,27 +63,3 @@ def test_retry_after_counts_when_it_is_later_than_the_schedule(status):
 
 def test_other_statuses_do_not_ask_to_wait():
     assert outcome(Answer(status=500, retry_after="3600")).retry_at < NOW + timedelta(minutes=1)
-
-
-@pytest.mark.parametrize(
-    ("header", "wanted"),
-    [
-        ("120", timedelta(minutes=2)),
-        (" 120 ", timedelta(minutes=2)),
-        ("0", timedelta(0)),
-        ("Wed, 01 Jul 2026 12:05:00 GMT", timedelta(minutes=5)),
-        ("Wed, 01 Jul 2026 12:05:00 -0000", timedelta(minutes=5)),
-        ("999999999999999999999", timedelta(hours=24)),
-        ("Wed, 01 Jul 2099 12:05:00 GMT", timedelta(hours=24)),
-        ("Wed, 01 Jul 2020 12:00:00 GMT", timedelta(days=-2191)),
-        (None, None),
-        ("", None),
-        ("soon", None),
-        ("-5", None),
-        ("1.5", None),
-        ("²", None),
-        ("Wed, 99 Jul 2026 12:05:00 GMT", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(header, wanted):
-    assert retry_after(header, NOW) == (None if wanted is None else NOW + wanted)

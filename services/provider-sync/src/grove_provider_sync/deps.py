@@ -4,14 +4,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from grove.outbox.postgres import Outbox
 from grove.security.principal import Principal
 from grove.service.idempotency_keys import PostgresIdempotency
 from grove.service.sessions import ReadsDep, WriteSession
 from grove.web import idempotency
 from grove.web.auth import require
 from grove_provider_sync.resources import Resources
-from grove_provider_sync.settings import ProviderSyncSettings
 
 ConnectionReader = Annotated[Principal, require("connections:read")]
 ConnectionWriter = Annotated[Principal, require("connections:write")]
@@ -23,13 +21,6 @@ async def _resources(request: Request) -> Resources:
 
 
 ResourcesDep = Annotated[Resources, Depends(_resources)]
-
-
-async def _outbox(session: WriteSession) -> Outbox:
-    return Outbox(session, ProviderSyncSettings.service)
-
-
-EventOutbox = Annotated[Outbox, Depends(_outbox)]
 
 
 async def _once(
@@ -44,7 +35,6 @@ Once = Depends(_once)
 __all__ = [
     "ConnectionReader",
     "ConnectionWriter",
-    "EventOutbox",
     "Once",
     "ReadsDep",
     "ResourcesDep",

@@ -11,6 +11,7 @@ from grove.service.dead_letters import event_routes
 from grove.service.server import background, configure, run_api
 from grove.web.app import create_app
 from grove_provider_sync.api import ROUTERS
+from grove_provider_sync.providers.registry import load_adapters
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.settings import ProviderSyncSettings
 from grove_provider_sync.sync.jobs import QUEUE as JOBS
@@ -43,5 +44,5 @@ def run() -> None:
     """Serve until stopped."""
     settings = load(ProviderSyncSettings)
     configure(settings)
-    resources = Resources(settings)
+    resources = Resources(settings, load_adapters(settings))
     run_api(settings, build(settings, resources), resources.tls, resources.api_health())

@@ -1,22 +1,26 @@
 """What the processes of the provider-sync service hold; the tests build the same."""
 
+from collections.abc import Sequence
+
 from grove.observability.health import Health, while_true
 from grove.security.encryption import FieldCipher
+from grove.security.envelopes import EnvelopeCipher
 from grove.service.postgres import PostgresResources
 from grove.service.resources import SignIn
+from grove_provider_sync.providers.adapters import AdapterSettings
 from grove_provider_sync.providers.registry import Providers
 from grove_provider_sync.settings import ProviderSyncSettings
 
 
 class Resources(PostgresResources):
-    """Everything of both processes."""
+    """Everything of both processes. `offered`: the adapters that are set up."""
 
-    def __init__(self, settings: ProviderSyncSettings) -> None:
+    def __init__(self, settings: ProviderSyncSettings, offered: Sequence[AdapterSettings]) -> None:
         super().__init__(settings)
         self.settings = settings
         self.sign_in = SignIn(settings, self)
-        self.token_cipher = FieldCipher(lambda: settings.secrets.read("token_key_ring"))
-        self.providers = Providers(settings)
+        self.token_cipher = EnvelopeCipher(FieldCipher(lambda: settings.secrets.read("token_key_ring")))
+        self.providers = Providers(settings, self.valkey, offered)
 
     async def aclose(self) -> None:
         """Close connections."""

@@ -7,6 +7,7 @@ from grove.service.events import EventWork
 from grove.service.housekeeping import Housekeeping
 from grove.service.server import configure, run_worker
 from grove_provider_sync.consumers import handlers
+from grove_provider_sync.providers.registry import load_adapters
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.settings import ProviderSyncSettings
 from grove_provider_sync.sync.jobs import QUEUE as JOBS
@@ -18,9 +19,10 @@ def run() -> None:
     """Work until stopped."""
     settings = load(ProviderSyncSettings)
     configure(settings)
-    resources = Resources(settings)
+    resources = Resources(settings, load_adapters(settings))
     events = EventWork(settings, resources, handlers(resources), JOBS, store_errors=STORE_ERRORS)
-    jobs_consumer = JobConsumer(resources)
+    scheduler = Scheduler(resources)
+    jobs_consumer = JobConsumer(resources, scheduler)
     health = Health(
         required={"database": resources.check_database},
         degrading={
@@ -30,7 +32,7 @@ def run() -> None:
     )
     jobs = {
         **events.jobs,
-        "scheduler": Scheduler(resources).run,
+        "scheduler": scheduler.run,
         "jobs": jobs_consumer.run,
         "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
     }

@@ -10,10 +10,10 @@ from grove.core.clock import now
 from grove.outbox.event import outbox_event
 from grove.outbox.postgres import OutboxRow
 from grove.testing.erasure import missed
-from grove_provider_sync.connections import tokens
 from grove_provider_sync.consumers import handlers
 from grove_provider_sync.models import Account, Base, Connection, ErasedUser, SyncRun, Transaction, User
 from grove_provider_sync.providers.interface import ProviderRefused
+from grove_provider_sync.tokens import sealing
 from grove_provider_sync.users.erasure import ERASURE
 
 pytestmark = pytest.mark.integration
@@ -54,7 +54,7 @@ async def test_a_deleted_user_leaves_a_tombstone_only_and_others_stay(user, stra
     others = await left(stranger.id)
     async with resources.sessions() as session:
         connection = await session.scalar(select(Connection).where(Connection.user_id == user.id))
-    given = tokens.unseal(resources.token_cipher, connection.id, connection.sealed_tokens)
+    given = sealing.stored(resources.token_cipher, connection)
     sandbox = resources.providers.get("sandbox")
     await happen(UserDeleted(user_id=user.id, deleted_at=now()), 4)
     assert await left(user.id) == [0, 0, 0, 0, 0, 1]

@@ -66,6 +66,7 @@ CATALOGUE: tuple[Published, ...] = (
     Published(resource.UserErased, ("auth",)),
     Published(provider_sync.ConnectionLinked, _N),
     Published(provider_sync.ConnectionNeedsReauth, _N),
+    Published(provider_sync.ConnectionRecovered, _N),
     Published(provider_sync.ConnectionRemoved, _N),
     Published(provider_sync.RunCompleted, _N),
     Published(provider_sync.RunFailed, _N),

@@ -24,11 +24,25 @@ class ConnectionLinked(_Connection):
 
 
 class ConnectionNeedsReauth(_Connection):
-    """The provider no longer accepts our tokens: the user must reconnect."""
+    """The provider no longer accepts our tokens, or soon will not: the user must reconnect.
+
+    `ends_at` and `days_left` are given ahead of the end, and null once access has ended. `reason_code` is for programs:
+    refused, withdrawn, consent_ended, ends_soon, revoked_by_operator, unreadable.
+    """
 
     type: ClassVar = "provider_sync.connection.needs_reauth.v1"
     reason: str
+    reason_code: str = ""
     since: Time
+    ends_at: Time | None = None
+    days_left: int | None = None
+
+
+class ConnectionRecovered(_Connection):
+    """The first run succeeded after several that failed, or after the user reconnected."""
+
+    type: ClassVar = "provider_sync.connection.recovered.v1"
+    recovered_at: Time
 
 
 class ConnectionRemoved(_Connection):
@@ -53,12 +67,19 @@ class RunCompleted(_Connection):
 
 
 class RunFailed(_Connection):
-    """A sync run failed; it will be tried again unless the connection needs its user."""
+    """A sync run failed; it will be tried again unless the connection needs its user.
+
+    `failures`: how many failed in a row. `reason_code` is for programs: unavailable, timeout, throttled,
+    history_changes, not_offered, fault.
+    """
 
     type: ClassVar = "provider_sync.run.failed.v1"
     run_id: UUID
     trigger: Literal["initial", "scheduled", "user"]
     reason: str
+    reason_code: str = ""
+    failures: int = 1
+    next_try_at: Time | None = None
     finished_at: Time
 
 

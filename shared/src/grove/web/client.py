@@ -14,10 +14,12 @@ import httpx2
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from grove.core.clock import now
 from grove.core.context import current_context
 from grove.core.errors import GroveError, ServiceUnavailable, UpstreamError, UpstreamTimeout
 from grove.observability.metrics import UPSTREAM_SECONDS
 from grove.security.mtls import TlsMaterial, identity_of, peer_identity
+from grove.web.retry_after import retry_after
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
@@ -25,6 +27,14 @@ MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 
 class CircuitOpen(ServiceUnavailable):
     """Recent calls failed; none is made until the pause is over."""
+
+
+class UpstreamBusy(UpstreamError):
+    """The upstream answered 503 and said how long to wait: `retry_after` in seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class Breaker:
@@ -123,7 +133,7 @@ class HttpClient:
             raise _Retryable(UpstreamError(f"{self._name} can't be reached ({type(error).__name__}).")) from None
         if response.status_code >= 500:
             self._breaker.failed()
-            raise _Retryable(UpstreamError(f"{self._name} answered {response.status_code}."))
+            raise _Retryable(self._failure(response))
         self._breaker.succeeded()
         return response
 
@@ -137,6 +147,13 @@ class HttpClient:
                     raise UpstreamError(f"{self._name} answered with more than {MAX_RESPONSE_BYTES} bytes.")
             kept = {k: v for k, v in response.headers.items() if k not in {"content-encoding", "content-length"}}
             return httpx2.Response(response.status_code, headers=kept, content=bytes(body), request=response.request)
+
+    def _failure(self, response: httpx2.Response) -> UpstreamError:
+        words, moment = f"{self._name} answered {response.status_code}.", now()
+        until = retry_after(response.headers.get("retry-after"), moment) if response.status_code == 503 else None
+        return (
+            UpstreamError(words) if until is None else UpstreamBusy(words, max(0.0, (until - moment).total_seconds()))
+        )
 
     def _check_peer(self, response: httpx2.Response) -> None:
         if self._peer is None:
@@ -172,7 +189,14 @@ def internal_client(service: str, base_url: str, tls: TlsMaterial) -> HttpClient
 
 
 def outside_client(
-    name: str, base_url: str, *, total: float = 30, connect: float = 10, read: float = 30, pool: float = 5
+    name: str,
+    base_url: str,
+    *,
+    total: float = 30,
+    connect: float = 10,
+    read: float = 30,
+    pool: float = 5,
+    tries: int = 3,
 ) -> HttpClient:
     """A client for a system outside. Timeouts in seconds; redirects are not followed."""
     client = httpx2.AsyncClient(
@@ -181,7 +205,7 @@ def outside_client(
         follow_redirects=False,
         trust_env=False,
     )
-    return HttpClient(name, client, total_seconds=total)
+    return HttpClient(name, client, tries=tries, total_seconds=total)
 
 
 def _trace_headers() -> dict[str, str]:

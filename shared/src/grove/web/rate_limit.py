@@ -46,7 +46,7 @@ class Limit:
 
     name: str
     amount: int
-    seconds: int
+    seconds: float
 
     def scaled(self, factor: int) -> "Limit":
         """The limit for a profile."""

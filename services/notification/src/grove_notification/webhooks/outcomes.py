@@ -2,15 +2,14 @@
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
+from grove.web.retry_after import retry_after
 from grove_notification.settings import WebhookSettings
 from grove_notification.webhooks.calling import Answer
 
 Kind = Literal["delivered", "retry", "failed", "gone"]
-MAX_RETRY_AFTER = timedelta(hours=24)
 JITTER = 0.1
 """Part by which a pause may be longer, so that what failed together is not tried together again."""
 GONE = 410
@@ -61,17 +60,3 @@ class Schedule:
 def _words(status: int) -> str:
     redirected = " Redirects are not followed: change the URL." if 300 <= status < 400 else ""
     return f"The endpoint answered {status}.{redirected}"
-
-
-def retry_after(header: str | None, moment: datetime) -> datetime | None:
-    """When the endpoint wants to be asked again (RFC 9110 section 10.2.3), not later than in a day."""
-    text = (header or "").strip()
-    if text.isascii() and text.isdigit():
-        return moment + min(timedelta(seconds=int(text[:9])), MAX_RETRY_AFTER)
-    try:
-        wanted = parsedate_to_datetime(text)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    if wanted.tzinfo is None:
-        wanted = wanted.replace(tzinfo=UTC)
-    return min(wanted, moment + MAX_RETRY_AFTER)

@@ -1,17 +1,19 @@
 """Queries on accounts, always scoped by the acting user."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.postgres.reads import Reads, Row, Statement
 from grove_provider_sync.accounts.errors import AccountNotFound
-from grove_provider_sync.models import Account
+from grove_provider_sync.connections.visibility import seen
+from grove_provider_sync.models import Account, Balance
+from grove_provider_sync.providers.checks import checked_account
 from grove_provider_sync.providers.interface import AccountData
 
 MAX_ACCOUNTS = 1000
@@ -26,7 +28,7 @@ _READ = select(
     Account.balance,
     Account.available,
     Account.updated_at,
-).where(Account.user_id == bindparam("user_id"))
+).where(Account.user_id == bindparam("user_id"), seen(Account.connection_id, Account.user_id))
 _ALL = Statement(_READ.order_by(Account.name, Account.id).limit(MAX_ACCOUNTS))
 _GET = Statement(_READ.where(Account.id == bindparam("account_id")))
 
@@ -57,11 +59,20 @@ class AccountRepository:
         self._session = session
         self._user_id = user_id
 
-    async def store(self, connection_id: UUID, accounts: Sequence[AccountData]) -> None:
-        """Insert or update by the provider's id."""
-        if not accounts:
+    async def store(self, connection_id: UUID, accounts: Sequence[AccountData], moment: datetime) -> None:
+        """What the provider lists now: inserted or updated by its id, the others closed; and the day's balances."""
+        known = {account.id: checked_account(account) for account in accounts}
+        await self._session.execute(
+            update(Account)
+            .where(
+                Account.connection_id == connection_id,
+                Account.provider_id.not_in(known),
+                Account.closed_at.is_(None),
+            )
+            .values(closed_at=moment, updated_at=moment)
+        )
+        if not known:
             return
-        moment = now()
         row = insert(Account).values(
             [
                 {
@@ -69,21 +80,42 @@ class AccountRepository:
                     "user_id": self._user_id,
                     "connection_id": connection_id,
                     "provider_id": account.id,
-                    "name": account.name[:200],
-                    "type": account.type[:40],
+                    "name": account.name,
+                    "type": account.type,
                     "mask": account.mask,
                     "currency": account.currency,
                     "balance": account.balance,
                     "available": account.available,
                     "updated_at": moment,
+                    "closed_at": None,
                 }
-                for account in accounts
+                for account in known.values()
             ]
         )
-        changing = ("name", "type", "mask", "currency", "balance", "available", "updated_at")
+        told = ("name", "type", "mask", "currency", "balance", "available", "closed_at")
+        changed = or_(*(getattr(Account, name).is_distinct_from(row.excluded[name]) for name in told))
         await self._session.execute(
             row.on_conflict_do_update(
-                constraint="uq_accounts_provider_id", set_={name: row.excluded[name] for name in changing}
+                constraint="uq_accounts_provider_id",
+                set_={name: row.excluded[name] for name in (*told, "updated_at")},
+                where=changed,
+            )
+        )
+        await self._keep_balances(connection_id, moment.date())
+
+    async def _keep_balances(self, connection_id: UUID, day: date) -> None:
+        told = select(Account.id, literal(day), Account.balance, Account.available).where(
+            Account.connection_id == connection_id,
+            Account.closed_at.is_(None),
+            or_(Account.balance.is_not(None), Account.available.is_not(None)),
+        )
+        kept = insert(Balance).from_select(["account_id", "day", "balance", "available"], told)
+        new = {name: kept.excluded[name] for name in ("balance", "available")}
+        await self._session.execute(
+            kept.on_conflict_do_update(
+                index_elements=[Balance.account_id, Balance.day],
+                set_=new,
+                where=or_(*(getattr(Balance, name).is_distinct_from(value) for name, value in new.items())),
             )
         )
 

@@ -12,54 +12,60 @@ from grove.security.network import network_of
 from grove.web.auth import ANONYMOUS_LIMIT, Authenticator
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from grove_provider_sync.connections.repository import ConnectionQueries, ConnectionRepository
+from grove_provider_sync.connections.linking import Linking, Prepared
+from grove_provider_sync.connections.repository import ConnectionQueries
 from grove_provider_sync.connections.schemas import (
     ConnectionCreate,
     ConnectionList,
     ConnectionRead,
     ConnectionStarted,
 )
-from grove_provider_sync.connections.service import ConnectionService, Started
+from grove_provider_sync.connections.service import ConnectionService
 from grove_provider_sync.deps import (
     ConnectionReader,
     ConnectionWriter,
-    EventOutbox,
     Once,
     ReadsDep,
     ResourcesDep,
     WriteSession,
 )
-from grove_provider_sync.sync.repository import SyncRunRepository
+from grove_provider_sync.models import Connection
 
 router = APIRouter(
     prefix="/api/v1/connections",
     tags=["connections"],
     route_class=GroveRoute,
-    responses=error_responses(404, 409, 410, 502, 504),
+    responses=error_responses(404, 409, 410, 502, 503, 504),
 )
 
 BROWSER_COOKIE = "__Host-grove-connect"
 
 
-async def _service(resources: ResourcesDep, session: WriteSession, outbox: EventOutbox) -> ConnectionService:
-    return ConnectionService(resources, ConnectionRepository(session), SyncRunRepository(session), outbox)
+async def _service(resources: ResourcesDep, session: WriteSession) -> ConnectionService:
+    return ConnectionService(resources, session)
+
+
+async def _linking(resources: ResourcesDep) -> Linking:
+    return Linking(resources)
 
 
 Connections = Annotated[ConnectionService, Depends(_service)]
+LinkingDep = Annotated[Linking, Depends(_linking)]
 
 
 @router.post("", status_code=201, dependencies=[Once])
 async def connect(
-    data: ConnectionCreate, user: ConnectionWriter, connections: Connections, response: Response
+    data: ConnectionCreate, user: ConnectionWriter, linking: LinkingDep, session: WriteSession, response: Response
 ) -> ConnectionStarted:
     """Connect a provider: open `authorization_url` in the user's browser."""
-    return _started(await connections.connect(user.user_id, data.provider), response)
+    prepared = await linking.prepare(user.user_id, data.provider)
+    return _started(await linking.begin(session, user.user_id, data.provider, prepared), prepared, response)
 
 
 @router.get("/callback", response_model=ConnectionRead)
 async def callback(
     request: Request,
-    connections: Connections,
+    linking: LinkingDep,
     resources: ResourcesDep,
     state: Annotated[str, Query(max_length=200)],
     code: Annotated[str | None, Query(max_length=2000)] = None,
@@ -70,7 +76,7 @@ async def callback(
     context = current_context()
     await resources.limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))
     user_id = await _bearer(request, resources.sign_in.authenticator)
-    connection = await connections.finish(state, code=code, error=error, browser_key=browser_key, user_id=user_id)
+    connection = await linking.finish(state, code=code, error=error, browser_key=browser_key, user_id=user_id)
     if "text/html" in request.headers.get("accept", ""):
         answer: Response = RedirectResponse(f"{resources.settings.public_url}/connected", 303)
     else:
@@ -101,23 +107,26 @@ async def sync_connection(connection_id: UUID, user: ConnectionWriter, connectio
 
 @router.post("/{connection_id}/reauthorize")
 async def reauthorize_connection(
-    connection_id: UUID, user: ConnectionWriter, connections: Connections, response: Response
+    connection_id: UUID, user: ConnectionWriter, linking: LinkingDep, response: Response
 ) -> ConnectionStarted:
     """Give access again; accounts and history stay."""
-    return _started(await connections.reauthorize(user.user_id, connection_id), response)
+    connection, prepared = await linking.begin_again(user.user_id, connection_id)
+    return _started(connection, prepared, response)
 
 
 @router.delete("/{connection_id}", status_code=204)
 async def remove_connection(connection_id: UUID, user: ConnectionWriter, connections: Connections) -> None:
-    """Remove a connection with its accounts and transactions; the provider is told to forget our access."""
+    """Remove a connection: nothing is fetched any more, and the provider is told to forget our access. Accounts and
+    transactions go with it, unless this installation keeps them.
+    """
     await connections.remove(user.user_id, connection_id)
 
 
-def _started(started: Started, response: Response) -> ConnectionStarted:
+def _started(connection: Connection, prepared: Prepared, response: Response) -> ConnectionStarted:
     response.set_cookie(
-        BROWSER_COOKIE, started.browser_key, max_age=900, path="/", secure=True, httponly=True, samesite="lax"
+        BROWSER_COOKIE, prepared.browser_key, max_age=900, path="/", secure=True, httponly=True, samesite="lax"
     )
-    return ConnectionStarted(**_read(started.connection).model_dump(), authorization_url=started.authorization_url)
+    return ConnectionStarted(**_read(connection).model_dump(), authorization_url=prepared.url)
 
 
 def _read(connection: object) -> ConnectionRead:

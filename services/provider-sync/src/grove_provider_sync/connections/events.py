@@ -1,20 +1,25 @@
 """Connection → contract event."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.contracts import provider_sync
+from grove.contracts.event import EventData
 from grove.core.clock import now
+from grove.outbox.postgres import Outbox
 from grove_provider_sync.models import Connection, SyncRun
 from grove_provider_sync.providers.interface import Description
+from grove_provider_sync.settings import ProviderSyncSettings
+
+_Trigger = Literal["initial", "scheduled", "user"]
 
 
-def _about(connection: Connection, provider: Description) -> dict[str, Any]:
-    return {
-        "connection_id": connection.id,
-        "user_id": connection.user_id,
-        "provider": provider.key,
-        "provider_name": provider.name,
-    }
+async def tell(session: AsyncSession, connection: Connection, fact: EventData) -> None:
+    """Add a fact about a locked connection, as the next of its facts."""
+    connection.sequence += 1
+    await Outbox(session, ProviderSyncSettings.service).add((fact, connection.sequence))
 
 
 def linked(connection: Connection, provider: Description) -> provider_sync.ConnectionLinked:
@@ -22,9 +27,29 @@ def linked(connection: Connection, provider: Description) -> provider_sync.Conne
     return provider_sync.ConnectionLinked(**_about(connection, provider), linked_at=now())
 
 
-def needs_reauth(connection: Connection, provider: Description, reason: str) -> provider_sync.ConnectionNeedsReauth:
-    """The provider took access away."""
-    return provider_sync.ConnectionNeedsReauth(**_about(connection, provider), reason=reason, since=now())
+def needs_reauth(
+    connection: Connection,
+    provider: Description,
+    *,
+    code: str,
+    reason: str,
+    ends_at: datetime | None = None,
+    days_left: int | None = None,
+) -> provider_sync.ConnectionNeedsReauth:
+    """The provider took access away, or will."""
+    return provider_sync.ConnectionNeedsReauth(
+        **_about(connection, provider),
+        reason=reason,
+        reason_code=code,
+        since=now(),
+        ends_at=ends_at,
+        days_left=days_left,
+    )
+
+
+def recovered(connection: Connection, provider: Description) -> provider_sync.ConnectionRecovered:
+    """It works again."""
+    return provider_sync.ConnectionRecovered(**_about(connection, provider), recovered_at=now())
 
 
 def removed(connection: Connection, provider: Description) -> provider_sync.ConnectionRemoved:
@@ -39,7 +64,7 @@ def run_completed(
     return provider_sync.RunCompleted(
         **_about(connection, provider),
         run_id=run.id,
-        trigger=run.trigger,
+        trigger=_trigger(run),
         after_failure=after_failure,
         accounts=accounts,
         added=run.added,
@@ -49,10 +74,17 @@ def run_completed(
     )
 
 
-def run_failed(connection: Connection, provider: Description, run: SyncRun, reason: str) -> provider_sync.RunFailed:
+def run_failed(connection: Connection, provider: Description, run: SyncRun) -> provider_sync.RunFailed:
     """A run failed."""
     return provider_sync.RunFailed(
-        **_about(connection, provider), run_id=run.id, trigger=run.trigger, reason=reason, finished_at=now()
+        **_about(connection, provider),
+        run_id=run.id,
+        trigger=_trigger(run),
+        reason=run.error or "",
+        reason_code=run.error_code or "",
+        failures=connection.failures,
+        next_try_at=connection.next_sync_at,
+        finished_at=now(),
     )
 
 
@@ -67,3 +99,17 @@ def transactions_changed(
         removed=removed,
         transaction_ids=ids[:100],
     )
+
+
+def _about(connection: Connection, provider: Description) -> dict[str, Any]:
+    return {
+        "connection_id": connection.id,
+        "user_id": connection.user_id,
+        "provider": provider.key,
+        "provider_name": provider.name,
+    }
+
+
+def _trigger(run: SyncRun) -> _Trigger:
+    """Consumers know three: what a webhook set off was asked for by nobody, like what is scheduled."""
+    return cast("_Trigger", "scheduled" if run.trigger == "webhook" else run.trigger)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
@@ -24,7 +24,11 @@ _READ = select(
     Connection.reauth_by,
     Connection.created_at,
 ).where(Connection.user_id == bindparam("user_id"))
-_ALL = Statement(_READ.order_by(Connection.created_at.desc(), Connection.id.desc()).limit(MAX_CONNECTIONS))
+_ALL = Statement(
+    _READ.where(Connection.erasing.is_(False))
+    .order_by(Connection.created_at.desc(), Connection.id.desc())
+    .limit(MAX_CONNECTIONS)
+)
 _GET = Statement(_READ.where(Connection.id == bindparam("connection_id")))
 _FAILING = Statement(
     select(Connection.provider)
@@ -73,18 +77,30 @@ class ConnectionRepository:
     async def count(self, user_id: UUID) -> int:
         """How many the user has."""
         counted = await self._session.scalar(
-            select(func.count()).select_from(Connection).where(Connection.user_id == user_id)
+            select(func.count())
+            .select_from(Connection)
+            .where(Connection.user_id == user_id, Connection.status != "revoked")
         )
         return counted or 0
 
+    async def of_user(self, connection_id: UUID, user_id: UUID) -> Connection:
+        """The user's connection. Raises ConnectionNotFound."""
+        return await self._one(connection_id, user_id, lock=False)
+
     async def locked(self, connection_id: UUID, user_id: UUID) -> Connection:
         """The user's connection, locked until the transaction ends. Raises ConnectionNotFound."""
-        found = await self._session.scalar(
-            select(Connection).where(Connection.id == connection_id, Connection.user_id == user_id).with_for_update()
+        return await self._one(connection_id, user_id, lock=True)
+
+    async def is_linked_elsewhere(self, connection: Connection, external_id: str | None) -> bool:
+        """Whether another living connection of the same user is for the same."""
+        other = select(Connection.id).where(
+            Connection.user_id == connection.user_id,
+            Connection.provider == connection.provider,
+            Connection.external_id == external_id,
+            Connection.id != connection.id,
+            Connection.status != "revoked",
         )
-        if found is None:
-            raise ConnectionNotFound
-        return found
+        return external_id is not None and await self._session.scalar(other.limit(1)) is not None
 
     async def locked_of_user(self, user_id: UUID) -> Sequence[Connection]:
         """The user's connections, locked until the transaction ends."""
@@ -92,11 +108,6 @@ class ConnectionRepository:
             select(Connection).where(Connection.user_id == user_id).order_by(Connection.id).with_for_update()
         )
         return found.all()
-
-    async def remove(self, connection: Connection) -> None:
-        """Delete it with its accounts, transactions and runs."""
-        await self._session.delete(connection)
-        await self._session.flush()
 
     async def add_authorization(self, authorization: Authorization) -> None:
         """Insert a try to connect; older ones of the connection, and expired ones, go."""
@@ -119,7 +130,19 @@ class ConnectionRepository:
             raise AuthorizationGone
         return found
 
-    async def use_authorization(self, authorization: Authorization) -> None:
-        """It works once."""
-        await self._session.delete(authorization)
-        await self._session.flush()
+    async def use_authorization(self, state_hash: bytes) -> None:
+        """It works once. Raises AuthorizationGone."""
+        used = delete(Authorization).where(Authorization.state_hash == state_hash)
+        if (await (await self._session.connection()).execute(used)).rowcount == 0:
+            raise AuthorizationGone
+
+    async def unclaim(self, state_hash: bytes) -> None:
+        """The callback failed: it may be tried again."""
+        free = update(Authorization).where(Authorization.state_hash == state_hash)
+        await self._session.execute(free.values(claimed_until=None))
+
+    async def _one(self, connection_id: UUID, user_id: UUID, *, lock: bool) -> Connection:
+        found = await self._session.get(Connection, connection_id, with_for_update=lock or None)
+        if found is None or found.user_id != user_id:
+            raise ConnectionNotFound
+        return found

@@ -11,7 +11,7 @@ from grove.postgres.base import Base
 
 
 class Account(Base):
-    """An account at a provider."""
+    """An account at a provider. `closed_at`: the provider no longer lists it; its history stays."""
 
     __tablename__ = "accounts"
 
@@ -26,6 +26,7 @@ class Account(Base):
     balance: Mapped[Decimal | None] = mapped_column(Numeric(20, 4))
     available: Mapped[Decimal | None] = mapped_column(Numeric(20, 4))
     updated_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("connection_id", "provider_id", name="uq_accounts_provider_id"),  # upsert

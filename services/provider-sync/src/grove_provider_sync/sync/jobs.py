@@ -2,12 +2,12 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
-from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.messaging.broker import BROKER_ERRORS, Broker, closed, message
 from grove.messaging.topology import internal_exchange
@@ -23,7 +23,6 @@ QUEUE = f"{ProviderSyncSettings.service}.jobs"
 LOOK_SECONDS = 0.5
 BATCH = 50
 
-
 _WAITING_ERRORS: tuple[type[BaseException], ...] = (*BROKER_ERRORS, *STORE_ERRORS)
 
 
@@ -33,6 +32,11 @@ class Scheduler:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._broker: Broker = resources.broker
+        self._look = asyncio.Event()
+
+    def look(self) -> None:
+        """Something may be due now: a run ended, so that the next of its user may begin."""
+        self._look.set()
 
     async def run(self) -> None:
         """Schedule until cancelled."""
@@ -42,37 +46,49 @@ class Scheduler:
                     channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
                     exchange = await channel.get_exchange(internal_exchange(ProviderSyncSettings.service), ensure=False)
                     while True:
-                        await self._schedule_due()
-                        await self._hand_over(exchange)
-                        await asyncio.sleep(LOOK_SECONDS)
+                        self._look.clear()
+                        if await self._schedule_due() + await self._hand_over(exchange) < BATCH:
+                            await self._pause()
             except _WAITING_ERRORS as error:
                 log.warning("scheduler.waiting", error=str(error) or type(error).__name__)
             await asyncio.sleep(1)
 
-    async def _schedule_due(self) -> None:
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await self._look.wait()
+
+    async def _schedule_due(self) -> int:
         async with self._resources.sessions.begin() as session:
             runs = SyncRunRepository(session)
-            for connection in await runs.due_connections(BATCH):
+            due = await runs.due_connections(BATCH)
+            for connection in due:
                 await runs.enqueue(connection, "scheduled")
                 connection.next_sync_at = None  # set again when the run ends
+        return len(due)
 
-    async def _hand_over(self, exchange: AbstractExchange) -> None:
+    async def _hand_over(self, exchange: AbstractExchange) -> int:
         async with self._resources.sessions.begin() as session:
-            for run in await SyncRunRepository(session).to_hand_over(BATCH):
-                body = json.dumps({"connection_id": str(run.connection_id)}).encode()
-                await exchange.publish(
-                    message(body, message_id=str(new_id())), routing_key=QUEUE, mandatory=True, timeout=10
-                )
-                run.handed_over_at = now()
+            runs = SyncRunRepository(session)
+            ready = await runs.to_hand_over(BATCH) if await runs.may_hand_over() else []
+            if ready:
+                await asyncio.gather(*(self._publish(exchange, run.connection_id) for run in ready))
+                await runs.handed_over([run.id for run in ready])
+        return len(ready)
+
+    async def _publish(self, exchange: AbstractExchange, connection_id: UUID) -> None:
+        body = json.dumps({"connection_id": str(connection_id)}).encode()
+        await exchange.publish(message(body, message_id=str(new_id())), routing_key=QUEUE, mandatory=True, timeout=10)
 
 
 class JobConsumer:
     """Takes connections from the queue and runs them, several at a time."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, resources: Resources, scheduler: Scheduler) -> None:
         self._broker = resources.broker
         self._concurrency = resources.settings.sync_concurrency
         self._runner = SyncRunner(resources)
+        self._scheduler = scheduler
         self._in_hand: set[asyncio.Task[None]] = set()
         self.connected = False
 
@@ -105,8 +121,9 @@ class JobConsumer:
         except STORE_ERRORS as error:
             log.warning("sync.store_unreachable", connection_id=str(connection_id), error=str(error))
         except Exception:
-            log.exception("sync.failed", connection_id=str(connection_id))
+            log.exception("sync.broken", connection_id=str(connection_id))
         try:
             await incoming.ack()
         except BROKER_ERRORS as error:
             log.warning("jobs.answer_lost", error=str(error) or type(error).__name__)
+        self._scheduler.look()

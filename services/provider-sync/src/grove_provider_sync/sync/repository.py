@@ -1,12 +1,13 @@
 """Queries on sync runs, and on what runs change."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from grove.core.clock import now
 from grove.core.ids import new_id
@@ -31,6 +32,8 @@ RUN_JSON = JsonRow(
     },
 )
 HAND_OVER_AGAIN = timedelta(seconds=30)
+OPEN = ("queued", "running")
+_HANDING_OVER = 0x70736A6F  # the advisory lock of who hands runs over
 
 
 class SyncRunRepository:
@@ -65,42 +68,82 @@ class SyncRunRepository:
         )
         return found.all()
 
+    async def may_hand_over(self) -> bool:
+        """One scheduler at a time hands runs over, until its transaction ends: two would give a user two slots."""
+        return bool(await self._session.scalar(select(func.pg_try_advisory_xact_lock(_HANDING_OVER))))
+
     async def to_hand_over(self, limit: int) -> Sequence[SyncRun]:
-        """Runs that the queue shall carry: new ones, and those whose worker went silent."""
+        """Runs that the queue shall carry: new ones, and those whose worker went silent.
+
+        One of each user and provider at a time: however many connections somebody has, others wait for one of them.
+        Who waits at the screen is first.
+        """
         moment = now()
-        found = await self._session.scalars(
-            select(SyncRun)
+        waits = and_(
+            SyncRun.status.in_(OPEN),
+            or_(SyncRun.not_before.is_(None), SyncRun.not_before <= moment),
+            ~_in_flight(SyncRun, Connection, moment),
+        )
+        other, its = aliased(SyncRun), aliased(Connection)
+        busy = exists().where(
+            other.user_id == SyncRun.user_id,
+            other.status.in_(OPEN),
+            its.id == other.connection_id,
+            its.provider == Connection.provider,
+            _in_flight(other, its, moment),
+        )
+        turn = func.coalesce(SyncRun.not_before, SyncRun.created_at)
+        asked = case((SyncRun.trigger.in_(("user", "initial")), 0), else_=1)
+        first = (
+            select(SyncRun.id, turn.label("turn"), asked.label("asked"))
             .join(Connection, Connection.id == SyncRun.connection_id)
-            .where(
-                SyncRun.status.in_(("queued", "running")),
-                or_(SyncRun.handed_over_at.is_(None), SyncRun.handed_over_at < moment - HAND_OVER_AGAIN),
-                or_(Connection.lease_until.is_(None), Connection.lease_until < moment),
-            )
-            .order_by(SyncRun.created_at)
-            .limit(limit)
-            .with_for_update(skip_locked=True, of=SyncRun)
+            .where(waits, ~busy)
+            .ext(distinct_on(SyncRun.user_id, Connection.provider))
+            .order_by(SyncRun.user_id, Connection.provider, asked, turn)
+            .subquery()
+        )
+        found = await self._session.scalars(
+            select(SyncRun).join(first, first.c.id == SyncRun.id).order_by(first.c.turn).limit(limit)
         )
         return found.all()
 
-    async def lease(self, connection_id: UUID, until: datetime) -> bool:
+    async def handed_over(self, ids: Collection[UUID]) -> None:
+        """The queue carries them."""
+        await self._session.execute(update(SyncRun).where(SyncRun.id.in_(ids)).values(handed_over_at=now()))
+
+    async def lease(self, connection_id: UUID, by: UUID, until: datetime) -> bool:
         """Take the connection for a run; False when another worker has it."""
-        taken = await self._session.execute(
-            update(Connection)
-            .where(
-                Connection.id == connection_id,
-                or_(Connection.lease_until.is_(None), Connection.lease_until < now()),
-            )
-            .values(lease_until=until)
-            .returning(Connection.id)
+        return await self._leased(
+            connection_id, or_(Connection.lease_until.is_(None), Connection.lease_until < now()), by, until
         )
-        return taken.first() is not None
+
+    async def renew(self, connection_id: UUID, by: UUID, until: datetime) -> bool:
+        """Keep it; False when it was taken over or has ended."""
+        return await self._leased(connection_id, Connection.leased_by == by, by, until)
 
     async def locked(self, connection_id: UUID) -> Connection | None:
         """The connection, locked; None when it was removed."""
-        return await self._session.scalar(select(Connection).where(Connection.id == connection_id).with_for_update())
+        return await self._session.get(Connection, connection_id, with_for_update=True)
 
     async def open_run(self, connection_id: UUID) -> SyncRun | None:
         """The connection's queued or running run."""
         return await self._session.scalar(
-            select(SyncRun).where(SyncRun.connection_id == connection_id, SyncRun.status.in_(("queued", "running")))
+            select(SyncRun).where(SyncRun.connection_id == connection_id, SyncRun.status.in_(OPEN))
         )
+
+    async def _leased(self, connection_id: UUID, condition: ColumnElement[bool], by: UUID, until: datetime) -> bool:
+        taken = await self._session.execute(
+            update(Connection)
+            .where(Connection.id == connection_id, condition)
+            .values(lease_until=until, leased_by=by)
+            .returning(literal(1))
+        )
+        return taken.first() is not None
+
+
+def _in_flight(run: type[SyncRun], connection: type[Connection], moment: datetime) -> ColumnElement[bool]:
+    """Whether the queue or a worker has it."""
+    return or_(
+        func.coalesce(run.handed_over_at >= moment - HAND_OVER_AGAIN, False),
+        func.coalesce(connection.lease_until >= moment, False),
+    )

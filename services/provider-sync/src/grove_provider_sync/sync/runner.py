@@ -1,39 +1,43 @@
-"""One run: fresh tokens, accounts, then transactions page by page, each page in one transaction with its cursor."""
+"""One run: fresh tokens, accounts, then transactions page by page; and what becomes of the connection."""
 
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from random import uniform
 from uuid import UUID
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.contracts.event import EventData
-from grove.core.backoff import full_jitter
 from grove.core.clock import now
 from grove.core.context import RequestContext, use_context
-from grove.core.errors import GroveError
-from grove.outbox.postgres import Outbox
+from grove.core.errors import GroveError, UpstreamTimeout
+from grove.core.ids import new_id
+from grove.postgres.engine import STORE_ERRORS
 from grove.security.encryption import DecryptionFailed
-from grove_provider_sync.accounts.repository import AccountRepository
-from grove_provider_sync.connections import events, tokens
-from grove_provider_sync.models import Connection
-from grove_provider_sync.providers.interface import (
-    Provider,
-    ProviderRefused,
-    ProviderThrottled,
-    TransactionPage,
-)
+from grove.web.client import CircuitOpen
+from grove_provider_sync.connections import events, standing
+from grove_provider_sync.connections.standing import TOLD_FAILURES, UP_TO_DATE, Lost
+from grove_provider_sync.models import Connection, SyncRun
+from grove_provider_sync.providers.interface import HistoryChanged, Provider, ProviderRefused, ProviderThrottled
+from grove_provider_sync.providers.registry import ProviderNotFound
 from grove_provider_sync.resources import Resources
+from grove_provider_sync.sync.fetching import Fetching
+from grove_provider_sync.sync.leasing import Lease, RunLost
+from grove_provider_sync.sync.pages import Pages
 from grove_provider_sync.sync.repository import SyncRunRepository
-from grove_provider_sync.transactions.repository import TransactionRepository
+from grove_provider_sync.tokens import audit
+from grove_provider_sync.tokens.errors import TokensGone
+from grove_provider_sync.tokens.keeper import TokenKeeper
+from grove_provider_sync.tokens.killing import kill
+from grove_provider_sync.tokens.owner import Owner
+from grove_provider_sync.tokens.versions import are_alive
 
 log = structlog.get_logger()
 
-MAX_PAGES = 10_000
-NEEDS_REAUTH = "The provider no longer accepts our access. Reconnect to go on."
-
-
-class RunLost(Exception):
-    """The connection was removed, or another worker took the run over."""
+LONGEST_PUT_OFF = timedelta(hours=6)
+"""After so long of being told to wait, a run has failed."""
+CIRCUIT_SECONDS = 10.0
 
 
 class SyncRunner:
@@ -42,157 +46,145 @@ class SyncRunner:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._settings = resources.settings
+        self._keeper = TokenKeeper(resources)
 
     async def run(self, connection_id: UUID) -> None:
         """Do the connection's open run; nothing when another worker has it or none is open."""
-        begun = await self._begin(connection_id)
+        lease = Lease(self._resources.sessions, connection_id, new_id(), self._settings.sync_lease_seconds)
+        begun = await self._begin(lease)
         if begun is None:
             return
-        run_id, provider = begun
+        run_id, provider_key = begun
         with use_context(RequestContext(request_id=str(run_id), route="provider-sync.run")):
             try:
-                accounts = await self._fetch_accounts(connection_id, provider)
-                await self._fetch_transactions(connection_id, provider)
-                await self._complete(connection_id, provider, accounts)
+                provider = self._resources.providers.get(provider_key)
+                async with lease.renewed():
+                    await self._work(lease, provider)
             except RunLost:
                 log.info("sync.lost", connection_id=str(connection_id))
-            except (ProviderRefused, DecryptionFailed):
-                await self._fail(connection_id, provider, NEEDS_REAUTH, needs_reauth=True)
-            except GroveError as error:
-                wait = error.retry_after if isinstance(error, ProviderThrottled) else None
-                await self._fail(connection_id, provider, error.message, wait_seconds=wait)
+            except STORE_ERRORS:
+                raise  # the lease ends, and the run goes on
+            except Exception as error:  # noqa: BLE001 - whatever an adapter meets, no run stays open for ever
+                await self._settle(lease, error)
 
-    async def _begin(self, connection_id: UUID) -> tuple[UUID, Provider] | None:
+    async def _settle(self, lease: Lease, error: Exception) -> None:
+        """What becomes of a run that could not be done."""
+        wait = _seconds_to_wait(error)
+        if wait is not None:
+            await self._put_off(lease, wait)
+        elif isinstance(error, TokensGone):
+            await self._without_tokens(lease)
+        elif isinstance(error, ProviderRefused):
+            await self._lose_access(lease, error.reason)
+        elif isinstance(error, DecryptionFailed):
+            await self._lose_access(lease, "unreadable")
+        else:
+            await self._fail(lease, error)
+
+    async def _begin(self, lease: Lease) -> tuple[UUID, str] | None:
         async with self._resources.sessions.begin() as session:
             runs = SyncRunRepository(session)
-            if not await runs.lease(connection_id, self._lease_end()):
+            if not await runs.lease(lease.connection_id, lease.by, lease.end()):
                 return None
-            connection, run = await runs.locked(connection_id), await runs.open_run(connection_id)
-            if connection is None or run is None or connection.sealed_tokens is None:
-                if connection is not None:
-                    connection.lease_until = None
+            connection, run = await runs.locked(lease.connection_id), await runs.open_run(lease.connection_id)
+            if connection is None:
                 return None
-            run.status, run.started_at = "running", run.started_at or now()
-            return run.id, self._resources.providers.get(connection.provider)
-
-    async def _access_token(self, connection_id: UUID, provider: Provider) -> str:
-        """A token that lasts; a refreshed pair is stored before it is used. The row's lock makes it one refresh."""
-        async with self._resources.sessions.begin() as session:
-            connection = await self._held(session, connection_id)
-            cipher = self._resources.token_cipher
-            held = tokens.unseal(cipher, connection_id, connection.sealed_tokens or "")
-            if held.expires_at > now() + timedelta(seconds=self._settings.refresh_ahead_seconds):
-                return held.access_token
-            fresh = await provider.refresh(held)
-            connection.sealed_tokens = tokens.seal(cipher, connection_id, fresh)
-            kind = "same" if fresh.refresh_token == held.refresh_token else "new"
-            log.info("provider.token_refreshed", connection_id=str(connection_id), rotation_type=kind)
-        return fresh.access_token
-
-    async def _fetch_accounts(self, connection_id: UUID, provider: Provider) -> int:
-        access_token = await self._access_token(connection_id, provider)
-        found = await provider.accounts(access_token)
-        async with self._resources.sessions.begin() as session:
-            connection = await self._held(session, connection_id)
-            await AccountRepository(session, connection.user_id).store(connection_id, found)
-        return len(found)
-
-    async def _fetch_transactions(self, connection_id: UUID, provider: Provider) -> None:
-        seen: set[str | None] = set()
-        for _ in range(MAX_PAGES):
-            access_token = await self._access_token(connection_id, provider)
-            async with self._resources.sessions.begin() as session:
-                cursor = (await self._held(session, connection_id)).cursor
-            page = await provider.transactions(access_token, cursor)
-            if page.has_more and page.next_cursor in seen | {cursor}:
-                raise GroveError("The provider's pages go round in a circle.")
-            seen.add(cursor)
-            await self._apply(connection_id, provider, page, cursor)
-            if not page.has_more:
-                return
-        raise GroveError(f"The provider has more than {MAX_PAGES} pages.")
-
-    async def _apply(self, connection_id: UUID, provider: Provider, page: TransactionPage, cursor: str | None) -> None:
-        async with self._resources.sessions.begin() as session:
-            connection = await self._held(session, connection_id)
-            run = await SyncRunRepository(session).open_run(connection_id)
-            if run is None or connection.cursor != cursor:
-                raise RunLost
-            accounts = await AccountRepository(session, connection.user_id).ids(connection_id)
-            changes = await TransactionRepository(session, connection.user_id).apply(connection_id, accounts, page)
-            connection.cursor = page.next_cursor
-            run.added += len(changes.added)
-            run.changed += len(changes.changed)
-            run.removed += len(changes.removed)
-            if changes.any:
-                fact = events.transactions_changed(
-                    connection,
-                    provider.description,
-                    added=len(changes.added),
-                    changed=len(changes.changed),
-                    removed=len(changes.removed),
-                    ids=[*changes.added, *changes.changed, *changes.removed],
-                )
-                await self._tell(session, connection, fact)
-
-    async def _complete(self, connection_id: UUID, provider: Provider, accounts: int) -> None:
-        async with self._resources.sessions.begin() as session:
-            connection = await self._held(session, connection_id)
-            run = await SyncRunRepository(session).open_run(connection_id)
             if run is None:
-                raise RunLost
-            moment = now()
-            after_failure = connection.failures > 0
-            run.status, run.finished_at = "completed", moment
-            connection.status, connection.status_detail = "active", "Up to date."
-            connection.failures, connection.last_synced_at, connection.lease_until = 0, moment, None
-            connection.next_sync_at = moment + timedelta(minutes=self._settings.sync_interval_minutes)
-            fact = events.run_completed(
-                connection, provider.description, run, accounts=accounts, after_failure=after_failure
-            )
-            await self._tell(session, connection, fact)
+                connection.lease_until = connection.leased_by = None
+                return None
+            run.status, run.started_at, run.not_before = "running", run.started_at or now(), None
+            return run.id, connection.provider
 
-    async def _fail(
-        self,
-        connection_id: UUID,
-        provider: Provider,
-        reason: str,
-        *,
-        needs_reauth: bool = False,
-        wait_seconds: float | None = None,
-    ) -> None:
+    async def _work(self, lease: Lease, provider: Provider) -> None:
+        fetching = Fetching(self._resources, self._keeper, lease, provider)
+        accounts = await fetching.accounts()
+        if await Pages(self._resources, lease, provider, fetching).apply_all():
+            await self._complete(lease, provider, accounts)
+        else:
+            await self._put_off(lease, 0)
+
+    async def _complete(self, lease: Lease, provider: Provider, accounts: int) -> None:
         async with self._resources.sessions.begin() as session:
-            runs = SyncRunRepository(session)
-            connection, run = await runs.locked(connection_id), await runs.open_run(connection_id)
-            if connection is None or run is None:
+            connection, run = await lease.of(session)
+            moment, begun = now(), run.started_at or now()
+            failing = connection.failures >= TOLD_FAILURES
+            again = run.trigger == "initial" and connection.last_synced_at is not None
+            news = connection.news_at is not None and connection.news_at > begun
+            standing.end_run(run, "completed", None, None)
+            connection.status, connection.status_detail = "active", UP_TO_DATE
+            connection.failures, connection.last_synced_at = 0, moment
+            connection.lease_until = connection.leased_by = None
+            pause = timedelta(minutes=self._settings.sync_interval_minutes * uniform(0.95, 1.05))  # noqa: S311
+            connection.next_sync_at = moment if news else moment + pause
+            description = provider.description
+            fact = events.run_completed(connection, description, run, accounts=accounts, after_failure=failing)
+            await events.tell(session, connection, fact)
+            if failing or again:
+                await events.tell(session, connection, events.recovered(connection, description))
+
+    async def _put_off(self, lease: Lease, seconds: float) -> None:
+        """The provider wants a pause, or others their turn: the run goes on later, from its cursor."""
+        async with self._ours(lease) as (session, connection, run):
+            provider = self._resources.providers.describe(connection.provider)
+            if seconds and now() - run.created_at > LONGEST_PUT_OFF:
+                words, retry = f"{provider.name} has asked us to wait for hours.", self._settings.sync_retry_seconds
+                about = {"code": "throttled", "reason": words}
+                await standing.fail(session, connection, provider, run, **about, retry_seconds=retry)
                 return
-            run.status, run.finished_at, run.error = "failed", now(), reason[:500]
-            connection.failures += 1
-            connection.lease_until = None
-            connection.status_detail = reason[:500]
-            if needs_reauth:
-                connection.status, connection.next_sync_at = "needs_reauth", None
-                fact: EventData = events.needs_reauth(
-                    connection, provider.description, reason.split(". ", maxsplit=1)[0] + "."
-                )
-            else:
-                pause = wait_seconds or 30 + full_jitter(connection.failures, base=60, cap=6 * 3600)
-                connection.status, connection.next_sync_at = "error", now() + timedelta(seconds=pause)
-                fact = events.run_failed(connection, provider.description, run, reason)
-            await self._tell(session, connection, fact)
-        log.warning("sync.run_failed", connection_id=str(connection_id), reason=reason)
+            wait = seconds * uniform(1, 1.2)  # noqa: S311 - those that wait must not come back all at once
+            run.status, run.not_before, run.handed_over_at = "queued", now() + timedelta(seconds=wait), None
+            connection.lease_until = connection.leased_by = None
+            if seconds > CIRCUIT_SECONDS:
+                connection.status_detail = f"{provider.name} asked for a pause; it goes on by itself."
+            log.info("sync.put_off", connection_id=str(connection.id), seconds=round(wait, 1))
 
-    async def _held(self, session: AsyncSession, connection_id: UUID) -> Connection:
-        """The connection, locked, with our lease on it renewed. Raises RunLost when it is gone."""
-        connection = await SyncRunRepository(session).locked(connection_id)
-        if connection is None or connection.sealed_tokens is None:
-            raise RunLost
-        connection.lease_until = self._lease_end()
-        return connection
+    async def _fail(self, lease: Lease, error: Exception) -> None:
+        code, reason = _told(error)
+        if code == "fault":
+            log.error("sync.fault", connection_id=str(lease.connection_id), exc_info=error)
+        async with self._ours(lease) as (session, connection, run):
+            provider = self._resources.providers.describe(connection.provider)
+            seconds = self._settings.sync_retry_seconds
+            await standing.fail(session, connection, provider, run, code=code, reason=reason, retry_seconds=seconds)
 
-    async def _tell(self, session: AsyncSession, connection: Connection, fact: EventData) -> None:
-        connection.sequence += 1
-        await Outbox(session, self._settings.service).add((fact, connection.sequence))
+    async def _lose_access(self, lease: Lease, code: Lost) -> None:
+        async with self._ours(lease) as (session, connection, run):
+            provider = self._resources.providers.describe(connection.provider)
+            await audit.record(session, "tokens_refused", Owner.of(connection), outcome="failure", reason=code)
+            await standing.lose_access(session, connection, provider, code, run)
 
-    def _lease_end(self) -> datetime:
-        return now() + timedelta(seconds=self._settings.sync_lease_seconds)
+    async def _without_tokens(self, lease: Lease) -> None:
+        """They were killed with all others of the provider; or taken away, and then the run was ended as well."""
+        async with self._ours(lease) as (session, connection, _):
+            if not await are_alive(session, connection):
+                await kill(session, self._resources, connection)
+
+    @asynccontextmanager
+    async def _ours(self, lease: Lease) -> AsyncIterator[tuple[AsyncSession, Connection, SyncRun]]:
+        """A transaction about what is still ours; nothing is done when it is not."""
+        try:
+            async with self._resources.sessions.begin() as session:
+                connection, run = await lease.of(session)
+                yield session, connection, run
+        except RunLost:
+            log.info("sync.lost", connection_id=str(lease.connection_id))
+
+
+def _seconds_to_wait(error: Exception) -> float | None:
+    """For a provider that is asked again later; None: it is something else."""
+    if isinstance(error, ProviderThrottled):
+        return error.retry_after
+    return CIRCUIT_SECONDS if isinstance(error, CircuitOpen) else None
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """Why a run failed, for programs and for people."""
+    if isinstance(error, ProviderNotFound):
+        return "not_offered", "This provider is not offered here at the moment."
+    if isinstance(error, HistoryChanged):
+        return "history_changes", error.message
+    if isinstance(error, UpstreamTimeout):
+        return "timeout", error.message
+    if isinstance(error, GroveError):
+        return "unavailable", error.message
+    return "fault", "What the provider sent could not be read."

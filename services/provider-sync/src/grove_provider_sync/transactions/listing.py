@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, String, bindparam, func
 
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.pagination import ListQuery
+from grove_provider_sync.connections.visibility import seen
 from grove_provider_sync.models import Transaction
 
 ORDERS = Keyset(
@@ -22,6 +23,7 @@ ORDERS = Keyset(
 )
 FILTERS: dict[str, ColumnElement[bool]] = {
     "user_id": Transaction.user_id == bindparam("user_id"),
+    "seen": seen(Transaction.connection_id, Transaction.user_id),
     "not_removed": Transaction.removed_at.is_(None),
     "account": Transaction.account_id == bindparam("account"),
     "date_from": Transaction.booked_at >= bindparam("date_from"),
@@ -54,7 +56,8 @@ class TransactionFilter(ListQuery):
             "amount_to": self.amount_to,
             "q": self.q,
         }
-        return {"not_removed": None} | {name: value for name, value in values.items() if value is not None}
+        given = {name: value for name, value in values.items() if value is not None}
+        return {"seen": None, "not_removed": None} | given
 
 
 class AllTransactionsFilter(TransactionFilter):

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
@@ -16,7 +16,8 @@ from grove.core.ids import new_id
 from grove.postgres.json_rows import JsonRow
 from grove_provider_sync.accounts.schemas import money
 from grove_provider_sync.models import Transaction
-from grove_provider_sync.providers.interface import TransactionData, TransactionPage
+from grove_provider_sync.providers.checks import checked_transaction
+from grove_provider_sync.providers.interface import TransactionData, TransactionPage, Window
 from grove_provider_sync.transactions.schemas import TransactionRead
 
 TRANSACTION_JSON = JsonRow(
@@ -50,6 +51,10 @@ class Changes:
         """Whether the page changed anything."""
         return bool(self.added or self.changed or self.removed)
 
+    def and_removed(self, more: list[UUID]) -> "Changes":
+        """With these removed as well."""
+        return replace(self, removed=[*self.removed, *more])
+
 
 class TransactionRepository:
     """Rows for change, in a transaction."""
@@ -58,29 +63,52 @@ class TransactionRepository:
         self._session = session
         self._user_id = user_id
 
-    async def apply(self, connection_id: UUID, accounts: Mapping[str, UUID], page: TransactionPage) -> Changes:
-        """Upsert by the provider's id; what is the same already changes nothing. Removed ones are marked."""
+    async def apply(
+        self, connection_id: UUID, accounts: Mapping[str, UUID], page: TransactionPage, *, seen_at: datetime | None
+    ) -> Changes:
+        """Upsert by the provider's id; what is the same already changes nothing. Removed ones are marked.
+
+        A posted booking takes over the row of the pending one that it replaces. `seen_at` marks what a walk meets that
+        reads everything. Raises UnreadableAnswer.
+        """
         # Of one id twice on a page the later entry holds; bookings of accounts we may not see are passed over.
-        latest = {item.id: item for item in page.changed if item.account_id in accounts}
-        known = await self._known(connection_id, list(latest))
-        gone = [item.replaces for item in latest.values() if item.replaces] + list(page.removed)
+        given = {item.id: checked_transaction(item) for item in page.changed if item.account_id in accounts}
+        known = await _Known.of(self._session, connection_id, given, page.removed)
+        latest = {key: item for key, item in given.items() if not known.is_posted(key, page.removed)}
+        taken = await self._take_over(connection_id, known, latest)
         hashes = {key: _hash(item) for key, item in latest.items()}
-        fresh = {key: item for key, item in latest.items() if known.get(key) != hashes[key]}
-        stored = await self._upsert(connection_id, accounts, fresh, hashes)
-        removed = await self._remove(connection_id, [key for key in gone if key not in latest])
+        fresh = {key: item for key, item in latest.items() if known.hashes.get(key) != hashes[key]}
+        stored = await self._upsert(connection_id, accounts, fresh, hashes, seen_at)
+        if seen_at is not None:
+            await self._mark_seen(connection_id, [key for key in latest if key not in fresh], seen_at)
+        replaced = [item.replaces for item in latest.values() if item.replaces]
+        gone = [key for key in (*page.removed, *replaced) if key not in latest]
+        removed = await self._remove(Transaction.connection_id == connection_id, Transaction.provider_id.in_(gone))
+        if page.whole is not None and page.whole.account_id in accounts:
+            removed += await self._remove_missing(accounts[page.whole.account_id], page.whole, list(latest))
+        there = known.hashes.keys() | taken
         return Changes(
-            added=[row for key, row in stored.items() if key not in known],
-            changed=[row for key, row in stored.items() if key in known],
+            added=[row for key, row in stored.items() if key not in there],
+            changed=[row for key, row in stored.items() if key in there],
             removed=removed,
         )
 
-    async def _known(self, connection_id: UUID, ids: list[str]) -> dict[str, bytes | None]:
-        rows = await self._session.execute(
-            select(Transaction.provider_id, Transaction.payload_hash, Transaction.removed_at).where(
-                Transaction.connection_id == connection_id, Transaction.provider_id.in_(ids)
-            )
-        )
-        return {row.provider_id: None if row.removed_at else row.payload_hash for row in rows}
+    async def remove_unseen(self, connection_id: UUID, since: datetime) -> list[UUID]:
+        """Mark what a walk that reads everything, begun at `since`, has not met."""
+        unseen = or_(Transaction.seen_at.is_(None), Transaction.seen_at < since)
+        return await self._remove(Transaction.connection_id == connection_id, unseen)
+
+    async def _take_over(self, connection_id: UUID, known: "_Known", items: Mapping[str, TransactionData]) -> set[str]:
+        """Rename pending rows after the posted bookings that replace them; which bookings have a row by that."""
+        pairs = {
+            item.replaces: key
+            for key, item in items.items()
+            if item.replaces in known.hashes and key not in known.hashes and item.replaces not in items
+        }
+        if not pairs:
+            return set()
+        await self._run(_TAKE_OVER, connection_id, list(pairs), list(pairs.values()))
+        return set(pairs.values())
 
     async def _upsert(
         self,
@@ -88,59 +116,136 @@ class TransactionRepository:
         accounts: Mapping[str, UUID],
         items: Mapping[str, TransactionData],
         hashes: Mapping[str, bytes],
+        seen_at: datetime | None,
     ) -> dict[str, UUID]:
         if not items:
             return {}
-        moment = now()
-        row = insert(Transaction).values(
-            [
-                {
-                    "id": new_id(),
-                    "user_id": self._user_id,
-                    "connection_id": connection_id,
-                    "account_id": accounts[item.account_id],
-                    "provider_id": key,
-                    "payload_hash": hashes[key],
-                    "amount": item.amount,
-                    "currency": item.currency,
-                    "description": item.description[:500],
-                    "category": item.category,
-                    "status": item.status,
-                    "booked_at": item.booked_at,
-                    "value_at": item.value_at,
-                    "updated_at": moment,
-                    "removed_at": None,
-                }
+        columns = zip(
+            *(
+                (
+                    new_id(),
+                    accounts[item.account_id],
+                    key,
+                    hashes[key],
+                    item.amount,
+                    item.currency,
+                    item.description,
+                    item.category,
+                    item.status,
+                    item.booked_at,
+                    item.value_at,
+                )
                 for key, item in items.items()
-            ]
+            ),
+            strict=True,
         )
-        given = [name for name in TransactionRead.model_fields if name != "id"]
-        changing: dict[str, Any] = {name: row.excluded[name] for name in ("payload_hash", *given)}
-        changing["removed_at"] = None
-        stored = await self._session.execute(
-            row.on_conflict_do_update(constraint="uq_transactions_provider_id", set_=changing).returning(
-                Transaction.provider_id, Transaction.id
-            )
-        )
-        return {found.provider_id: found.id for found in stored}
+        rows = await self._run(_UPSERT, self._user_id, connection_id, now(), seen_at, *(list(each) for each in columns))
+        return {row.provider_id: row.id for row in rows}
 
-    async def _remove(self, connection_id: UUID, ids: list[str]) -> list[UUID]:
-        if not ids:
-            return []
+    async def _mark_seen(self, connection_id: UUID, keys: list[str], seen_at: datetime) -> None:
+        if keys:
+            same = (Transaction.connection_id == connection_id, Transaction.provider_id.in_(keys))
+            await self._session.execute(update(Transaction).where(*same).values(seen_at=seen_at))
+
+    async def _remove_missing(self, account_id: UUID, window: Window, keys: list[str]) -> list[UUID]:
+        return await self._remove(
+            Transaction.account_id == account_id,
+            Transaction.booked_at >= window.start,
+            Transaction.booked_at < window.end,
+            Transaction.provider_id.not_in(keys),
+        )
+
+    async def _remove(self, *conditions: ColumnElement[bool]) -> list[UUID]:
         moment = now()
         gone = await self._session.execute(
             update(Transaction)
-            .where(
-                Transaction.connection_id == connection_id,
-                Transaction.provider_id.in_(ids),
-                Transaction.removed_at.is_(None),
-            )
+            .where(*conditions, Transaction.removed_at.is_(None))
             .values(removed_at=moment, updated_at=moment)
             .returning(Transaction.id)
         )
         return list(gone.scalars())
 
+    async def _run(self, statement: str, *values: Any) -> Sequence[Any]:
+        connection = await self._session.connection()
+        result = await connection.exec_driver_sql(statement, values)
+        return result.all() if result.returns_rows else ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What we hold of the bookings on a page.
+
+    `hashes`: of those with a row, None where it is marked as removed. `posted`: pending ids whose booking was posted
+    since → what that is called now, unless it was removed.
+    """
+
+    hashes: Mapping[str, bytes | None]
+    posted: Mapping[str, str]
+
+    @classmethod
+    async def of(
+        cls, session: AsyncSession, connection_id: UUID, items: Mapping[str, TransactionData], removed: Sequence[str]
+    ) -> "_Known":
+        keys = [*items, *(item.replaces for item in items.values() if item.replaces), *removed]
+        rows = await session.execute(
+            select(
+                Transaction.provider_id,
+                Transaction.pending_provider_id,
+                Transaction.payload_hash,
+                Transaction.removed_at,
+            ).where(
+                Transaction.connection_id == connection_id,
+                or_(Transaction.provider_id.in_(keys), Transaction.pending_provider_id.in_(keys)),
+            )
+        )
+        hashes, posted = {}, {}
+        for row in rows:
+            hashes[row.provider_id] = None if row.removed_at else row.payload_hash
+            if row.pending_provider_id and not row.removed_at:
+                posted[row.pending_provider_id] = row.provider_id
+        on_page = {item.replaces: key for key, item in items.items() if item.replaces}
+        return cls(hashes, posted | on_page)
+
+    def is_posted(self, key: str, removed: Sequence[str]) -> bool:
+        """Whether it is the pending form of a booking that we hold as posted, and that stays."""
+        return key in self.posted and self.posted[key] not in removed
+
+
+_TAKE_OVER = """
+UPDATE transactions AS t
+SET provider_id = r.posted, pending_provider_id = r.pending, payload_hash = ''
+FROM unnest($2::text[], $3::text[]) AS r(pending, posted)
+WHERE t.connection_id = $1 AND t.provider_id = r.pending
+"""
+_UPSERT = """
+INSERT INTO transactions AS t (
+    user_id, connection_id, updated_at, seen_at,
+    id, account_id, provider_id, payload_hash, amount, currency, description, category, status, booked_at, value_at
+)
+SELECT $1, $2, $3, $4, r.*
+FROM unnest(
+    $5::uuid[], $6::uuid[], $7::text[], $8::bytea[], $9::numeric[], $10::text[], $11::text[], $12::text[], $13::text[],
+    $14::date[], $15::date[]
+) AS r
+ON CONFLICT ON CONSTRAINT uq_transactions_provider_id DO UPDATE SET
+    account_id = excluded.account_id, payload_hash = excluded.payload_hash, amount = excluded.amount,
+    currency = excluded.currency, description = excluded.description, category = excluded.category,
+    status = excluded.status, booked_at = excluded.booked_at, value_at = excluded.value_at,
+    updated_at = excluded.updated_at, seen_at = excluded.seen_at, removed_at = NULL
+RETURNING t.provider_id, t.id
+"""
+
 
 def _hash(item: TransactionData) -> bytes:
-    content: dict[str, Any] = asdict(item)
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).digest()
+    content = (
+        item.account_id,
+        str(item.amount),
+        item.currency,
+        item.description,
+        item.category,
+        item.status,
+        str(item.booked_at),
+        str(item.value_at),
+        item.replaces,
+    )
+    return hashlib.sha256(json.dumps(content).encode()).digest()

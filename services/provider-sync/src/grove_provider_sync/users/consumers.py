@@ -1,14 +1,12 @@
 """auth's facts about accounts → the users table."""
 
-import asyncio
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.contracts.auth import UserDeleted, UserRegistered, UserUpdated
 from grove.messaging.handlers import Received
 from grove.service.erasure import is_erased
 from grove_provider_sync.connections.repository import ConnectionRepository
-from grove_provider_sync.connections.service import give_back
+from grove_provider_sync.connections.service import revoke
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.users.erasure import ERASURE
 from grove_provider_sync.users.repository import UserRepository
@@ -35,11 +33,7 @@ async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> Non
 
 
 async def on_deleted(resources: Resources, session: AsyncSession, event: Received[UserDeleted]) -> None:
-    """An account is gone: its connections too, and once that is safe their tokens are given back."""
-    connections = await ConnectionRepository(session).locked_of_user(event.data.user_id)
+    """An account is gone: its connections too, and their tokens wait to be given back."""
+    for connection in await ConnectionRepository(session).locked_of_user(event.data.user_id):
+        await revoke(session, resources, connection, erases=True)
     await ERASURE.on_deleted(session, event)
-
-    async def give_all_back() -> None:
-        await asyncio.gather(*(give_back(resources, connection) for connection in connections))
-
-    event.after_commit.append(give_all_back)

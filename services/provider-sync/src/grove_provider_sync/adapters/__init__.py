@@ -1,0 +1,1 @@
+"""One folder for each provider. The registry finds them by themselves."""

@@ -1,0 +1,51 @@
+"""What a run asks the provider for, with tokens that last."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from grove.core.clock import now
+from grove_provider_sync.accounts.repository import AccountRepository
+from grove_provider_sync.providers.interface import Provider, Tokens, TransactionPage
+from grove_provider_sync.providers.turns import calling_for
+from grove_provider_sync.resources import Resources
+from grove_provider_sync.sync.leasing import Lease
+from grove_provider_sync.tokens.keeper import TokenKeeper
+
+T = TypeVar("T")
+
+
+class Fetching:
+    """For one run."""
+
+    def __init__(self, resources: Resources, keeper: TokenKeeper, lease: Lease, provider: Provider) -> None:
+        self._sessions = resources.sessions
+        self._keeper = keeper
+        self._lease = lease
+        self._provider = provider
+        self._tokens: Tokens | None = None
+        self._accounts: set[str] = set()
+
+    async def accounts(self) -> int:
+        """Fetch and store the accounts; how many there are. Those that are not listed any more are closed."""
+        found = await self._ask(self._provider.accounts)
+        async with self._sessions.begin() as session:
+            connection, _ = await self._lease.of(session)
+            accounts = AccountRepository(session, connection.user_id)
+            await accounts.store(connection.id, found, now())
+        self._accounts = {account.id for account in found}
+        return len(found)
+
+    async def page(self, cursor: str | None) -> TransactionPage:
+        """One page."""
+        return await self._ask(lambda token: self._provider.transactions(token, cursor))
+
+    async def know_accounts_of(self, page: TransactionPage) -> None:
+        """A page may speak of an account that was opened since the accounts were fetched."""
+        if not self._accounts.issuperset(item.account_id for item in page.changed):
+            await self.accounts()
+
+    async def _ask(self, call: Callable[[str], Awaitable[T]]) -> T:
+        if self._tokens is None or not self._keeper.last(self._tokens):
+            self._tokens = await self._keeper.tokens(self._lease.connection_id)
+        with calling_for(self._lease.connection_id):
+            return await call(self._tokens.access_token)

@@ -1,0 +1,1 @@
+"""Tokens of providers: at rest, in use, and given back."""
