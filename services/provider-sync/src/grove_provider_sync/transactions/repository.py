@@ -134,6 +134,7 @@ class TransactionRepository:
                     item.status,
                     item.booked_at,
                     item.value_at,
+                    item.replaces,
                 )
                 for key, item in items.items()
             ),
@@ -213,24 +214,26 @@ class _Known:
 
 _TAKE_OVER = """
 UPDATE transactions AS t
-SET provider_id = r.posted, pending_provider_id = r.pending, payload_hash = ''
+SET provider_id = r.posted, payload_hash = ''
 FROM unnest($2::text[], $3::text[]) AS r(pending, posted)
 WHERE t.connection_id = $1 AND t.provider_id = r.pending
 """
 _UPSERT = """
 INSERT INTO transactions AS t (
     user_id, connection_id, updated_at, seen_at,
-    id, account_id, provider_id, payload_hash, amount, currency, description, category, status, booked_at, value_at
+    id, account_id, provider_id, payload_hash, amount, currency, description, category, status, booked_at, value_at,
+    pending_provider_id
 )
 SELECT $1, $2, $3, $4, r.*
 FROM unnest(
     $5::uuid[], $6::uuid[], $7::text[], $8::bytea[], $9::numeric[], $10::text[], $11::text[], $12::text[], $13::text[],
-    $14::date[], $15::date[]
+    $14::date[], $15::date[], $16::text[]
 ) AS r
 ON CONFLICT ON CONSTRAINT uq_transactions_provider_id DO UPDATE SET
     account_id = excluded.account_id, payload_hash = excluded.payload_hash, amount = excluded.amount,
     currency = excluded.currency, description = excluded.description, category = excluded.category,
     status = excluded.status, booked_at = excluded.booked_at, value_at = excluded.value_at,
+    pending_provider_id = coalesce(excluded.pending_provider_id, t.pending_provider_id),
     updated_at = excluded.updated_at, seen_at = excluded.seen_at, removed_at = NULL
 RETURNING t.provider_id, t.id
 """
