@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
+from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
@@ -89,7 +90,9 @@ COUNTS = {"accounts": 2, "added": 1, "changed": 0, "removed": 0}
         (run(provider_sync.RunCompleted, trigger="scheduled", after_failure=True, **COUNTS), "PROVIDER_SYNCED"),
         (run(provider_sync.RunCompleted, trigger="scheduled", after_failure=False, **COUNTS), None),
         (run(provider_sync.RunFailed, trigger="user", reason="No."), "PROVIDER_FAILED"),
+        (run(provider_sync.RunFailed, trigger="initial", reason="No."), "PROVIDER_FAILED"),
         (run(provider_sync.RunFailed, trigger="scheduled", reason="No."), None),
+        (connection(provider_sync.ConnectionRecovered, recovered_at=now()), None),
     ],
 )
 async def test_every_fact_has_its_wording(client, me, happen, fact, kind):
@@ -146,13 +149,24 @@ def test_every_message_has_its_german():
     root = files("grove_notification")
     source = (root / "locales/de/LC_MESSAGES/notifications.po").read_bytes()
     catalogue = read_po(io.BytesIO(source), locale="de")
-    found = extract_from_dir(str(root / "wording"), [("**.py", "python")], keywords={"t": None})
+    words = {"t": None, "plural": (1, 2)}
+    found = extract_from_dir(str(root / "wording"), [("**.py", "python")], keywords=words)
     messages = {message for _, _, message, _, _ in found}
     assert len(messages) > 70
-    assert {message for message in messages if message not in catalogue or not catalogue[message].string} == set()
+    assert {message for message in messages if not all(german(catalogue, message))} == set()
     assert {message.id for message in catalogue if message.id} - messages == set(), "wording of nothing"
     for message in messages:
-        assert placeholders(message) == placeholders(catalogue[message].string), message
+        forms = (message,) if isinstance(message, str) else message
+        for form, worded in zip(forms, german(catalogue, message), strict=True):
+            assert placeholders(form) == placeholders(worded), message
+
+
+def german(catalogue: Catalog, message: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Its forms: one for each of the message's."""
+    known = catalogue.get(message[0] if isinstance(message, tuple) else message)
+    if known is None:
+        return ("",)
+    return known.string if isinstance(known.string, tuple) else (known.string,)
 
 
 def placeholders(message: str) -> set[str]:
@@ -163,10 +177,82 @@ def test_every_fact_that_is_told_has_words():
     assert {*TOLD, *TASK_FACTS} <= set(WORDS)
 
 
-def test_a_reason_in_english_is_for_readers_of_english():
-    fact = run(provider_sync.RunFailed, trigger="user", reason="the provider did not answer in time.")
-    assert wording(fact, EN).message == "The provider did not answer in time. It is tried again by itself."
-    assert wording(fact, Texts("de", "UTC")).message == "Es wird von selbst noch einmal versucht."
+GERMAN = Texts("de", "Europe/Vienna")
+ENDS_AT = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("code", "english", "german"),
+    [
+        ("refused", "The provider no longer accepts our access. ", "Der Anbieter lässt unseren Zugang nicht mehr zu. "),
+        ("withdrawn", "Access was withdrawn at the provider. ", "Der Zugang wurde beim Anbieter entzogen. "),
+        ("consent_ended", "The access you gave has ended. ", "Der Zugang, den Sie gegeben haben, ist abgelaufen. "),
+        ("revoked_by_operator", "Access was ended for safety. ", "Der Zugang wurde aus Sicherheitsgründen beendet. "),
+        ("unreadable", "Our access can't be used any more. ", "Unser Zugang ist nicht mehr nutzbar. "),
+        ("of_a_later_version", "", ""),
+        ("", "", ""),
+    ],
+)
+def test_why_access_ended_is_told_in_the_readers_language_where_the_reason_is_known(code, english, german):
+    fact = connection(provider_sync.ConnectionNeedsReauth, reason="In English.", reason_code=code, since=now())
+    assert wording(fact, EN).title == "Sandbox Bank needs you"
+    assert wording(fact, EN).message == f"{english}Connect it again to go on."
+    assert wording(fact, GERMAN).message == f"{german}Stellen Sie die Verbindung neu her, damit es weitergeht."
+
+
+@pytest.mark.parametrize(
+    ("days", "english", "german"),
+    [
+        (14, "access ends in 14 days", "Der Zugang endet in 14 Tagen"),
+        (1, "access ends in 1 day", "Der Zugang endet in 1 Tag"),
+        (0, "access ends today", "Der Zugang endet heute"),
+        (None, "access ends soon", "Der Zugang endet bald"),
+    ],
+)
+def test_an_end_of_access_is_told_ahead_by_the_readers_clock(days, english, german):
+    ahead = {"reason": "", "reason_code": "ends_soon", "since": now(), "ends_at": ENDS_AT, "days_left": days}
+    fact = connection(provider_sync.ConnectionNeedsReauth, **ahead)
+    told = wording(fact, Texts("en", "America/New_York"))
+    assert told.title == f"Sandbox Bank: {english}"
+    assert told.message == "It ends on 1 July 2026, 18:30 EDT. Connect it again before."
+    told = wording(fact, GERMAN)
+    assert told.title == f"Sandbox Bank: {german}"
+    assert told.message == "Er endet am 2. Juli 2026, 00:30 MESZ. Stellen Sie die Verbindung vorher neu her."
+
+
+@pytest.mark.parametrize(
+    ("code", "english", "german"),
+    [
+        ("unavailable", "The provider does not answer as it should. ", "Der Anbieter antwortet nicht, wie er sollte. "),
+        ("timeout", "The provider did not answer in time. ", "Der Anbieter hat nicht rechtzeitig geantwortet. "),
+        ("throttled", "The provider asks us to wait. ", "Der Anbieter bittet um Geduld. "),
+        (
+            "history_changes",
+            "The provider's data kept changing while it was read. ",
+            "Die Daten des Anbieters haben sich beim Lesen immer wieder geändert. ",
+        ),
+        (
+            "not_offered",
+            "This provider is not offered here at the moment. ",
+            "Dieser Anbieter steht hier zurzeit nicht zur Verfügung. ",
+        ),
+        (
+            "fault",
+            "What the provider sent could not be read. ",
+            "Was der Anbieter gesendet hat, war nicht lesbar. ",
+        ),
+        ("of_a_later_version", "", ""),
+    ],
+)
+def test_why_a_run_failed_is_told_in_the_readers_language_where_the_reason_is_known(code, english, german):
+    fact = run(provider_sync.RunFailed, trigger="user", reason="In English.", reason_code=code)
+    assert wording(fact, EN).message == f"{english}It is tried again by itself."
+    assert wording(fact, GERMAN).message == f"{german}Es wird von selbst noch einmal versucht."
+
+
+def test_failures_that_nobody_asked_for_are_told_once_in_a_row_of_them():
+    streak = [run(provider_sync.RunFailed, trigger="scheduled", reason="", failures=each) for each in range(1, 9)]
+    assert [fact.failures for fact in streak if wording(fact, EN)] == [3]
 
 
 def test_a_device_is_named_in_the_language_where_its_name_was_made():

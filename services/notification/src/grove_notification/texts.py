@@ -32,6 +32,10 @@ class Texts:
         """The message in the language, or in English when there is no wording of it."""
         return self._translations.gettext(message).format(**values)
 
+    def plural(self, one: str, more: str, count: int, **values: object) -> str:
+        """The same in the form that the number asks for; `{count}` is the number."""
+        return self._translations.ngettext(one, more, count).format(count=count, **values)
+
     def time(self, moment: datetime) -> str:
         """A time as its reader's clock shows it, with the zone's name."""
         style = {"en": "d MMMM yyyy, HH:mm z", "de": "d. MMMM yyyy, HH:mm z"}[self.language]

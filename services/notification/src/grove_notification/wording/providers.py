@@ -10,19 +10,17 @@ _Connection = (
     | provider_sync.RunCompleted
     | provider_sync.RunFailed
 )
+TOLD_FAILURES = 3
+"""Runs that fail in a row before somebody who asked for none of them is told, once."""
 
 
 def _link(fact: _Connection) -> str:
     return f"/api/v1/connections/{fact.connection_id}"
 
 
-def _with_reason(
-    fact: provider_sync.ConnectionNeedsReauth | provider_sync.RunFailed, t: Texts, what_follows: str
-) -> str:
-    """The reason is a sentence in English: who reads another language is spared half of one."""
-    if t.language != "en" or not fact.reason:
-        return what_follows
-    return f"{fact.reason[0].upper()}{fact.reason[1:]} {what_follows}"
+def _because(reason: str | None, what_follows: str) -> str:
+    """A reason that we have no words for is left out: the provider-sync service may know more of them than we."""
+    return f"{reason} {what_follows}" if reason else what_follows
 
 
 def _linked(fact: provider_sync.ConnectionLinked, t: Texts) -> Wording:
@@ -35,12 +33,35 @@ def _linked(fact: provider_sync.ConnectionLinked, t: Texts) -> Wording:
 
 
 def _needs_reauth(fact: provider_sync.ConnectionNeedsReauth, t: Texts) -> Wording:
-    return Wording(
-        "PROVIDER_NEEDS_REAUTH",
-        t("{provider} needs you", provider=fact.provider_name),
-        _with_reason(fact, t, t("Connect it again to go on.")),
-        _link(fact),
+    if fact.ends_at is not None:
+        title, message = _ends(fact, t), t("It ends on {time}. Connect it again before.", time=t.time(fact.ends_at))
+    else:
+        title = t("{provider} needs you", provider=fact.provider_name)
+        message = _because(_lost(fact.reason_code, t), t("Connect it again to go on."))
+    return Wording("PROVIDER_NEEDS_REAUTH", title, message, _link(fact))
+
+
+def _ends(fact: provider_sync.ConnectionNeedsReauth, t: Texts) -> str:
+    if fact.days_left is None:
+        return t("{provider}: access ends soon", provider=fact.provider_name)
+    if fact.days_left <= 0:
+        return t("{provider}: access ends today", provider=fact.provider_name)
+    return t.plural(
+        "{provider}: access ends in {count} day",
+        "{provider}: access ends in {count} days",
+        fact.days_left,
+        provider=fact.provider_name,
     )
+
+
+def _lost(code: str, t: Texts) -> str | None:
+    return {
+        "refused": t("The provider no longer accepts our access."),
+        "withdrawn": t("Access was withdrawn at the provider."),
+        "consent_ended": t("The access you gave has ended."),
+        "revoked_by_operator": t("Access was ended for safety."),
+        "unreadable": t("Our access can't be used any more."),
+    }.get(code)
 
 
 def _run_completed(fact: provider_sync.RunCompleted, t: Texts) -> Wording | None:
@@ -61,14 +82,25 @@ def _run_completed(fact: provider_sync.RunCompleted, t: Texts) -> Wording | None
 
 
 def _run_failed(fact: provider_sync.RunFailed, t: Texts) -> Wording | None:
-    if fact.trigger == "scheduled":
-        return None  # tried again soon; what lasts is told by needs_reauth
+    if fact.trigger == "scheduled" and fact.failures != TOLD_FAILURES:
+        return None  # most that fails once works an hour later, and what lasts is told once
     return Wording(
         "PROVIDER_FAILED",
         t("{provider} could not be fetched", provider=fact.provider_name),
-        _with_reason(fact, t, t("It is tried again by itself.")),
+        _because(_failed(fact.reason_code, t), t("It is tried again by itself.")),
         _link(fact),
     )
+
+
+def _failed(code: str, t: Texts) -> str | None:
+    return {
+        "unavailable": t("The provider does not answer as it should."),
+        "timeout": t("The provider did not answer in time."),
+        "throttled": t("The provider asks us to wait."),
+        "history_changes": t("The provider's data kept changing while it was read."),
+        "not_offered": t("This provider is not offered here at the moment."),
+        "fault": t("What the provider sent could not be read."),
+    }.get(code)
 
 
 WORDS: Words = {
