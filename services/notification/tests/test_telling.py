@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete, func, select, text, update
 
 from grove.contracts.auth import UserRegistered, UserUpdated
+from grove.contracts.provider_sync import ConnectionNeedsReauth, ConnectionRecovered
 from grove.contracts.resource import TaskCreated, TaskReminderDue, TaskShared
 from grove.core.clock import now
 from grove.core.ids import new_id
@@ -132,6 +133,17 @@ async def test_mail_goes_where_it_is_wanted_and_the_address_is_known(happen, cho
     await choose(types={"TASK_SHARED": {"email": False}})
     await happen("resource", shared())
     assert len(await rows(Mail)) == 1
+
+
+async def test_access_to_a_provider_that_ends_is_mailed(happen, rows, resources):
+    await happen("auth", registered())
+    connection = {"connection_id": new_id(), "user_id": ME, "provider": "sandbox", "provider_name": "Sandbox Bank"}
+    ahead = {"reason_code": "ends_soon", "ends_at": now() + timedelta(days=3), "days_left": 3}
+    await happen("provider-sync", ConnectionNeedsReauth(**connection, reason="", since=now(), **ahead))
+    await happen("provider-sync", ConnectionRecovered(**connection, recovered_at=now()))
+    [mail] = await rows(Mail)
+    assert (mail.kind, mail.notification_type) == ("notice", "PROVIDER_NEEDS_REAUTH")
+    assert mail.subject == "Sandbox Bank: access ends in 3 days"
 
 
 async def test_quiet_hours_hold_frames_and_mails_back_and_lose_none(client, issuer, happen, choose, rows, resources):

@@ -43,7 +43,8 @@ def test_types_are_of_facts_about_users_that_arrive_here():
         assert "user_id" in BY_TYPE[name].model.model_fields
     for never in (auth.MailRequested, auth.UserDeleted, auth.UserRegistered):
         assert never.type not in EVENT_TYPES
-    assert provider_sync.TransactionsChanged.type in EVENT_TYPES
+    for offered in (provider_sync.TransactionsChanged, provider_sync.ConnectionRecovered):
+        assert offered.type in EVENT_TYPES
 
 
 @pytest.mark.parametrize(
