@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import date
+from decimal import Decimal
 from functools import partial
 from urllib.parse import parse_qs, urlparse
 
@@ -12,6 +14,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.service.server import _Server
 from grove.testing.http import client_of
@@ -20,7 +23,7 @@ from grove.testing.tokens import AUDIENCE, ISSUER, Issuer, OpenGate
 from grove.web.auth import Authenticator
 from grove_provider_sync.adapters.sandbox.settings import SandboxSettings as SandboxProviderSettings
 from grove_provider_sync.main import build
-from grove_provider_sync.models import Base
+from grove_provider_sync.models import Account, Balance, Base, Connection, SyncRun, Transaction
 from grove_provider_sync.providers.adapters import AdapterSettings
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.settings import ProviderSyncSettings
@@ -175,3 +178,29 @@ def user(client, world, issuer) -> User:
 @pytest.fixture
 def stranger(client, world, issuer) -> User:
     return User(client, world, issuer)
+
+
+def _usual() -> dict[type[Base], dict[str, object]]:
+    """What a row has unless a test says otherwise."""
+    made, told = now(), {"provider_id": str(new_id()), "currency": "EUR", "updated_at": now()}
+    described = {"description": "Tram", "category": "transport", "status": "posted", "payload_hash": b""}
+    return {
+        Connection: {"provider": "sandbox", "status": "active", "status_detail": "Up to date.", "created_at": made},
+        Account: told | {"name": "Everyday", "type": "checking", "balance": Decimal("10.00")},
+        Transaction: told | described | {"amount": Decimal("-1.50"), "booked_at": date(2026, 11, 21)},
+        Balance: {},
+        SyncRun: {"trigger": "scheduled", "status": "completed", "created_at": made},
+    }
+
+
+@pytest.fixture
+def held(resources):
+    """Store a row as it would be after a run: `await held(Account, user_id=…, connection_id=…)`. Its key."""
+
+    async def held(kind: type[Base], **fields):
+        row = kind(**({"id": new_id()} if "id" in kind.__table__.columns else {}) | _usual()[kind] | fields)
+        async with resources.sessions.begin() as session:
+            session.add(row)
+        return getattr(row, "id", None)
+
+    return held

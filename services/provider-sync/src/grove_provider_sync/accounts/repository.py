@@ -4,52 +4,75 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, literal, or_, select, update
+from sqlalchemy import ColumnElement, Uuid, bindparam, exists, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.ids import new_id
-from grove.postgres.reads import Reads, Row, Statement
+from grove.postgres.json_rows import JsonRow
+from grove.postgres.reads import Reads, Statement
 from grove_provider_sync.accounts.errors import AccountNotFound
+from grove_provider_sync.accounts.schemas import AccountRead, money
 from grove_provider_sync.connections.visibility import seen
 from grove_provider_sync.models import Account, Balance
 from grove_provider_sync.providers.checks import checked_account
 from grove_provider_sync.providers.interface import AccountData
 
 MAX_ACCOUNTS = 1000
+"""Accounts that are listed at most: some dozens for each of the connections that somebody may have."""
 
-_READ = select(
-    Account.id,
-    Account.connection_id,
-    Account.name,
-    Account.type,
-    Account.mask,
-    Account.currency,
-    Account.balance,
-    Account.available,
-    Account.updated_at,
-).where(Account.user_id == bindparam("user_id"), seen(Account.connection_id, Account.user_id))
-_ALL = Statement(_READ.order_by(Account.name, Account.id).limit(MAX_ACCOUNTS))
-_GET = Statement(_READ.where(Account.id == bindparam("account_id")))
+ACCOUNT_JSON = JsonRow(
+    Account,
+    AccountRead,
+    {
+        "id": Account.id,
+        "connection_id": Account.connection_id,
+        "name": Account.name,
+        "type": Account.type,
+        "mask": Account.mask,
+        "currency": Account.currency,
+        "balance": money(Account.balance),
+        "available": money(Account.available),
+        "updated_at": Account.updated_at,
+        "closed_at": Account.closed_at,
+    },
+)
+_USER: ColumnElement[UUID] = bindparam("user_id", type_=Uuid)
+_MINE = (Account.user_id == _USER, seen(Account.connection_id, _USER))
+_ALL = Statement(
+    ACCOUNT_JSON.select()
+    .where(*_MINE)
+    .order_by(Account.closed_at.is_not(None), Account.name, Account.id)
+    .limit(MAX_ACCOUNTS)
+)
+_ONE = (*_MINE, Account.id == bindparam("account_id"))
+_GET = Statement(ACCOUNT_JSON.select(Account.updated_at).where(*_ONE))
+_IS_THERE = Statement(select(exists().where(*_ONE)))
 
 
 class AccountQueries:
-    """Reads, one statement each."""
+    """Reads, one statement each. What belongs to a connection that is being erased is not there."""
 
     def __init__(self, reads: Reads, user_id: UUID) -> None:
         self._reads = reads
         self._user_id = user_id
 
-    async def all(self) -> Sequence[Row]:
-        """The user's accounts, by name."""
-        return await self._reads.all(_ALL, user_id=self._user_id)
+    async def all(self) -> str:
+        """The user's accounts as JSON, by name, those that are closed behind the others."""
+        rows = await self._reads.all(_ALL, user_id=self._user_id)
+        return f'{{"items":[{",".join(row[0] for row in rows)}]}}'
 
-    async def get(self, account_id: UUID) -> Row:
-        """One account. Raises AccountNotFound."""
+    async def get(self, account_id: UUID) -> tuple[str, datetime]:
+        """One account's JSON, and when it changed last. Raises AccountNotFound."""
         row = await self._reads.first(_GET, account_id=account_id, user_id=self._user_id)
         if row is None:
             raise AccountNotFound
-        return row
+        return row[0], row[1]
+
+    async def must_be_there(self, account_id: UUID) -> None:
+        """Raises AccountNotFound."""
+        if not await self._reads.scalar(_IS_THERE, account_id=account_id, user_id=self._user_id):
+            raise AccountNotFound
 
 
 class AccountRepository:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import PlainSerializer
+from pydantic import Field, PlainSerializer, WithJsonSchema
 from sqlalchemy import ColumnElement, SQLColumnExpression, Text, case, cast, func, literal_column
 
 from grove.core.schema import Moment, Outgoing
@@ -16,28 +16,39 @@ def _money(amount: Decimal) -> str:
     return format(cents if cents == amount else amount.normalize(), "f")
 
 
-Money = Annotated[Decimal, PlainSerializer(_money, return_type=str, when_used="json")]
+Money = Annotated[
+    Decimal,
+    PlainSerializer(_money, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2,4}$", "examples": ["1520.75"]}),
+]
 """A decimal string; the currency stands beside it."""
 
 
-def money(amount: SQLColumnExpression[Decimal]) -> ColumnElement[str]:
+def money(amount: SQLColumnExpression[Decimal] | SQLColumnExpression[Decimal | None]) -> ColumnElement[str]:
     """The same, made by PostgreSQL."""
     cents = func.min_scale(amount) <= literal_column("2")
     return cast(case((cents, func.round(amount, literal_column("2"))), else_=func.trim_scale(amount)), Text)
 
 
+Currency = Annotated[str, Field(description="ISO 4217", examples=["EUR"])]
+
+
 class AccountRead(Outgoing):
-    """An account at a provider."""
+    """An account at a provider. `balance` and `available` are null where the provider does not tell them.
+
+    `closed_at`: since when the provider does not list it any more; its history stays.
+    """
 
     id: UUID
     connection_id: UUID
-    name: str
-    type: str
-    mask: str | None
-    currency: str
-    balance: Money | None
-    available: Money | None
-    updated_at: Moment
+    name: Annotated[str, Field(examples=["Everyday"])]
+    type: Annotated[str, Field(description="As the provider calls it", examples=["checking"])]
+    mask: Annotated[str | None, Field(description="The last characters of its number", examples=["4821"])]
+    currency: Currency
+    balance: Annotated[Money | None, Field(description="What is booked")]
+    available: Annotated[Money | None, Field(description="What can be spent")]
+    updated_at: Annotated[Moment, Field(description="When anything of this changed last")]
+    closed_at: Moment | None
 
 
 class AccountList(Outgoing):
