@@ -58,15 +58,19 @@ class ProviderHttp:
         try:
             answer = await self._client.request(method, path, retry=False, **kwargs)
         except UpstreamBusy as busy:
-            await self._pause(busy.retry_after, whole=True)
+            await self.pause(busy.retry_after, whole=True)
         if answer.status_code == 429:
             asked, moment = answer.headers.get("retry-after"), now()
             until = retry_after(asked, moment)
             seconds = PAUSE_SECONDS if until is None else (until - moment).total_seconds()
-            await self._pause(seconds, whole=self._whole_pause(answer))
+            await self.pause(seconds, whole=self._whole_pause(answer))
         return answer
 
-    async def _pause(self, seconds: float, *, whole: bool) -> NoReturn:
+    async def pause(self, seconds: float, *, whole: bool) -> NoReturn:
+        """Nobody calls until it is over, as the provider asked: by a 429, or in words that its adapter reads.
+
+        Raises ProviderThrottled.
+        """
         await self._turns.pause(self._provider, max(1.0, seconds), whole=whole)
         raise ProviderThrottled(max(1.0, seconds), whole=whole)
 
