@@ -241,3 +241,14 @@ async def test_a_removed_connection_ends_its_run(user, runner, resources):
     await user.call("DELETE", f"/connections/{connection['id']}")
     await runner.run(connection["id"])
     await runner.run(new_id())
+
+
+async def test_an_access_token_that_ends_before_its_time_is_refreshed_and_costs_nothing(user, runner, resources, world):
+    """As it may in a long wait for a turn. One that is refused anew says that access is lost."""
+    connection = await user.connect()
+    await world.post(f"/control/customers/{user.customer}/expire")
+    before = (await world.get("/control/calls")).json().get("refresh_token", 0)
+    await runner.run(connection["id"])
+    assert (await status(user, connection))["status"] == "active"
+    assert (await world.get("/control/calls")).json()["refresh_token"] == before + 1
+    assert len(await user.transactions()) == 120

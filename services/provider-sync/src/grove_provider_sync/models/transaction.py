@@ -14,8 +14,8 @@ from grove.postgres.base import Base
 class Transaction(Base):
     """A booking. `payload_hash` tells a repeat from a change; a removed one keeps its row with `removed_at`.
 
-    `pending_provider_id`: what it was called while it was pending; a posted booking takes over the row. `seen_at`: when
-    a walk that reads everything anew last met it.
+    `pending_provider_id`: what it was called while it was pending; a posted booking takes over the row. `seen_at`: the
+    mark of the last walk that read everything and met it (its connection's `whole_since`).
     """
 
     __tablename__ = "transactions"

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from grove.core.clock import now
 from grove_provider_sync.accounts.repository import AccountRepository
-from grove_provider_sync.providers.interface import Provider, Tokens, TransactionPage
+from grove_provider_sync.providers.interface import Provider, ProviderRefused, Tokens, TransactionPage
 from grove_provider_sync.providers.turns import calling_for
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.leasing import Lease
@@ -45,7 +45,15 @@ class Fetching:
             await self.accounts()
 
     async def _ask(self, call: Callable[[str], Awaitable[T]]) -> T:
+        """The provider's answer. A token that it refuses may have ended while we waited: a new one is tried once."""
         if self._tokens is None or not self._keeper.last(self._tokens):
             self._tokens = await self._keeper.tokens(self._lease.connection_id)
+        refused = self._tokens.access_token
         with calling_for(self._lease.connection_id):
+            try:
+                return await call(refused)
+            except ProviderRefused as refusal:
+                if refusal.reason == "withdrawn":
+                    raise
+            self._tokens = await self._keeper.tokens(self._lease.connection_id, refused=refused)
             return await call(self._tokens.access_token)

@@ -37,6 +37,7 @@ class _Stand:
 
     cursor: str | None
     restarts: int
+    pages: int
 
 
 class Pages:
@@ -57,7 +58,7 @@ class Pages:
         while True:
             stand = await self._begin()
             try:
-                return await self._walk(stand.cursor)
+                return await self._walk(stand)
             except HistoryChanged:
                 await self._begin_anew(from_the_beginning=stand.restarts + 1 == MAX_RESTARTS)
                 if stand.restarts + 1 >= 2 * MAX_RESTARTS:
@@ -67,22 +68,23 @@ class Pages:
                     raise
                 await self._begin_anew(from_the_beginning=True)
 
-    async def _walk(self, cursor: str | None) -> bool:
+    async def _walk(self, stand: _Stand) -> bool:
+        cursor = stand.cursor
         seen: set[str | None] = {cursor}
         fetching = asyncio.create_task(self._fetching.page(cursor))
         try:
             while True:
                 page = await fetching
+                go_on = page.has_more and time.monotonic() < self._slice_ends
                 if page.has_more:
-                    if page.next_cursor in seen or len(seen) >= MAX_PAGES:
+                    if page.next_cursor in seen or stand.pages + len(seen) > MAX_PAGES:
                         raise UpstreamError(f"{self._provider.description.name} sends the same pages again and again.")
                     seen.add(page.next_cursor)
+                if go_on:
                     fetching = asyncio.create_task(self._fetching.page(page.next_cursor))
                 await self._apply(cursor, page)
-                if not page.has_more:
-                    return True
-                if time.monotonic() > self._slice_ends:
-                    return False
+                if not go_on:
+                    return not page.has_more
                 cursor = page.next_cursor
         finally:
             await end(fetching)
@@ -93,13 +95,15 @@ class Pages:
             connection, run = await self._lease.of(session)
             if connection.cursor is None and connection.whole_since is None:
                 connection.whole_since = now()
-            return _Stand(connection.cursor, run.restarts)
+            return _Stand(connection.cursor, run.restarts, run.pages)
 
     async def _begin_anew(self, *, from_the_beginning: bool) -> None:
         async with self._sessions.begin() as session:
             connection, run = await self._lease.of(session)
             if from_the_beginning:
-                connection.loop_cursor, connection.whole_since = None, None
+                connection.loop_cursor = None
+            if connection.loop_cursor is None:
+                connection.whole_since = None  # what the broken walk has met may be gone
             connection.cursor = connection.loop_cursor
             run.restarts += 1
         log.info("sync.begun_anew", connection_id=str(self._lease.connection_id), whole=from_the_beginning)
@@ -112,8 +116,7 @@ class Pages:
                 raise RunLost  # another worker went on from here meanwhile
             transactions = TransactionRepository(session, connection.user_id)
             accounts = await AccountRepository(session, connection.user_id).ids(connection.id)
-            seen_at = now() if connection.whole_since is not None else None
-            changes = await transactions.apply(connection.id, accounts, page, seen_at=seen_at)
+            changes = await transactions.apply(connection.id, accounts, page, seen_at=connection.whole_since)
             connection.cursor = page.next_cursor
             if not page.has_more:
                 changes = await self._end_walk(transactions, connection, changes)

@@ -18,7 +18,7 @@ from grove.core.clock import now
 from grove.core.errors import UpstreamTimeout
 from grove.postgres.engine import STORE_ERRORS
 from grove_provider_sync.models import Connection
-from grove_provider_sync.providers.interface import Tokens
+from grove_provider_sync.providers.interface import ProviderRefused, Tokens
 from grove_provider_sync.providers.turns import calling_for
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.tokens import audit, sealing
@@ -58,10 +58,13 @@ class TokenKeeper:
         """The longest an answer takes, with the wait for our turn at the provider."""
         return self._settings.provider_total_seconds + self._settings.provider_wait_seconds
 
-    async def tokens(self, connection_id: UUID) -> Tokens:
-        """Tokens to use now. Raises TokensGone, DecryptionFailed, or what the provider's `refresh` raises."""
+    async def tokens(self, connection_id: UUID, *, refused: str | None = None) -> Tokens:
+        """Tokens to use now. `refused`: an access token that the provider does not take, whatever it said of its end.
+
+        Raises TokensGone, DecryptionFailed, or what the provider's `refresh` raises.
+        """
         while True:
-            found = await self._look(connection_id)
+            found = await self._look(connection_id, refused)
             if isinstance(found, Tokens):
                 return found
             if found is not None:
@@ -76,15 +79,17 @@ class TokenKeeper:
         ahead = timedelta(seconds=self._settings.refresh_ahead_seconds)
         return tokens.expires_at is None or tokens.expires_at > now() + ahead
 
-    async def _look(self, connection_id: UUID) -> Tokens | _Turn | None:
+    async def _look(self, connection_id: UUID, refused: str | None) -> Tokens | _Turn | None:
         """Tokens that last, our turn to refresh them, or None while somebody else does."""
         async with self._resources.sessions.begin() as session:
             connection = await session.get(Connection, connection_id, with_for_update=True)
             if connection is None or not await are_alive(session, connection):
                 raise TokensGone
             held = sealing.stored(self._cipher, connection)
-            if self.last(held):
+            if self.last(held) and held.access_token != refused:
                 return held
+            if held.refresh_token is None:
+                raise ProviderRefused
             moment = now()
             if connection.refreshing_until is not None and connection.refreshing_until > moment:
                 return None

@@ -68,8 +68,8 @@ class TransactionRepository:
     ) -> Changes:
         """Upsert by the provider's id; what is the same already changes nothing. Removed ones are marked.
 
-        A posted booking takes over the row of the pending one that it replaces. `seen_at` marks what a walk meets that
-        reads everything. Raises UnreadableAnswer.
+        A posted booking takes over the row of the pending one that it replaces. `seen_at` is the mark of a walk
+        that reads everything. Raises UnreadableAnswer.
         """
         # Of one id twice on a page the later entry holds; bookings of accounts we may not see are passed over.
         given = {item.id: checked_transaction(item) for item in page.changed if item.account_id in accounts}
@@ -93,9 +93,9 @@ class TransactionRepository:
             removed=removed,
         )
 
-    async def remove_unseen(self, connection_id: UUID, since: datetime) -> list[UUID]:
-        """Mark what a walk that reads everything, begun at `since`, has not met."""
-        unseen = or_(Transaction.seen_at.is_(None), Transaction.seen_at < since)
+    async def remove_unseen(self, connection_id: UUID, seen_at: datetime) -> list[UUID]:
+        """Mark what a walk that reads everything has not met: it has left its mark `seen_at` on all others."""
+        unseen = Transaction.seen_at.is_distinct_from(seen_at)
         return await self._remove(Transaction.connection_id == connection_id, unseen)
 
     async def _take_over(self, connection_id: UUID, known: "_Known", items: Mapping[str, TransactionData]) -> set[str]:
