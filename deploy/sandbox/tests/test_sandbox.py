@@ -93,7 +93,7 @@ async def test_changes_are_walked_by_cursor_and_made_by_control(bank):
     tokens = (await swap(bank, (await code(bank, customer="ada"))["code"])).json()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert len((await bank.get("/api/accounts", headers=headers)).json()["accounts"]) == 2
-    cursor, seen = "0", 0
+    cursor, seen = "", 0
     while True:
         page = (await bank.get("/api/transactions", params={"cursor": cursor}, headers=headers)).json()
         seen += len(page["added"])

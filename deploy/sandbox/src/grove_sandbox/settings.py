@@ -1,5 +1,8 @@
 """Settings of the sandbox."""
 
+import base64
+from pathlib import Path
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -18,3 +21,9 @@ class SandboxSettings(BaseSettings):
     sign_in_client_secret: SecretStr = Field(SecretStr("sandbox"), description="Its secret")
     access_token_seconds: int = Field(1800, description="Lifetime of access tokens")
     page_size: int = Field(50, description="Transactions on a page")
+    webhook_secret: SecretStr = Field(
+        SecretStr("whsec_" + base64.b64encode(b"what the sandbox signs with").decode()),
+        description="The bank signs its webhooks with it (Standard Webhooks)",
+    )
+    webhook_url: str = Field("", description="Where the bank sends webhooks; empty: nowhere")
+    webhook_ca_file: Path | None = Field(None, description="CA of that address, where it is no public one")

@@ -1,16 +1,13 @@
-"""The sandbox's memory: customers, their accounts and transactions, and the tokens given for them."""
+"""The sandbox's memory: customers, their accounts and transactions."""
 
 import hashlib
 import random
-import secrets
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from grove_sandbox.settings import SandboxSettings
-
-_SHOPS = (
+SHOPS = (
     ("Green Grocer", "groceries"),
     ("City Tram", "transport"),
     ("Corner Café", "restaurants"),
@@ -45,6 +42,7 @@ class Transaction:
     status: str
     booked_on: date
     replaces: str | None = None
+    value_on: date | None = None
 
 
 @dataclass
@@ -65,26 +63,11 @@ class Customer:
     current: dict[str, Transaction] = field(default_factory=dict)
 
 
-@dataclass
-class Grant:
-    """An authorisation code, or a token family."""
-
-    customer: str
-    challenge: str
-    redirect_uri: str
-    expires: float
-
-
 class World:
-    """Everything the sandbox knows. It forgets all when it ends."""
+    """Everybody the sandbox knows. It forgets all when it ends. `calls`: how often each kind of grant was used."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
-        self._settings = settings
+    def __init__(self) -> None:
         self.customers: dict[str, Customer] = {}
-        self.codes: dict[str, Grant] = {}
-        self.access_tokens: dict[str, tuple[str, float]] = {}
-        self.refresh_tokens: dict[str, str] = {}
-        self.spent_refresh_tokens: set[str] = set()
         self.calls: dict[str, int] = {}
 
     def customer(self, name: str) -> Customer:
@@ -92,43 +75,6 @@ class World:
         if name not in self.customers:
             self.customers[name] = _new_customer(name)
         return self.customers[name]
-
-    def issue_tokens(self, customer: str) -> dict[str, object]:
-        """A new token pair."""
-        access, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        self.access_tokens[access] = (customer, time.time() + self._settings.access_token_seconds)
-        self.refresh_tokens[refresh] = customer
-        return {
-            "access_token": access,
-            "refresh_token": refresh,
-            "token_type": "Bearer",
-            "expires_in": self._settings.access_token_seconds,
-            "scope": "accounts transactions",
-            "customer_id": customer,
-        }
-
-    def refresh(self, token: str) -> dict[str, object] | None:
-        """Swap a refresh token; one used again ends all tokens of its customer."""
-        if token in self.spent_refresh_tokens:
-            self.revoke_all(self.refresh_tokens.get(token, ""))
-            return None
-        customer = self.refresh_tokens.get(token)
-        if customer is None:
-            return None
-        self.spent_refresh_tokens.add(token)
-        return self.issue_tokens(customer)
-
-    def revoke_all(self, customer: str) -> None:
-        """End every token of a customer."""
-        self.access_tokens = {t: grant for t, grant in self.access_tokens.items() if grant[0] != customer}
-        self.refresh_tokens = {t: name for t, name in self.refresh_tokens.items() if name != customer}
-
-    def customer_of(self, access_token: str) -> Customer | None:
-        """Whose living token it is."""
-        grant = self.access_tokens.get(access_token)
-        if grant is None or grant[1] < time.time():
-            return None
-        return self.customer(grant[0])
 
 
 def record(customer: Customer, kind: str, transaction: Transaction) -> None:
@@ -138,6 +84,35 @@ def record(customer: Customer, kind: str, transaction: Transaction) -> None:
     else:
         customer.current[transaction.id] = transaction
     customer.changes.append(Change(kind, transaction))
+
+
+def account_shown(account: Account) -> dict[str, Any]:
+    """As the bank tells it."""
+    return {
+        "id": account.id,
+        "name": account.name,
+        "type": account.type,
+        "mask": account.mask,
+        "currency": account.currency,
+        "balance": str(account.balance),
+        "available": str(account.balance),
+    }
+
+
+def transaction_shown(transaction: Transaction) -> dict[str, Any]:
+    """As the bank tells it."""
+    return {
+        "id": transaction.id,
+        "account_id": transaction.account_id,
+        "amount": str(transaction.amount),
+        "currency": transaction.currency,
+        "description": transaction.description,
+        "category": transaction.category,
+        "status": transaction.status,
+        "booked_on": transaction.booked_on.isoformat(),
+        "value_on": transaction.value_on.isoformat() if transaction.value_on else None,
+        "replaces": transaction.replaces,
+    }
 
 
 def _new_customer(name: str) -> Customer:
@@ -165,9 +140,10 @@ def _new_customer(name: str) -> Customer:
     customer = Customer(name, accounts, [])
     today = datetime.now(UTC).date()
     for number in range(120):
-        description, category = chance.choice(_SHOPS)
+        description, category = chance.choice(SHOPS)
         sign = 1 if category == "income" else -1
         booked = today - timedelta(days=90 - number * 90 // 120)
+        pending = number >= 117
         record(
             customer,
             "added",
@@ -178,8 +154,9 @@ def _new_customer(name: str) -> Customer:
                 currency="EUR",
                 description=description,
                 category=category,
-                status="pending" if number >= 117 else "posted",
+                status="pending" if pending else "posted",
                 booked_on=booked,
+                value_on=None if pending or number % 4 == 0 else booked + timedelta(days=number % 3),
             ),
         )
     return customer

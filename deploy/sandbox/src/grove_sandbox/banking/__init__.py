@@ -1,0 +1,1 @@
+"""The sandbox bank: OAuth, accounts and bookings by cursor, limits, weather and webhooks."""
