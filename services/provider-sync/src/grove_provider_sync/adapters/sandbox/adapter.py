@@ -116,9 +116,11 @@ class SandboxProvider:
     async def transactions(self, access_token: str, cursor: str | None) -> TransactionPage:
         """One page of what changed since the cursor."""
         answer = await self._get("/api/transactions", access_token, {"cursor": cursor} if cursor else {})
+        changed = [_transaction(item) for item in (*answer["added"], *answer["modified"])]
+        removed = tuple(answer["removed"])
         return TransactionPage(
-            changed=tuple(_transaction(item) for item in (*answer["added"], *answer["modified"])),
-            removed=tuple(answer["removed"]),
+            changed=tuple(item for item in changed if item.id not in removed),  # it gives no id twice
+            removed=removed,
             next_cursor=answer["next_cursor"],
             has_more=answer["has_more"],
         )
