@@ -7,7 +7,18 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Label, SmallInteger, UnaryExpression, and_, bindparam, or_, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Label,
+    Numeric,
+    SmallInteger,
+    UnaryExpression,
+    and_,
+    bindparam,
+    or_,
+    tuple_,
+)
 from sqlalchemy.types import TypeEngine
 
 from grove.postgres.base import Expression
@@ -100,9 +111,18 @@ def _storable(value: Any, kind: TypeEngine[Any]) -> Any:
         raise ValueError("NUL")
     if isinstance(value, int) and not -(1 << _bits(kind)) <= value < 1 << _bits(kind):
         raise ValueError("too large")
-    if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) < _MOST_DIGITS):
+    if isinstance(value, Decimal) and not (
+        value.is_finite() and value.adjusted() > -_MOST_DIGITS and value.copy_abs() <= _largest(kind)
+    ):
         raise ValueError("too large")
     return value
+
+
+def _largest(kind: TypeEngine[Any]) -> Decimal:
+    """Of a decimal number."""
+    if isinstance(kind, Numeric) and kind.precision is not None:
+        return Decimal(10**kind.precision - 1).scaleb(-(kind.scale or 0))
+    return Decimal(10) ** _MOST_DIGITS
 
 
 def _bits(kind: TypeEngine[Any]) -> int:

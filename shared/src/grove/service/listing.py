@@ -3,6 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
@@ -106,7 +107,7 @@ class List:
         statement = self._walk(self._names.intersection(given), sort, begun=bool(place))
         items, last, found = await reads.scalar(statement, **given, **place, _size=query.size)
         more = int(found) > query.size
-        return items, encode_cursor(names, json.loads(last)) if more else None
+        return items, encode_cursor(names, _place(last)) if more else None
 
     async def rows(self, reads: Reads, query: ListQuery, given: Given) -> Stretch:
         """The rows behind `query.cursor`, each by itself."""
@@ -135,8 +136,14 @@ class List:
 
 
 def _stretch(found: Sequence[Sequence[str]], names: Sequence[str], size: int) -> Stretch:
-    rows = [ListRow(row[0], encode_cursor(names, json.loads(row[1])), int(row[2])) for row in found[:size]]
+    rows = [ListRow(row[0], encode_cursor(names, _place(row[1])), int(row[2])) for row in found[:size]]
     return Stretch(rows, len(found) > size)
+
+
+def _place(row: str) -> list[Any]:
+    """A row's place. Its numbers stay exact: an amount has more digits than a float."""
+    place: list[Any] = json.loads(row, parse_float=Decimal)
+    return place
 
 
 def _answer(items: str | None, numbers: str, headers: Mapping[str, str] | None) -> Response:

@@ -1,51 +1,101 @@
 """Transaction routes."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 
-from grove.service.listing import List
+from grove.core.clock import now
+from grove.core.errors import InvalidToken
+from grove.security.principal import Principal
+from grove.web.auth import Authenticator, require
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.pagination import CursorPage, Page
 from grove.web.query import parameters_of, query_as
+from grove.web.rate_limit import Limit
 from grove_provider_sync.accounts.repository import AccountQueries
 from grove_provider_sync.deps import ConnectionReader, ReadsDep
-from grove_provider_sync.transactions.listing import FILTERS, ORDERS, AllTransactionsFilter, TransactionFilter
-from grove_provider_sync.transactions.repository import TRANSACTION_JSON
-from grove_provider_sync.transactions.schemas import TransactionRead
+from grove_provider_sync.transactions.exporting import COLUMNS, ExportPages, as_csv, as_json
+from grove_provider_sync.transactions.listing import (
+    TRANSACTIONS,
+    AllTransactionsFilter,
+    ExportFilter,
+    TransactionFilter,
+)
+from grove_provider_sync.transactions.schemas import TransactionExport, TransactionRead
 
-router = APIRouter(prefix="/api/v1", tags=["transactions"], route_class=GroveRoute, responses=error_responses(404))
+EXPORT_LIMIT = Limit("export", 10, 3600)
 
-_TRANSACTIONS = List(item=TRANSACTION_JSON, filters=FILTERS, orders=ORDERS)
+router = APIRouter(prefix="/api/v1", tags=["transactions"], route_class=GroveRoute)
+
 Wanted = Annotated[TransactionFilter, query_as(TransactionFilter)]
 WantedOfAll = Annotated[AllTransactionsFilter, query_as(AllTransactionsFilter)]
+WantedExport = Annotated[ExportFilter, query_as(ExportFilter)]
+Exporter = Annotated[Principal, require("connections:read", limit=EXPORT_LIMIT)]
+
 _PAGES = Page[TransactionRead] | CursorPage[TransactionRead]
-
-
-@router.get("/transactions", response_model=_PAGES, openapi_extra=parameters_of(AllTransactionsFilter))
-async def list_transactions(
-    request: Request,
-    user: ConnectionReader,
-    reads: ReadsDep,
-    wanted: WantedOfAll,
-) -> Response:
-    """Your transactions at all providers, newest first unless `sort` says otherwise."""
-    return await _TRANSACTIONS.answer(request, reads, wanted, {"user_id": user.user_id, **wanted.given})
+_CSV = {"schema": {"type": "string"}, "example": f"{','.join(COLUMNS)}\r\n"}
+_FILE: Mapping[int | str, dict[str, Any]] = {200: {"description": "The file", "content": {"text/csv": _CSV}}}
 
 
 @router.get(
-    "/accounts/{account_id}/transactions", response_model=_PAGES, openapi_extra=parameters_of(TransactionFilter)
+    "/transactions",
+    response_model=_PAGES,
+    openapi_extra=parameters_of(AllTransactionsFilter),
+    responses=error_responses(),
+)
+async def list_transactions(request: Request, user: ConnectionReader, reads: ReadsDep, wanted: WantedOfAll) -> Response:
+    """List your transactions at all providers, newest first unless `sort` says otherwise."""
+    return await TRANSACTIONS.answer(request, reads, wanted, {"user_id": user.user_id, **wanted.given})
+
+
+@router.get(
+    "/transactions/export",
+    response_model=TransactionExport,
+    openapi_extra=parameters_of(ExportFilter),
+    responses={**error_responses(), **_FILE},
+)
+async def export_transactions(
+    request: Request, user: Exporter, reads: ReadsDep, wanted: WantedExport
+) -> StreamingResponse:
+    """Download your transactions as one file, for a spreadsheet or a program.
+
+    The file is written while it is read from the database. When that fails in the middle the connection breaks: JSON is
+    then no JSON, and a client of CSV sees it by the broken connection alone. In CSV an apostrophe stands before text
+    that a spreadsheet would take for a formula. What changes meanwhile is in the file as it was or as it is.
+    """
+    authenticator: Authenticator = request.app.state.authenticator
+
+    async def still_signed_in() -> None:
+        if not await authenticator.gate.admits(user):
+            raise InvalidToken
+
+    exported_at = now()
+    pages = ExportPages(reads, user.user_id, wanted)
+    first, cursor = await pages.page("")  # what is wrong with the request or the database is told before all else
+    others = pages.behind(cursor, still_signed_in)
+    name = f"grove-transactions-{exported_at.date().isoformat()}.{wanted.format}"
+    return StreamingResponse(
+        as_csv(first, others) if wanted.format == "csv" else as_json(first, others, exported_at),
+        media_type="text/csv; header=present" if wanted.format == "csv" else "application/json",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@router.get(
+    "/accounts/{account_id}/transactions",
+    response_model=_PAGES,
+    openapi_extra=parameters_of(TransactionFilter),
+    responses=error_responses(404),
 )
 async def list_account_transactions(
-    request: Request,
-    account_id: UUID,
-    user: ConnectionReader,
-    reads: ReadsDep,
-    wanted: Wanted,
+    request: Request, account_id: UUID, user: ConnectionReader, reads: ReadsDep, wanted: Wanted
 ) -> Response:
-    """Transactions of one account."""
-    await AccountQueries(reads, user.user_id).get(account_id)
+    """List the transactions of one account."""
     given = {"user_id": user.user_id, "account": account_id, **wanted.given}
-    return await _TRANSACTIONS.answer(request, reads, wanted, given)
+    there = partial(AccountQueries(reads, user.user_id).must_be_there, account_id)
+    return await TRANSACTIONS.answer(request, reads, wanted, given, when_empty=there)

@@ -1,18 +1,29 @@
-"""The transaction lists: their filters and orders."""
+"""The transaction lists: their filters and orders.
+
+A list begins at the rows of its user, or of the account where one is named, in the order of `booked_at`
+(ix_transactions_user_booked, ix_transactions_account_booked), and a range of days is a range of that index. The other
+filters look at those rows one by one, and the other orders sort them: they are one person's, and an index of what
+everybody has (a currency, a word) would be read for all (docs/adr/0018).
+"""
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
-from sqlalchemy import ColumnElement, String, bindparam, func
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from sqlalchemy import ColumnElement, String, Uuid, bindparam, func
 
 from grove.service.keyset import Keyset, Sortable, parse_time
+from grove.service.listing import List
 from grove.web.pagination import ListQuery
+from grove_provider_sync.accounts.parameters import Amount, Day
 from grove_provider_sync.connections.visibility import seen
 from grove_provider_sync.models import Transaction
+from grove_provider_sync.transactions.repository import TRANSACTION_JSON
+from grove_provider_sync.transactions.schemas import Status
 
+_USER: ColumnElement[UUID] = bindparam("user_id", type_=Uuid)
 ORDERS = Keyset(
     {
         "booked_at": Sortable(Transaction.booked_at, date.fromisoformat),
@@ -22,50 +33,81 @@ ORDERS = Keyset(
     tie=Transaction.id,
 )
 FILTERS: dict[str, ColumnElement[bool]] = {
-    "user_id": Transaction.user_id == bindparam("user_id"),
-    "seen": seen(Transaction.connection_id, Transaction.user_id),
+    "user_id": Transaction.user_id == _USER,
+    "seen": seen(Transaction.connection_id, _USER),
     "not_removed": Transaction.removed_at.is_(None),
     "account": Transaction.account_id == bindparam("account"),
+    "connection": Transaction.connection_id == bindparam("connection"),
     "date_from": Transaction.booked_at >= bindparam("date_from"),
     "date_to": Transaction.booked_at < bindparam("date_to"),
     "amount_from": Transaction.amount >= bindparam("amount_from"),
     "amount_to": Transaction.amount < bindparam("amount_to"),
+    "currency": Transaction.currency == bindparam("currency"),
+    "status": Transaction.status == bindparam("status"),
+    "category": Transaction.category == bindparam("category"),
     "q": Transaction.search.op("@@")(func.websearch_to_tsquery("simple", bindparam("q", type_=String))),
 }
+TRANSACTIONS = List(item=TRANSACTION_JSON, filters=FILTERS, orders=ORDERS)
+
+_SORT = "booked_at, updated_at, amount; `-` for descending"
 
 
-class TransactionFilter(ListQuery):
-    """What the transaction lists can be asked for."""
+class Criteria(BaseModel):
+    """Which transactions are wanted. What is removed at the provider never is."""
 
-    date_from: Annotated[date | None, Field(description="Booked on this day or later")] = None
-    date_to: Annotated[date | None, Field(description="Booked before this day")] = None
-    amount_from: Annotated[Decimal | None, Field(description="At least this amount; money out is negative")] = None
-    amount_to: Annotated[Decimal | None, Field(description="Less than this amount")] = None
-    q: Annotated[str | None, Field(min_length=1, max_length=200, description="Words in the description")] = None
-    sort: Annotated[str, Field(max_length=100, description="booked_at, updated_at, amount; `-` for descending")] = (
-        "-booked_at"
-    )
+    date_from: Annotated[Day | None, Field(description="Booked on this day or later")] = None
+    date_to: Annotated[Day | None, Field(description="Booked before this day")] = None
+    amount_from: Annotated[Amount | None, Field(description="At least this amount; money out is negative")] = None
+    amount_to: Annotated[Amount | None, Field(description="Less than this amount")] = None
+    currency: Annotated[str | None, Field(pattern=r"^[A-Z]{3}$", description="In this currency (ISO 4217)")] = None
+    status: Annotated[Status | None, Field(description="Only these")] = None
+    category: Annotated[str | None, Field(min_length=1, max_length=100, description="Of this category")] = None
+    q: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=200,
+            description='Words in the description; `"several words"` in a row, `or`, `-without`',
+        ),
+    ] = None
+
+    @field_validator("date_to", "amount_to")
+    @classmethod
+    def _behind_its_start(cls, end: Any, others: ValidationInfo) -> Any:
+        start = others.data.get(f"{(others.field_name or '').removesuffix('to')}from")
+        if end is not None and start is not None and end <= start:
+            raise ValueError("ends the range, and belongs to it no more: it must be greater than where it begins")
+        return end
 
     @property
     def given(self) -> dict[str, Any]:
         """The names of FILTERS that apply, with their values."""
-        values = {
-            "date_from": self.date_from,
-            "date_to": self.date_to,
-            "amount_from": self.amount_from,
-            "amount_to": self.amount_to,
-            "q": self.q,
-        }
+        values = {name: getattr(self, name) for name in FILTERS if name in type(self).model_fields}
         given = {name: value for name, value in values.items() if value is not None}
         return {"seen": None, "not_removed": None} | given
 
 
-class AllTransactionsFilter(TransactionFilter):
-    """With the account, where the path does not name it."""
+class AnyCriteria(Criteria):
+    """With where it is from, where the path does not name it."""
 
     account: Annotated[UUID | None, Field(description="Of this account")] = None
+    connection: Annotated[UUID | None, Field(description="Of this connection")] = None
 
-    @property
-    def given(self) -> dict[str, Any]:
-        """The names of FILTERS that apply, with their values."""
-        return super().given | ({} if self.account is None else {"account": self.account})
+
+class TransactionFilter(ListQuery, Criteria):
+    """What the list of an account's transactions can be asked for."""
+
+    sort: Annotated[str, Field(max_length=100, description=_SORT)] = "-booked_at"
+
+
+class AllTransactionsFilter(ListQuery, AnyCriteria):
+    """What the list of all transactions can be asked for."""
+
+    sort: Annotated[str, Field(max_length=100, description=_SORT)] = "-booked_at"
+
+
+class ExportFilter(AnyCriteria):
+    """What an export can be asked for: all that the list can, in one file."""
+
+    format: Annotated[Literal["csv", "json"], Field(description="csv: RFC 4180 with a header, in UTF-8")] = "csv"
+    sort: Annotated[str, Field(max_length=100, description=_SORT)] = "-booked_at"
