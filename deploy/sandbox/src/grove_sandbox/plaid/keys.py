@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import time
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from joserfc import jwt
-from joserfc.jwk import ECKey, OctKey
+from joserfc.jwk import ECKey
 
 Wrong = Literal[
     "alg_none",  # without a signature
@@ -76,8 +77,9 @@ class Keys:
         if wrong == "alg_none":
             return f"{_part(header | {'alg': 'none'})}.{_part(claims)}."
         if wrong == "public_key_as_secret":
-            secret = OctKey.import_key(used.pair.as_pem(private=False).decode())
-            return jwt.encode(header | {"alg": "HS256"}, claims, secret, algorithms=["HS256"])
+            signed = f"{_part(header | {'alg': 'HS256'})}.{_part(claims)}"
+            secret = used.pair.as_pem(private=False)
+            return f"{signed}.{_base64(hmac.digest(secret, signed.encode(), 'sha256'))}"
         if wrong in {"key", "unknown_key"}:
             pair = ECKey.generate_key("P-256")
         if wrong == "unknown_key":
@@ -86,4 +88,8 @@ class Keys:
 
 
 def _part(value: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+    return _base64(json.dumps(value).encode())
+
+
+def _base64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
