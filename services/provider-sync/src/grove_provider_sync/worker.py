@@ -12,6 +12,7 @@ from grove_provider_sync.resources import Resources
 from grove_provider_sync.settings import ProviderSyncSettings
 from grove_provider_sync.sync.jobs import QUEUE as JOBS
 from grove_provider_sync.sync.jobs import JobConsumer, Scheduler
+from grove_provider_sync.tokens.revoker import TokenRevoker
 from grove_provider_sync.users.erasure import ERASURE
 
 
@@ -23,17 +24,20 @@ def run() -> None:
     events = EventWork(settings, resources, handlers(resources), JOBS, store_errors=STORE_ERRORS)
     scheduler = Scheduler(resources)
     jobs_consumer = JobConsumer(resources, scheduler)
+    revoker = TokenRevoker(resources)
     health = Health(
         required={"database": resources.check_database},
         degrading={
             **events.checks,
             "jobs": while_true(lambda: jobs_consumer.connected, "not connected to RabbitMQ"),
+            "revocations": revoker.check,
         },
     )
     jobs = {
         **events.jobs,
         "scheduler": scheduler.run,
         "jobs": jobs_consumer.run,
+        "revocations": revoker.run,
         "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
     }
     run_worker(settings, jobs, resources.tls, health)

@@ -1,19 +1,34 @@
 """A deleted user: nothing is left, nothing comes back, tokens are given back, auth is told."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from grove.contracts.auth import UserDeleted, UserRegistered
 from grove.core.clock import now
+from grove.core.ids import new_id
 from grove.outbox.event import outbox_event
-from grove.outbox.postgres import OutboxRow
 from grove.testing.erasure import missed
+from grove.testing.postgres import outbox_types
 from grove_provider_sync.consumers import handlers
-from grove_provider_sync.models import Account, Base, Connection, ErasedUser, SyncRun, Transaction, User
-from grove_provider_sync.providers.interface import ProviderRefused
+from grove_provider_sync.models import (
+    Account,
+    Base,
+    Connection,
+    ErasedUser,
+    SyncRun,
+    TokenAudit,
+    TokenRevocation,
+    Transaction,
+    User,
+)
+from grove_provider_sync.providers.interface import ProviderRefused, Tokens
 from grove_provider_sync.tokens import sealing
+from grove_provider_sync.tokens.owner import Owner
+from grove_provider_sync.tokens.revoker import TokenRevoker
+from grove_provider_sync.tokens.revoking import end, queue
 from grove_provider_sync.users.erasure import ERASURE
 
 pytestmark = pytest.mark.integration
@@ -44,11 +59,39 @@ def left(resources):
     return left
 
 
-def test_no_table_is_missed():
-    assert missed(Base.metadata, ERASURE) == set()
+async def ends(resources, revocation_id) -> None:
+    async with resources.sessions.begin() as session:
+        await end(session, revocation_id)
 
 
-async def test_a_deleted_user_leaves_a_tombstone_only_and_others_stay(user, stranger, runner, resources, happen, left):
+async def blocked(resources) -> None:
+    """Returns once somebody waits for a lock."""
+    async with resources.engine.connect() as connection, asyncio.timeout(10):
+        while not await connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def told(resources):
+    """How often auth was told that a user is erased."""
+
+    async def told() -> int:
+        return (await outbox_types(resources.engine)).count("provider_sync.user.erased.v1")
+
+    return told
+
+
+def test_no_table_is_missed_but_tokens_that_wait_for_a_day_at_most():
+    assert missed(Base.metadata, ERASURE) == {TokenRevocation.__tablename__}
+
+
+def test_the_audit_of_tokens_has_no_column_for_a_person():
+    assert {column.name for column in TokenAudit.__table__.columns if "user" in column.name} == set()
+
+
+async def test_a_deleted_user_leaves_a_tombstone_only_and_others_stay(
+    user, stranger, runner, resources, happen, left, told
+):
     for person in (user, stranger):
         await runner.run((await person.connect())["id"])
     others = await left(stranger.id)
@@ -59,11 +102,54 @@ async def test_a_deleted_user_leaves_a_tombstone_only_and_others_stay(user, stra
     await happen(UserDeleted(user_id=user.id, deleted_at=now()), 4)
     assert await left(user.id) == [0, 0, 0, 0, 0, 1]
     assert await left(stranger.id) == others
+    assert await told() == 0, "the provider still knows the tokens"
+    assert await TokenRevoker(resources).revoke_due(sandbox) == 1
     with pytest.raises(ProviderRefused):
         await sandbox.refresh(given)
+    assert await told() == 1
+
+
+async def test_without_tokens_auth_is_told_at_once(user, happen, told):
+    await user.begin()
+    await happen(UserDeleted(user_id=user.id, deleted_at=now()), 4)
+    assert await told() == 1
+
+
+async def test_auth_is_told_with_the_last_of_many_tokens_whoever_gives_it_back(user, resources, happen, told):
+    """Also of tokens that waited before the account was deleted; by two workers that end the last two at one time."""
+    await user.call("DELETE", f"/connections/{(await user.connect())['id']}")
+    await user.connect()
+    await happen(UserDeleted(user_id=user.id, deleted_at=now()), 4)
     async with resources.sessions() as session:
-        told = (await session.scalars(select(OutboxRow.type).order_by(OutboxRow.position))).all()
-    assert told[-1] == "provider_sync.user.erased.v1"
+        first, last = (await session.scalars(select(TokenRevocation.id))).all()
+    async with resources.sessions.begin() as one:
+        await end(one, first)
+        other = asyncio.create_task(ends(resources, last))
+        await blocked(resources)
+    await other
+    assert await told() == 1
+
+
+async def test_tokens_that_come_late_are_waited_for_unless_auth_was_told(user, resources, happen, told):
+    await user.connect()
+    await happen(UserDeleted(user_id=user.id, deleted_at=now()), 4)
+    owner, tokens = Owner(new_id(), user.id, "sandbox"), Tokens("a", "r", None)
+
+    async def come() -> UUID:
+        async with resources.sessions.begin() as session:
+            before = set(await session.scalars(select(TokenRevocation.id)))
+            await queue(session, resources, owner, tokens)
+            return (set(await session.scalars(select(TokenRevocation.id))) - before).pop()
+
+    async with resources.sessions() as session:
+        first = await session.scalar(select(TokenRevocation.id))
+    late = await come()
+    await ends(resources, first)
+    assert await told() == 0
+    await ends(resources, late)
+    assert await told() == 1
+    await ends(resources, await come())
+    assert await told() == 1
 
 
 async def test_a_run_under_way_ends_without_a_trace(user, runner, resources, happen, left, world):

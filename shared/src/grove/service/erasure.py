@@ -67,19 +67,28 @@ class Erasure:
         self._fact = fact
 
     async def on_deleted(self, session: AsyncSession, event: Received[UserDeleted]) -> None:
-        """An account is gone. Where a table has more than AT_ONCE rows of it, these go first, in transactions of their
-        own: whoever tries again after a failure has less to do.
+        """An account is gone, and what is here of it, and auth is told."""
+        await self.erase(session, event.data.user_id)
+        await self.tell(session, event.data.user_id)
+
+    async def erase(self, session: AsyncSession, user_id: UUID) -> None:
+        """Leave nothing but a tombstone. Where a table has more than AT_ONCE rows of the user, these go first, in
+        transactions of their own: whoever tries again after a failure has less to do.
         """
-        user_id, moment = event.data.user_id, now()
-        await session.execute(insert(ErasedUser).values(user_id=user_id, erased_at=moment).on_conflict_do_nothing())
+        await session.execute(insert(ErasedUser).values(user_id=user_id, erased_at=now()).on_conflict_do_nothing())
         known_erased(session)[user_id] = True
         for column in self.columns:
             if await _has_many(session, column, user_id):
                 await _delete_apart(async_sessionmaker(session.bind), column, [user_id])
         for column in self.columns:
             await session.execute(delete(column.class_).where(column == user_id))
+
+    async def tell(self, session: AsyncSession, user_id: UUID) -> None:
+        """Tell auth, in the transaction that ends the erasure: once for each user. A service that has something to
+        wait for after `erase` tells later.
+        """
         if self._fact is not None:
-            await Outbox(session, self._service).add((self._fact(user_id=user_id, erased_at=moment), 1))
+            await Outbox(session, self._service).add((self._fact(user_id=user_id, erased_at=now()), 1))
 
     async def sweep(self, sessions: async_sessionmaker[AsyncSession]) -> int:
         """Delete what was written about erased users after all: by a request or another fact under way at that

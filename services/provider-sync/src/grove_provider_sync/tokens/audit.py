@@ -3,16 +3,17 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.security.audit import START, audit_entry, link
 from grove_provider_sync.models import TokenAudit
 from grove_provider_sync.tokens.owner import Owner
 
-Action = Literal[
-    "tokens_granted", "token_rotated", "tokens_refused", "tokens_killed", "tokens_revoked", "tokens_destroyed"
-]
+Ended = Literal["tokens_revoked", "tokens_destroyed"]
+Action = Literal["tokens_granted", "token_rotated", "tokens_refused", "tokens_killed"] | Ended
+
+_CHAIN = 0x6175  # sets these advisory locks apart from others
 
 
 async def record(
@@ -24,10 +25,8 @@ async def record(
     actor_id: UUID | None = None,
     **detail: str,
 ) -> None:
-    """Add an entry to the connection's chain, in the transaction of what it tells.
-
-    Whoever calls holds the connection's row, or is the only one to act on what is left of it.
-    """
+    """Add an entry to the connection's chain, in the transaction of what it tells, and hold the chain until it ends."""
+    await session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(owner.connection_id), _CHAIN))))
     last = await _last(session, owner.connection_id)
     position, previous = (last.position + 1, last.hash.hex()) if last else (1, START)
     entry = audit_entry(

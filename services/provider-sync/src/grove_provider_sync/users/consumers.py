@@ -8,6 +8,7 @@ from grove.service.erasure import is_erased
 from grove_provider_sync.connections.repository import ConnectionRepository
 from grove_provider_sync.connections.service import revoke
 from grove_provider_sync.resources import Resources
+from grove_provider_sync.tokens.revoking import await_all
 from grove_provider_sync.users.erasure import ERASURE
 from grove_provider_sync.users.repository import UserRepository
 
@@ -33,7 +34,11 @@ async def on_updated(session: AsyncSession, event: Received[UserUpdated]) -> Non
 
 
 async def on_deleted(resources: Resources, session: AsyncSession, event: Received[UserDeleted]) -> None:
-    """An account is gone: its connections too, and their tokens wait to be given back."""
-    for connection in await ConnectionRepository(session).locked_of_user(event.data.user_id):
-        await revoke(session, resources, connection, erases=True)
-    await ERASURE.on_deleted(session, event)
+    """An account is gone: its connections too. Auth is told once their tokens are given back; at once without any."""
+    user_id = event.data.user_id
+    connections = await ConnectionRepository(session).locked_of_user(user_id)
+    waits = [await await_all(session, user_id)]
+    waits += [await revoke(session, resources, connection, erases=True) for connection in connections]
+    await ERASURE.erase(session, user_id)
+    if not any(waits):
+        await ERASURE.tell(session, user_id)
