@@ -190,11 +190,15 @@ class TransactionPage:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a webhook says of a connection: there is news, access has ended or was taken back, or will end."""
+    """What a webhook says of a connection: there is news, access has ended or was taken back, or will end.
+
+    `written_at`: when, as the provider signed it. What it wrote before the user gave access anew is about the old one.
+    """
 
     external_id: str
     kind: Literal["news", "refused", "withdrawn", "ends_soon", "repaired"]
     ends_at: datetime | None = None
+    written_at: datetime | None = None
 
 
 class Provider(Protocol):
