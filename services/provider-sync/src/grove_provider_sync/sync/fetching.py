@@ -10,6 +10,7 @@ from grove_provider_sync.providers.turns import calling_for
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.leasing import Lease
 from grove_provider_sync.tokens.keeper import TokenKeeper
+from grove_provider_sync.tokens.versions import living_version
 
 T = TypeVar("T")
 
@@ -19,10 +20,12 @@ class Fetching:
 
     def __init__(self, resources: Resources, keeper: TokenKeeper, lease: Lease, provider: Provider) -> None:
         self._sessions = resources.sessions
+        self._reads = resources.reads
         self._keeper = keeper
         self._lease = lease
         self._provider = provider
         self._tokens: Tokens | None = None
+        self._version: int | None = None
         self._accounts: set[str] = set()
 
     async def accounts(self) -> int:
@@ -45,9 +48,13 @@ class Fetching:
             await self.accounts()
 
     async def _ask(self, call: Callable[[str], Awaitable[T]]) -> T:
-        """The provider's answer. A token that it refuses may have ended while we waited: a new one is tried once."""
-        if self._tokens is None or not self._keeper.last(self._tokens):
-            self._tokens = await self._keeper.tokens(self._lease.connection_id)
+        """The provider's answer. A token that it refuses may have ended while we waited: a new one is tried once.
+
+        Tokens that were killed or taken away since the last call are not used again.
+        """
+        version = await living_version(self._reads, self._lease.connection_id)
+        if self._tokens is None or version != self._version or not self._keeper.last(self._tokens):
+            self._tokens, self._version = await self._keeper.tokens(self._lease.connection_id), version
         refused = self._tokens.access_token
         with calling_for(self._lease.connection_id):
             try:

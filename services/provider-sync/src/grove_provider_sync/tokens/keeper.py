@@ -125,8 +125,9 @@ class TokenKeeper:
                 connection.refreshing_until = None
                 await audit.record(session, "token_rotated", turn.owner, rotation_type=rotation)
                 log.info("provider.token_rotated", connection_id=str(connection_id), rotation_type=rotation)
-                return fresh
-        raise TokensGone
+                if await are_alive(session, connection):
+                    return fresh
+        raise TokensGone  # taken away while we asked, or killed with all others of the provider
 
     async def _end_turn(self, connection_id: UUID, turn: _Turn) -> None:
         """The provider gave nothing: another may try at once."""
