@@ -1,12 +1,10 @@
 """What a user asks for is looked for among their own rows: what all others have costs nothing."""
 
-import json
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import text
 
 from grove.core.ids import new_id
+from grove.testing.plans import generic_plan, scans
 from grove.web.sorting import parse_sort
 from grove_resource.models import Base
 from grove_resource.moments import data_filters
@@ -23,32 +21,6 @@ SELECT uuidv7(), u, 'Run', '{}', now(), now() FROM unnest(CAST(:users AS uuid[])
 MOMENTS = """INSERT INTO moments (id, user_id, activity_id, schema_version, occurred_at, data, created_at, updated_at)
 SELECT uuidv7(), user_id, id, 1, now() - n * interval '1 minute', '{"mood": 4}', now(), now()
 FROM activities, generate_series(1, :rows) n"""
-
-
-def scans(node: dict) -> Iterator[tuple[str, float]]:
-    """What each part of a plan that reads a table or an index went through."""
-    if "Scan" in node["Node Type"] and node["Node Type"] not in {"Subquery Scan", "CTE Scan"}:
-        removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-        yield node.get("Index Name", node["Node Type"]), (node["Actual Rows"] + removed) * node["Actual Loops"]
-    for inner in node.get("Plans", ()):
-        yield from scans(inner)
-
-
-def quoted(value) -> str:
-    """A value as a literal of SQL, an array as PostgreSQL writes it."""
-    if isinstance(value, list):
-        value = "{" + ",".join(json.dumps(each) for each in value) + "}"
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-async def generic_plan(connection, statement: str, arguments: list) -> dict:
-    """The plan by which a session of reads runs the statement: one for all values."""
-    await connection.execute(f"PREPARE asked AS {statement}")
-    try:
-        asked = f"EXECUTE asked ({', '.join(map(quoted, arguments))})"
-        return json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {asked}"))[0]["Plan"]
-    finally:
-        await connection.execute("DEALLOCATE asked")
 
 
 @pytest.fixture
