@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from grove.core.backoff import full_jitter
 from grove.core.clock import now, rfc3339
 from grove.core.errors import Forbidden, InvalidToken, RateLimited, ServiceUnavailable, Unauthorized
-from grove.core.ids import new_id
+from grove.core.ids import earliest_at, made_at, new_id
 from grove.core.schema import Incoming, Moment
 
 
@@ -18,6 +18,15 @@ def test_ids_rise_with_time():
     ids = [new_id() for _ in range(1000)]
     assert ids == sorted(ids)
     assert {i.version for i in ids} == {7}
+
+
+def test_the_earliest_id_of_a_moment_is_between_those_made_before_and_after():
+    before = new_id()
+    moment = made_at(before) + timedelta(milliseconds=1)
+    while now() < moment:
+        pass
+    assert before < earliest_at(moment) <= new_id()
+    assert made_at(earliest_at(moment)) == moment
 
 
 def test_times_are_utc_in_and_z_out():

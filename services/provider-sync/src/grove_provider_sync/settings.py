@@ -32,6 +32,9 @@ class ProviderSyncSettings(PostgresServiceSettings):
     revoke_within_hours: float = Field(
         23, gt=0, le=24, description="Tokens that a provider could not be told to forget are destroyed after this"
     )
+    sync_run_days: int = Field(
+        90, ge=1, description="Days that ended runs are listed; the last of a connection is kept longer"
+    )
     removed_connections: Literal["erase", "keep"] = Field(
         "erase", description="What becomes of accounts and transactions of a connection that its user deletes"
     )

@@ -6,6 +6,7 @@ from grove.postgres.engine import STORE_ERRORS
 from grove.service.events import EventWork
 from grove.service.housekeeping import Housekeeping
 from grove.service.server import configure, run_worker
+from grove_provider_sync.connections.cleaning import ConnectionCleaning
 from grove_provider_sync.consumers import handlers
 from grove_provider_sync.providers.registry import load_adapters
 from grove_provider_sync.resources import Resources
@@ -38,6 +39,7 @@ def run() -> None:
         "scheduler": scheduler.run,
         "jobs": jobs_consumer.run,
         "revocations": revoker.run,
+        "connection_cleaning": ConnectionCleaning(resources).run,
         "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
     }
     run_worker(settings, jobs, resources.tls, health)

@@ -16,3 +16,8 @@ def new_id() -> UUID:
 def made_at(made: UUID) -> datetime:
     """When a UUIDv7 was made, to the millisecond; for what is none, some moment."""
     return datetime.fromtimestamp(min((made.int >> 80) / 1000, _LAST_SECOND), UTC)
+
+
+def earliest_at(moment: datetime) -> UUID:
+    """Below every UUIDv7 that is made from this moment's millisecond on, and above all made before."""
+    return UUID(int=int(moment.timestamp() * 1000) << 80)

@@ -20,6 +20,7 @@ from grove.core.clock import now
 from grove.core.errors import UpstreamTimeout
 from grove.core.ids import new_id
 from grove.security.encryption import DecryptionFailed
+from grove.service.erasure import is_erased
 from grove_provider_sync.connections import events
 from grove_provider_sync.connections.errors import (
     AlreadyConnected,
@@ -39,7 +40,7 @@ from grove_provider_sync.providers.interface import Asking, Grant, Return, Token
 from grove_provider_sync.providers.turns import calling_for
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.repository import SyncRunRepository
-from grove_provider_sync.tokens import audit, sealing
+from grove_provider_sync.tokens import audit, revoking, sealing
 from grove_provider_sync.tokens.owner import Owner
 from grove_provider_sync.tokens.versions import provider_version
 
@@ -141,8 +142,12 @@ class Linking:
             async with self._resources.sessions.begin() as session:
                 await ConnectionRepository(session).unclaim(_hash(state))
             raise
-        async with self._resources.sessions.begin() as session:
-            return await self._link(session, state, claimed, grant)
+        try:
+            async with self._resources.sessions.begin() as session:
+                return await self._link(session, state, claimed, grant)
+        except (AuthorizationGone, OtherCustomer, AlreadyConnected):
+            await self._give_back(claimed, grant)
+            raise
 
     async def _claim(
         self, state: str, *, code: str | None, error: str | None, browser_key: str | None, user_id: UUID | None
@@ -177,11 +182,13 @@ class Linking:
 
     async def _link(self, session: AsyncSession, state: str, claimed: _Claimed, grant: Grant) -> Connection:
         connections = ConnectionRepository(session)
-        await connections.use_authorization(_hash(state))
         try:
             connection = await connections.locked(claimed.connection_id, claimed.user_id)
         except ConnectionNotFound:
-            raise AuthorizationGone from None  # removed meanwhile
+            raise AuthorizationGone from None  # erased meanwhile
+        if connection.status == "revoked" or await is_erased(session, claimed.user_id):
+            raise AuthorizationGone
+        await connections.use_authorization(_hash(state))
         if connection.external_id is not None and grant.external_id != connection.external_id:
             raise OtherCustomer
         if await connections.is_linked_elsewhere(connection, grant.external_id):
@@ -196,6 +203,17 @@ class Linking:
         await events.tell(session, connection, events.linked(connection, provider.description))
         await SyncRunRepository(session).enqueue(connection, "initial")
         return connection
+
+    async def _give_back(self, claimed: _Claimed, grant: Grant) -> None:
+        """Nothing shall use the tokens. Their provider is told to forget them, unless a connection has access to the
+        same: that could be forgotten with them.
+        """
+        owner = Owner(claimed.connection_id, claimed.user_id, claimed.provider)
+        async with self._resources.sessions.begin() as session:
+            if await ConnectionRepository(session).has_access(owner, grant.external_id):
+                await revoking.destroyed(session, owner, "another grant is for the same")
+            else:
+                await revoking.queue(session, self._resources, owner, grant.tokens)
 
     async def _authorize(self, connections: ConnectionRepository, connection: Connection, prepared: Prepared) -> None:
         secret, purpose = prepared.secret, f"consent:{connection.id}"

@@ -11,6 +11,7 @@ from grove.core.clock import now
 from grove.postgres.reads import Reads, Row, Statement
 from grove_provider_sync.connections.errors import AuthorizationGone, ConnectionNotFound
 from grove_provider_sync.models import Authorization, Connection, SyncRun
+from grove_provider_sync.tokens.owner import Owner
 
 MAX_CONNECTIONS = 100
 
@@ -29,7 +30,7 @@ _ALL = Statement(
     .order_by(Connection.created_at.desc(), Connection.id.desc())
     .limit(MAX_CONNECTIONS)
 )
-_GET = Statement(_READ.where(Connection.id == bindparam("connection_id")))
+_GET = Statement(_READ.where(Connection.id == bindparam("connection_id"), Connection.erasing.is_(False)))
 _FAILING = Statement(
     select(Connection.provider)
     .join(SyncRun, SyncRun.connection_id == Connection.id)
@@ -102,6 +103,19 @@ class ConnectionRepository:
         )
         return external_id is not None and await self._session.scalar(other.limit(1)) is not None
 
+    async def has_access(self, owner: Owner, external_id: str | None) -> bool:
+        """Whether a living connection of the user has access to the same; by its id where providers give no name."""
+        same = (
+            Connection.external_id == external_id if external_id is not None else Connection.id == owner.connection_id
+        )
+        living = select(Connection.id).where(
+            Connection.user_id == owner.user_id,
+            Connection.provider == owner.provider,
+            Connection.sealed_tokens.is_not(None),
+            same,
+        )
+        return await self._session.scalar(living.limit(1)) is not None
+
     async def locked_of_user(self, user_id: UUID) -> Sequence[Connection]:
         """The user's connections, locked until the transaction ends."""
         found = await self._session.scalars(
@@ -110,11 +124,9 @@ class ConnectionRepository:
         return found.all()
 
     async def add_authorization(self, authorization: Authorization) -> None:
-        """Insert a try to connect; older ones of the connection, and expired ones, go."""
+        """Insert a try to connect; older ones of the connection go."""
         await self._session.execute(
-            delete(Authorization).where(
-                (Authorization.connection_id == authorization.connection_id) | (Authorization.expires_at < now())
-            )
+            delete(Authorization).where(Authorization.connection_id == authorization.connection_id)
         )
         self._session.add(authorization)
         await self._session.flush()
