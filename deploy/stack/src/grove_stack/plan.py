@@ -159,6 +159,7 @@ class Plan:
             environment={
                 "SANDBOX_PORT": str(port),
                 "SANDBOX_CLIENT_SECRET": self.layout.secret("provider-sync", "sandbox_client_secret"),
+                "SANDBOX_PLAID_SECRET": self.layout.secret("provider-sync", "plaid_secret"),
                 "SANDBOX_SMS_TOKEN": self.layout.secret("auth", "sms_token"),
                 "SANDBOX_SIGN_IN_CLIENT_SECRET": self.layout.secret("auth", "oauth_sandbox_client_secret"),
             },
@@ -250,7 +251,12 @@ class Plan:
                 "WEBHOOK_RETRY_SCALE": str(self.settings.webhook_retry_scale),
             }
         if service.name == "provider-sync":
-            return {"SANDBOX_URL": self.sandbox_url}
+            return {
+                "SANDBOX_URL": self.sandbox_url,
+                "PLAID_URL": f"{self.sandbox_url}/plaid",
+                "PLAID_CLIENT_ID": "grove",
+                "PLAID_WEBHOOK_URL": f"{self.api_url}/api/v1/providers/plaid/webhooks",
+            }
         if service.name == "gateway":
             internal = {
                 s.name: f"https://127.0.0.1:{self.ports.pick(f'{s.name}-api')}" for s in SERVICES if s.name != "gateway"
