@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from urllib.parse import parse_qs, urlparse
 
 import httpx2
@@ -182,12 +183,12 @@ class User:
     async def standing(self, connection: dict) -> dict:
         return (await self.call("GET", f"/connections/{connection['id']}")).json()
 
-    async def transactions(self) -> dict[str, tuple[str, str]]:
+    async def transactions(self) -> dict[str, tuple[str, Decimal]]:
         """Description and amount, by id."""
         found = []
         for page in (1, 2):
             found += (await self.call("GET", f"/transactions?size=100&page={page}")).json()["items"]
-        return {item["id"]: (item["description"], item["amount"]) for item in found}
+        return {item["id"]: (item["description"], Decimal(item["amount"])) for item in found}
 
 
 @pytest.fixture
