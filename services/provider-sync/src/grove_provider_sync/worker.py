@@ -6,7 +6,9 @@ from grove.postgres.engine import STORE_ERRORS
 from grove.service.events import EventWork
 from grove.service.housekeeping import Housekeeping
 from grove.service.server import configure, run_worker
+from grove_provider_sync.admin.sweeping import DeadTokenSweep
 from grove_provider_sync.connections.cleaning import ConnectionCleaning
+from grove_provider_sync.connections.warnings import AccessWarnings
 from grove_provider_sync.consumers import handlers
 from grove_provider_sync.providers.registry import load_adapters
 from grove_provider_sync.resources import Resources
@@ -14,6 +16,7 @@ from grove_provider_sync.settings import ProviderSyncSettings
 from grove_provider_sync.sync.jobs import QUEUE as JOBS
 from grove_provider_sync.sync.jobs import JobConsumer, Scheduler
 from grove_provider_sync.tokens.revoker import TokenRevoker
+from grove_provider_sync.tokens.rewrapping import TokenRewrapping
 from grove_provider_sync.users.erasure import ERASURE
 
 
@@ -38,8 +41,11 @@ def run() -> None:
         **events.jobs,
         "scheduler": scheduler.run,
         "jobs": jobs_consumer.run,
+        "dead_tokens": DeadTokenSweep(resources).run,
         "revocations": revoker.run,
         "connection_cleaning": ConnectionCleaning(resources).run,
+        "access_warnings": AccessWarnings(resources).run,
+        "token_rewrapping": TokenRewrapping(resources).run,
         "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
     }
     run_worker(settings, jobs, resources.tls, health)

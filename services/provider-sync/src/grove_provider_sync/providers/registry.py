@@ -76,6 +76,10 @@ class Providers:
         """All adapters."""
         return list(self._providers.values())
 
+    async def seconds_paused(self, key: str) -> float:
+        """How long the provider wants all callers to wait; 0 when it does not."""
+        return await self._turns.seconds_paused(self.describe(key))
+
     async def aclose(self) -> None:
         """Close connections."""
         for provider in self._providers.values():

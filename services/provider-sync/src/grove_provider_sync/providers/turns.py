@@ -71,9 +71,25 @@ class Turns:
         except VALKEY_ERRORS as error:
             log.warning("provider.pause_not_shared", provider=provider.key, reason=str(error) or type(error).__name__)
 
+    async def seconds_paused(self, provider: Description) -> float:
+        """How long a pause goes on, of all calls or of those for the present connection; 0 without one."""
+        moment, keys = time.monotonic(), self._pauses(provider)
+        self._paused = {key: until for key, until in self._paused.items() if until > moment}
+        own = [self._paused[key] - moment for key in keys if key in self._paused]
+        if own:
+            return max(own)
+        try:
+            pipeline = self._valkey.pipeline(transaction=False)
+            for key in keys:
+                pipeline.pttl(key)
+            left: list[int] = await pipeline.execute()
+        except VALKEY_ERRORS:
+            return 0.0
+        return max(0, *left) / 1000
+
     async def _seconds(self, provider: Description) -> float:
         """0, and the call is counted; or the seconds until it is worth asking again."""
-        paused = await self._seconds_paused(provider)
+        paused = await self.seconds_paused(provider)
         if paused > 0:
             return paused
         whole = bucket("provider-calls", provider.whole) if provider.whole else None
@@ -90,21 +106,6 @@ class Turns:
         if whole is not None:
             await self._limiter.give_back(whole, provider.key)
         return max(decision.reset, 0.001)
-
-    async def _seconds_paused(self, provider: Description) -> float:
-        moment, keys = time.monotonic(), self._pauses(provider)
-        self._paused = {key: until for key, until in self._paused.items() if until > moment}
-        own = [self._paused[key] - moment for key in keys if key in self._paused]
-        if own:
-            return max(own)
-        try:
-            pipeline = self._valkey.pipeline(transaction=False)
-            for key in keys:
-                pipeline.pttl(key)
-            left: list[int] = await pipeline.execute()
-        except VALKEY_ERRORS:
-            return 0.0
-        return max(0, *left) / 1000
 
     def _pauses(self, provider: Description) -> list[str]:
         connection_id = _CONNECTION.get()
