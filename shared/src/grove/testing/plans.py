@@ -6,10 +6,11 @@ from typing import Any
 
 
 def scans(node: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
-    """What each part of a plan that reads a table or an index went through."""
+    """Each index that a plan reads, or table, and how many rows it went through."""
     if "Scan" in node["Node Type"] and node["Node Type"] not in {"Subquery Scan", "CTE Scan"}:
         removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0)
-        yield node.get("Index Name", node["Node Type"]), (node["Actual Rows"] + removed) * node["Actual Loops"]
+        name = node.get("Index Name") or node.get("Relation Name") or node["Node Type"]
+        yield name, (node["Actual Rows"] + removed) * node["Actual Loops"]
     for inner in node.get("Plans", ()):
         yield from scans(inner)
 

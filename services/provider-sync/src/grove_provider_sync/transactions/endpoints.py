@@ -50,7 +50,7 @@ _FILE: Mapping[int | str, dict[str, Any]] = {200: {"description": "The file", "c
 )
 async def list_transactions(request: Request, user: ConnectionReader, reads: ReadsDep, wanted: WantedOfAll) -> Response:
     """List your transactions at all providers, newest first unless `sort` says otherwise."""
-    return await TRANSACTIONS.answer(request, reads, wanted, {"user_id": user.user_id, **wanted.given})
+    return await TRANSACTIONS.answer(request, reads, wanted, wanted.of(user.user_id))
 
 
 @router.get(
@@ -96,6 +96,5 @@ async def list_account_transactions(
     request: Request, account_id: UUID, user: ConnectionReader, reads: ReadsDep, wanted: Wanted
 ) -> Response:
     """List the transactions of one account."""
-    given = {"user_id": user.user_id, "account": account_id, **wanted.given}
     there = partial(AccountQueries(reads, user.user_id).must_be_there, account_id)
-    return await TRANSACTIONS.answer(request, reads, wanted, given, when_empty=there)
+    return await TRANSACTIONS.answer(request, reads, wanted, wanted.of(user.user_id, account_id), when_empty=there)

@@ -31,7 +31,7 @@ class ExportPages:
 
     def __init__(self, reads: Reads, user_id: UUID, wanted: ExportFilter) -> None:
         self._reads = reads
-        self._given: dict[str, Any] = {"user_id": user_id, **wanted.given}
+        self._given = wanted.of(user_id)
         self._sort = wanted.sort
 
     async def page(self, cursor: str) -> tuple[str | None, str | None]:

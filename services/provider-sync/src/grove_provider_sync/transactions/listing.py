@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
-from sqlalchemy import ColumnElement, String, Uuid, bindparam, func
+from sqlalchemy import ColumnElement, String, Uuid, bindparam, func, select
 
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.service.listing import List
 from grove.web.pagination import ListQuery
 from grove_provider_sync.accounts.parameters import Amount, Day
 from grove_provider_sync.connections.visibility import seen
-from grove_provider_sync.models import Transaction
+from grove_provider_sync.models import Account, Transaction
 from grove_provider_sync.transactions.repository import TRANSACTION_JSON
 from grove_provider_sync.transactions.schemas import Status
 
@@ -32,11 +32,12 @@ ORDERS = Keyset(
     },
     tie=Transaction.id,
 )
+_ACCOUNT = select(Account.id).where(Account.id == bindparam("account"), Account.user_id == _USER)
 FILTERS: dict[str, ColumnElement[bool]] = {
-    "user_id": Transaction.user_id == _USER,
+    "mine": Transaction.user_id == _USER,
+    "account": Transaction.account_id == _ACCOUNT.scalar_subquery(),
     "seen": seen(Transaction.connection_id, _USER),
     "not_removed": Transaction.removed_at.is_(None),
-    "account": Transaction.account_id == bindparam("account"),
     "connection": Transaction.connection_id == bindparam("connection"),
     "date_from": Transaction.booked_at >= bindparam("date_from"),
     "date_to": Transaction.booked_at < bindparam("date_to"),
@@ -79,12 +80,18 @@ class Criteria(BaseModel):
             raise ValueError("ends the range, and belongs to it no more: it must be greater than where it begins")
         return end
 
-    @property
-    def given(self) -> dict[str, Any]:
-        """The names of FILTERS that apply, with their values."""
+    def of(self, user_id: UUID, account_id: UUID | None = None) -> dict[str, Any]:
+        """The names of FILTERS that apply to what a user asks for, with their values.
+
+        An account is looked up as the user's, and its rows are then its owner's: with a condition for the user beside
+        it, a planner takes the two for independent, expects next to nothing, and sorts the whole account for each page.
+        """
         values = {name: getattr(self, name) for name in FILTERS if name in type(self).model_fields}
         given = {name: value for name, value in values.items() if value is not None}
-        return {"seen": None, "not_removed": None} | given
+        if account_id is not None:
+            given["account"] = account_id
+        scope = {} if "account" in given else {"mine": None}
+        return {"user_id": user_id, **scope, "seen": None, "not_removed": None, **given}
 
 
 class AnyCriteria(Criteria):

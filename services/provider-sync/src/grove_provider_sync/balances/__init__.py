@@ -1,0 +1,1 @@
+"""What accounts held, day by day."""
