@@ -63,10 +63,20 @@ async def fail(
     connection.failures += 1
     pause = retry_seconds / 2 + full_jitter(connection.failures, base=retry_seconds, cap=LONGEST_PAUSE_SECONDS)
     connection.next_sync_at = now() + timedelta(seconds=pause)
-    connection.status, connection.status_detail = "error", f"{reason} It is tried again by itself."[:500]
+    connection.status = "error"
+    connection.status_detail = with_warning(connection, f"{reason} It is tried again by itself."[:500])
     connection.lease_until = connection.leased_by = None
     await events.tell(session, connection, events.run_failed(connection, provider, run))
     log.warning("sync.run_failed", connection_id=str(connection.id), reason=reason, failures=connection.failures)
+
+
+def with_warning(connection: Connection, sentence: str) -> str:
+    """How the connection stands, and until when if its user was warned that access ends."""
+    if connection.reauth_by is None or connection.warned_days is None:
+        return sentence
+    day = connection.reauth_by
+    warning = f"Access ends on {day.day} {day:%B %Y}. Reconnect before that to go on."
+    return sentence if sentence.endswith(warning) else f"{sentence[: 499 - len(warning)]} {warning}"
 
 
 def end_run(run: SyncRun, status: Literal["completed", "failed"], code: str | None, reason: str | None) -> None:
