@@ -159,13 +159,19 @@ async def client(suite: Suite) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def ada(suite: Suite, client: httpx2.AsyncClient) -> Person:
-    return await Person(suite, client).register()
+def register(suite: Suite, client: httpx2.AsyncClient) -> Callable[[], Awaitable[Person]]:
+    """Makes people."""
+    return lambda: Person(suite, client).register()
 
 
 @pytest.fixture
-async def bob(suite: Suite, client: httpx2.AsyncClient) -> Person:
-    return await Person(suite, client).register()
+async def ada(register: Callable[[], Awaitable[Person]]) -> Person:
+    return await register()
+
+
+@pytest.fixture
+async def bob(register: Callable[[], Awaitable[Person]]) -> Person:
+    return await register()
 
 
 async def until(condition: Any, seconds: float) -> None:
