@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from grove_sandbox import control, hooks, oidc, plaid, sms
+from grove_sandbox import control, hooks, oidc, plaid, schwab, sms
 from grove_sandbox.banking import api, oauth
 from grove_sandbox.banking import control as bank_control
 from grove_sandbox.banking.bank import Bank
@@ -36,6 +36,7 @@ def create_app(settings: SandboxSettings) -> FastAPI:
     app.include_router(sms.router)
     app.include_router(hooks.router)
     plaid.install(app)
+    schwab.install(app)
     app.add_middleware(FaultMiddleware, faults=app.state.faults)
 
     @app.get("/health")

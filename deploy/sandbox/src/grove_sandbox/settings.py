@@ -23,6 +23,8 @@ class SandboxSettings(BaseSettings):
     page_size: int = Field(50, description="Transactions on a page")
     plaid_client_id: str = Field("grove", description="Plaid client")
     plaid_secret: SecretStr = Field(SecretStr("sandbox"), description="Its secret")
+    schwab_client_id: str = Field("grove", description="Schwab client")
+    schwab_client_secret: SecretStr = Field(SecretStr("sandbox"), description="Its secret")
     webhook_secret: SecretStr = Field(
         SecretStr("whsec_" + base64.b64encode(b"what the sandbox signs with").decode()),
         description="The bank signs its webhooks with it (Standard Webhooks)",

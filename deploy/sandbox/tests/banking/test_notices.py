@@ -38,7 +38,9 @@ async def received(http, name: str, count: int) -> list[dict]:
 
 async def test_what_changes_is_told_and_a_receiver_that_fails_is_tried_again(bank, address):
     told = SandboxSettings(
-        webhook_url=f"{address}/webhooks/receive/told", webhook_secret=SecretStr(SECRET), client_secret=SecretStr("s")
+        webhook_url=f"{address.replace('127.0.0.1', 'api.localhost')}/webhooks/receive/told",
+        webhook_secret=SecretStr(SECRET),
+        client_secret=SecretStr("s"),
     )
     await bank.http.put("/control/webhooks/told", json={"status": 500, "times": 1})
     app = create_app(told)
@@ -48,6 +50,7 @@ async def test_what_changes_is_told_and_a_receiver_that_fails_is_tried_again(ban
         assert got[0]["body"] == got[1]["body"]
         await other.post("/control/customers/ada/revoke")
         got = await received(bank.http, "told", 3)
+    assert got[0]["headers"]["host"].startswith("api.localhost:")
     kinds = [Webhook(SECRET).verify(each["body"], each["headers"])["type"] for each in got]
     assert kinds == ["transactions.changed", "transactions.changed", "consent.withdrawn"]
     await app.state.notices.aclose()

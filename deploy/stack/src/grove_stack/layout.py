@@ -128,6 +128,8 @@ def _new_secret(name: str) -> str:
         return new_key("v1")
     if name.endswith("_key_file"):
         return base64.b64encode(secrets.token_bytes(96)).decode()  # MongoDB takes the plain base64 alphabet only
+    if name.endswith("_webhook_secret"):
+        return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()  # as Standard Webhooks writes them
     return secrets.token_urlsafe(24)
 
 

@@ -159,6 +159,10 @@ class Plan:
             environment={
                 "SANDBOX_PORT": str(port),
                 "SANDBOX_CLIENT_SECRET": self.layout.secret("provider-sync", "sandbox_client_secret"),
+                "SANDBOX_WEBHOOK_SECRET": self.layout.secret("provider-sync", "sandbox_webhook_secret"),
+                "SANDBOX_WEBHOOK_URL": f"{self.api_url}/api/v1/providers/sandbox/webhooks",
+                "SANDBOX_WEBHOOK_CA_FILE": str(self.layout.edge_ca.certificate_file),
+                "SANDBOX_SCHWAB_CLIENT_SECRET": self.layout.secret("provider-sync", "schwab_client_secret"),
                 "SANDBOX_PLAID_SECRET": self.layout.secret("provider-sync", "plaid_secret"),
                 "SANDBOX_SMS_TOKEN": self.layout.secret("auth", "sms_token"),
                 "SANDBOX_SIGN_IN_CLIENT_SECRET": self.layout.secret("auth", "oauth_sandbox_client_secret"),
@@ -253,6 +257,8 @@ class Plan:
         if service.name == "provider-sync":
             return {
                 "SANDBOX_URL": self.sandbox_url,
+                "SCHWAB_URL": f"{self.sandbox_url}/schwab",
+                "SCHWAB_CLIENT_ID": "grove",
                 "PLAID_URL": f"{self.sandbox_url}/plaid",
                 "PLAID_CLIENT_ID": "grove",
                 "PLAID_WEBHOOK_URL": f"{self.api_url}/api/v1/providers/plaid/webhooks",

@@ -46,7 +46,17 @@ SERVICES = (
     ),
     Service("resource", "postgres"),
     Service("notification", "postgres", ("mail_key_ring", "webhook_key_ring")),
-    Service("provider-sync", "postgres", ("token_key_ring", "sandbox_client_secret", "plaid_secret")),
+    Service(
+        "provider-sync",
+        "postgres",
+        (
+            "token_key_ring",
+            "sandbox_client_secret",
+            "sandbox_webhook_secret",
+            "schwab_client_secret",
+            "plaid_secret",
+        ),
+    ),
     Service("gateway", "none", worker=False),
 )
 

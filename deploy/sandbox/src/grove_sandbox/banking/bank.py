@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 
 from starlette.responses import JSONResponse, Response
 
@@ -14,8 +15,9 @@ from grove_sandbox.settings import SandboxSettings
 class Bank:
     """It forgets everything when it ends. `tokens` are its own, `schwab` those that it gives when it plays Schwab."""
 
-    def __init__(self, settings: SandboxSettings) -> None:
+    def __init__(self, settings: SandboxSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
+        self._clock = clock
         self.tokens = Tokens()
         self.schwab = Tokens()
         self.counts = Counts()
@@ -38,7 +40,7 @@ class Bank:
 
     def admit(self, path: str, customer: str | None) -> Response | None:
         """Count a call; the refusal of one that is too many."""
-        moment, counts, conduct = time.monotonic(), self.counts, self.conduct
+        moment, counts, conduct = self._clock(), self.counts, self.conduct
         counts.calls[path] += 1
         of_all = counts.all.add(moment)
         of_customer = counts.customers[customer].add(moment) if customer is not None else 0

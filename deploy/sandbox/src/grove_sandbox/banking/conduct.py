@@ -33,7 +33,7 @@ class Conduct(BaseModel):
     """What `PUT /control/bank` sets; what is left out is as at the start.
 
     `rotation`: the refresh token that a refresh returns: a new one, none, or the same. `consent_seconds`: how long new
-    consents hold. Calls in any second: 0 is any number.
+    consents hold. Calls in any second: 0 is any number. `schwab_rows`: the most that an answer of Schwab's holds.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -44,6 +44,7 @@ class Conduct(BaseModel):
     calls_per_second: int = Field(0, ge=0)
     customer_calls_per_second: int = Field(0, ge=0)
     page_size: int | None = Field(None, ge=1)
+    schwab_rows: int = Field(3000, ge=1)
     weather: Weather = Field(default_factory=Weather)
     hang_seconds: float = Field(5.0, ge=0, le=120)
     seed: int = 0

@@ -76,7 +76,7 @@ class Notices:
             for attempt in range(TRIES):
                 await asyncio.sleep(attempt)
                 try:
-                    answer = await client.post(self._settings.webhook_url, content=notice.body, headers=notice.headers)
+                    answer = await client.send(self._request(client, notice))
                 except httpx2.HTTPError as error:
                     told = str(error) or type(error).__name__
                 else:
@@ -84,3 +84,16 @@ class Notices:
                         return
                     told = f"answered {answer.status_code}"
                 log.warning("webhook.not_taken", attempt=attempt + 1, reason=told)
+
+    def _request(self, client: httpx2.AsyncClient, notice: Signed) -> httpx2.Request:
+        """To a name under `.localhost` on this machine itself, since the DNS knows none of them."""
+        url, headers = httpx2.URL(self._settings.webhook_url), notice.headers
+        if not url.host.endswith(".localhost"):
+            return client.build_request("POST", url, content=notice.body, headers=headers)
+        return client.build_request(
+            "POST",
+            url.copy_with(host="127.0.0.1"),
+            content=notice.body,
+            headers=headers | {"host": url.netloc.decode()},
+            extensions={"sni_hostname": url.host},
+        )

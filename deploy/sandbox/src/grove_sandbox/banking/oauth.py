@@ -23,16 +23,7 @@ router = APIRouter(prefix="/oauth", route_class=BankRoute)
 @pages.get("/authorize", response_class=HTMLResponse)
 async def consent(request: Request) -> str:
     """The page that asks a customer for consent."""
-    fields = "".join(
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
-        for name, value in request.query_params.items()
-    )
-    return (
-        "<!doctype html><title>Sandbox Bank</title><body style='font-family:system-ui;margin:4rem auto'>"
-        "<h1>Sandbox Bank</h1><p>Grove asks to read your accounts and transactions.</p>"
-        f"<form method='post'>{fields}<label>Customer <input name='customer' value='demo'></label> "
-        "<button name='decision' value='allow'>Allow</button> <button name='decision' value='deny'>Deny</button></form>"
-    )
+    return page(request, "Sandbox Bank")
 
 
 @pages.post("/authorize")
@@ -91,6 +82,20 @@ async def revoke(request: Request, token: Annotated[str, Form()]) -> Response:
         return JSONResponse({"error": "invalid_client"}, 401)
     _bank(request).tokens.revoke(token)
     return Response(status_code=200)
+
+
+def page(request: Request, bank: str) -> str:
+    """A page that asks for consent in the name of a bank, and posts to its own address."""
+    fields = "".join(
+        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
+        for name, value in request.query_params.items()
+    )
+    return (
+        f"<!doctype html><title>{bank}</title><body style='font-family:system-ui;margin:4rem auto'>"
+        f"<h1>{bank}</h1><p>Grove asks to read your accounts and transactions.</p>"
+        f"<form method='post'>{fields}<label>Customer <input name='customer' value='demo'></label> "
+        "<button name='decision' value='allow'>Allow</button> <button name='decision' value='deny'>Deny</button></form>"
+    )
 
 
 def is_client(request: Request, client_id: str, secret: str) -> bool:
