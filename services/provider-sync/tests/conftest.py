@@ -38,9 +38,11 @@ API = "/api/v1"
 
 @pytest.fixture(scope="session")
 async def sandbox(stores: Stores) -> AsyncIterator[str]:
-    secret = stores.layout.secret("provider-sync", "sandbox_client_secret")
+    names = {"client_secret": "sandbox_client_secret", "webhook_secret": "sandbox_webhook_secret"}
+    names |= {"schwab_client_secret": "schwab_client_secret"}
+    secrets = {field: SecretStr(stores.layout.secret("provider-sync", name)) for field, name in names.items()}
     port = free_port()
-    app = create_app(SandboxSettings(client_secret=SecretStr(secret), page_size=25))
+    app = create_app(SandboxSettings(page_size=25, **secrets))
     server = _Server(uvicorn.Config(app, port=port, log_config=None))
     serving = asyncio.create_task(server.serve())
     while not server.started:

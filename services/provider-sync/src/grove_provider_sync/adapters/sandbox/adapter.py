@@ -1,17 +1,26 @@
 """The sandbox bank (deploy/sandbox)."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import httpx2
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from grove.core.clock import now
+from grove.core.errors import UpstreamError
+from grove_provider_sync.adapters.sandbox import mapping
+from grove_provider_sync.adapters.sandbox.published import (
+    ACCOUNTS,
+    CHANGES,
+    GRANTED,
+    REFUSAL,
+    WEBHOOK,
+    Granted,
+    Refusal,
+)
 from grove_provider_sync.adapters.sandbox.settings import SandboxSettings
 from grove_provider_sync.providers.adapters import Surroundings
-from grove_provider_sync.providers.http import json_of
 from grove_provider_sync.providers.interface import (
     AccountData,
     Asking,
@@ -26,13 +35,14 @@ from grove_provider_sync.providers.interface import (
     ProviderRefused,
     Return,
     Tokens,
-    TransactionData,
     TransactionPage,
 )
+from grove_provider_sync.providers.published import read
 
 NAME = "Sandbox Bank"
 CLIENT_ID = "grove"
 SECRET = "sandbox_client_secret"  # noqa: S105 - the name of a file
+WEBHOOK_SECRET = "sandbox_webhook_secret"  # noqa: S105 - the name of a file
 
 
 class SandboxProvider:
@@ -70,7 +80,7 @@ class SandboxProvider:
         """Access, for a code."""
         if back.code is None:
             raise ProviderRefused
-        answer = await self._token(
+        granted = await self._token(
             {
                 "grant_type": "authorization_code",
                 "code": back.code,
@@ -78,15 +88,13 @@ class SandboxProvider:
                 "redirect_uri": back.redirect_uri,
             }
         )
-        ends_at = answer.get("consent_ends_at")
-        return Grant(_tokens(answer), answer["customer_id"], datetime.fromisoformat(ends_at) if ends_at else None)
+        return Grant(_tokens(granted), granted.customer_id, granted.consent_ends_at)
 
     async def refresh(self, tokens: Tokens) -> Tokens:
         """New tokens."""
         if tokens.refresh_token is None:
             raise ProviderRefused
-        answer = await self._token({"grant_type": "refresh_token", "refresh_token": tokens.refresh_token})
-        return _tokens(answer)
+        return _tokens(await self._token({"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}))
 
     async def revoke(self, tokens: Tokens) -> None:
         """Give the tokens back (RFC 7009)."""
@@ -94,40 +102,25 @@ class SandboxProvider:
         answer = await self._http.request(
             "POST", "/oauth/revoke", repeatable=True, data={"token": token}, auth=self._basic()
         )
-        if answer.status_code != 200:
-            json_of(answer, NAME)
+        _check(answer)
 
     async def accounts(self, access_token: str) -> Sequence[AccountData]:
         """All accounts."""
         answer = await self._get("/api/accounts", access_token, {})
-        return [
-            AccountData(
-                id=item["id"],
-                name=item["name"],
-                type=item["type"],
-                mask=item["mask"],
-                currency=item["currency"],
-                balance=Decimal(item["balance"]),
-                available=Decimal(item["available"]),
-            )
-            for item in answer["accounts"]
-        ]
+        return [mapping.account(item) for item in read(ACCOUNTS, answer, NAME).accounts]
 
     async def transactions(self, access_token: str, cursor: str | None) -> TransactionPage:
         """One page of what changed since the cursor."""
         answer = await self._get("/api/transactions", access_token, {"cursor": cursor} if cursor else {})
-        changed = [_transaction(item) for item in (*answer["added"], *answer["modified"])]
-        removed = tuple(answer["removed"])
-        return TransactionPage(
-            changed=tuple(item for item in changed if item.id not in removed),  # it gives no id twice
-            removed=removed,
-            next_cursor=answer["next_cursor"],
-            has_more=answer["has_more"],
-        )
+        return mapping.page(read(CHANGES, answer, NAME))
 
     async def notices(self, headers: Mapping[str, str], body: bytes) -> Sequence[Notice]:
-        """It signs by Standard Webhooks."""
-        raise NoticeRefused
+        """It signs by Standard Webhooks; what is older than five minutes is refused. Raises UpstreamError as well."""
+        try:
+            Webhook(self._secret(WEBHOOK_SECRET)).verify(body, dict(headers), json_parse=False)
+        except (WebhookVerificationError, ValueError):  # the latter for a signature or body of no form at all
+            raise NoticeRefused from None
+        return mapping.notices(read(WEBHOOK, body, NAME))
 
     async def aclose(self) -> None:
         """Close connections."""
@@ -136,46 +129,40 @@ class SandboxProvider:
     def _basic(self) -> httpx2.BasicAuth:
         return httpx2.BasicAuth(CLIENT_ID, self._secret(SECRET))
 
-    async def _token(self, form: dict[str, str]) -> dict[str, Any]:
+    async def _token(self, form: dict[str, str]) -> Granted:
         answer = await self._http.request("POST", "/oauth/token", data=form, auth=self._basic())
         if answer.status_code == 400:
-            raise ProviderRefused
-        return json_of(answer, NAME)
+            refusal = read(REFUSAL, answer.content, NAME)
+            if refusal.error == "invalid_grant":
+                raise _refused(refusal)
+        _check(answer)
+        return read(GRANTED, answer.content, NAME)
 
-    async def _get(self, path: str, access_token: str, query: dict[str, str]) -> dict[str, Any]:
+    async def _get(self, path: str, access_token: str, query: dict[str, str]) -> bytes:
         headers = {"Authorization": f"Bearer {access_token}"}
         answer = await self._http.request("GET", path, params=query, headers=headers)
         if answer.status_code == 401:
-            raise ProviderRefused
+            raise _refused(read(REFUSAL, answer.content, NAME))
         if answer.status_code == 409:
             raise HistoryChanged
         if answer.status_code == 410:
             raise CursorRefused
-        return json_of(answer, NAME)
+        _check(answer)
+        return answer.content
 
 
 def _is_whole(answer: httpx2.Response) -> bool:
     return answer.headers.get("ratelimit-scope") != "customer"
 
 
-def _tokens(answer: dict[str, Any]) -> Tokens:
-    return Tokens(
-        access_token=answer["access_token"],
-        refresh_token=answer.get("refresh_token"),
-        expires_at=now() + timedelta(seconds=float(answer.get("expires_in", 1800))),
-    )
+def _refused(refusal: Refusal) -> ProviderRefused:
+    return ProviderRefused("withdrawn" if refusal.error_description == "consent withdrawn" else "refused")
 
 
-def _transaction(item: dict[str, Any]) -> TransactionData:
-    return TransactionData(
-        id=item["id"],
-        account_id=item["account_id"],
-        amount=Decimal(item["amount"]),
-        currency=item["currency"],
-        description=item["description"],
-        category=item["category"],
-        status=item["status"],
-        booked_at=date.fromisoformat(item["booked_on"]),
-        value_at=date.fromisoformat(item["value_on"]) if item.get("value_on") else None,
-        replaces=item["replaces"],
-    )
+def _check(answer: httpx2.Response) -> None:
+    if answer.status_code != 200:
+        raise UpstreamError(f"{NAME} answered {answer.status_code}.")
+
+
+def _tokens(granted: Granted) -> Tokens:
+    return Tokens(granted.access_token, granted.refresh_token, now() + timedelta(seconds=granted.expires_in))
