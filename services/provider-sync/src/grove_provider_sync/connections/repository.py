@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import get_args
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, literal, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.postgres.reads import Reads, Row, Statement
 from grove_provider_sync.connections.errors import AuthorizationGone, ConnectionNotFound
+from grove_provider_sync.connections.standing import Lost
 from grove_provider_sync.models import Authorization, Connection, SyncRun
 from grove_provider_sync.tokens.owner import Owner
 
@@ -31,17 +33,23 @@ _ALL = Statement(
     .limit(MAX_CONNECTIONS)
 )
 _GET = Statement(_READ.where(Connection.id == bindparam("connection_id"), Connection.erasing.is_(False)))
+_OF_THE_USER = ("revoked", *get_args(Lost))
 _FAILING = Statement(
     select(Connection.provider)
     .join(SyncRun, SyncRun.connection_id == Connection.id)
-    .where(SyncRun.finished_at > bindparam("since"))
+    .where(
+        SyncRun.finished_at > bindparam("since"),
+        func.coalesce(SyncRun.error_code, literal_column("''")).not_in(map(literal, _OF_THE_USER)),
+    )
     .group_by(Connection.provider)
     .having(func.count().filter(SyncRun.status == "failed") * 2 > func.count())
 )
 
 
 async def failing_providers(reads: Reads) -> set[str]:
-    """Providers of which more than half of the last quarter hour's runs failed."""
+    """Providers of which more than half of the last quarter hour's runs failed. Those that only ended because somebody
+    took access back, or let it end, count for nothing.
+    """
     return {row.provider for row in await reads.all(_FAILING, since=now() - timedelta(minutes=15))}
 
 

@@ -11,26 +11,8 @@ from sqlalchemy.orm import aliased
 
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove.postgres.json_rows import JsonRow
 from grove_provider_sync.models import Connection, SyncRun
-from grove_provider_sync.sync.schemas import SyncRunRead
 
-RUN_JSON = JsonRow(
-    SyncRun,
-    SyncRunRead,
-    {
-        "id": SyncRun.id,
-        "connection_id": SyncRun.connection_id,
-        "trigger": SyncRun.trigger,
-        "status": SyncRun.status,
-        "started_at": SyncRun.started_at,
-        "finished_at": SyncRun.finished_at,
-        "added": SyncRun.added,
-        "changed": SyncRun.changed,
-        "removed": SyncRun.removed,
-        "error": SyncRun.error,
-    },
-)
 HAND_OVER_AGAIN = timedelta(seconds=30)
 OPEN = ("queued", "running")
 _HANDING_OVER = 0x70736A6F  # the advisory lock of who hands runs over
