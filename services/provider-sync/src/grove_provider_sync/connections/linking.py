@@ -189,8 +189,10 @@ class Linking:
         if connection.status == "revoked" or await is_erased(session, claimed.user_id):
             raise AuthorizationGone
         await connections.use_authorization(_hash(state))
-        if connection.external_id is not None and grant.external_id != connection.external_id:
-            raise OtherCustomer
+        if connection.external_id not in {None, grant.external_id}:
+            if self._resources.providers.describe(connection.provider).lasting_ids:
+                raise OtherCustomer
+            await revoking.take_away(session, self._resources, connection, erases=False)
         if await connections.is_linked_elsewhere(connection, grant.external_id):
             raise AlreadyConnected
         sealing.store(self._cipher, connection, grant.tokens)
@@ -211,7 +213,7 @@ class Linking:
         owner = Owner(claimed.connection_id, claimed.user_id, claimed.provider)
         async with self._resources.sessions.begin() as session:
             if await ConnectionRepository(session).has_access(owner, grant.external_id):
-                await revoking.destroyed(session, owner, "another grant is for the same")
+                await revoking.destroyed(session, owner, revoking.OTHER_GRANT)
             else:
                 await revoking.queue(session, self._resources, owner, grant.tokens)
 

@@ -16,20 +16,25 @@ from sqlalchemy import update
 
 from grove.core.clock import now
 from grove.core.errors import UpstreamTimeout
-from grove.postgres.engine import STORE_ERRORS
+from grove.postgres.engine import STORE_ERRORS, is_unavailable
+from grove.security.encryption import DecryptionFailed
+from grove_provider_sync.connections.standing import lose_access
 from grove_provider_sync.models import Connection
 from grove_provider_sync.providers.interface import ProviderRefused, Tokens
 from grove_provider_sync.providers.turns import calling_for
 from grove_provider_sync.resources import Resources
+from grove_provider_sync.sync.repository import SyncRunRepository
 from grove_provider_sync.tokens import audit, sealing
 from grove_provider_sync.tokens.errors import TokensGone
 from grove_provider_sync.tokens.owner import Owner
-from grove_provider_sync.tokens.revoking import queue
+from grove_provider_sync.tokens.revoking import OTHER_GRANT, destroyed, queue
 from grove_provider_sync.tokens.versions import are_alive
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 0.1
+AGAIN_SECONDS = 0.5
+LIVE = ("active", "error")
 MARGIN_SECONDS = 5
 Rotation = Literal["new", "none", "same"]
 
@@ -85,6 +90,8 @@ class TokenKeeper:
             connection = await session.get(Connection, connection_id, with_for_update=True)
             if connection is None or not await are_alive(session, connection):
                 raise TokensGone
+            if connection.status == "needs_reauth":
+                raise ProviderRefused  # as it told somebody already
             held = sealing.stored(self._cipher, connection)
             if self.last(held) and held.access_token != refused:
                 return held
@@ -106,28 +113,68 @@ class TokenKeeper:
         except TimeoutError:
             await self._end_turn(connection_id, turn)
             raise UpstreamTimeout(f"{provider.description.name} did not answer in time.") from None
+        except ProviderRefused as refusal:
+            await self._lose_access(turn, refusal)
+            raise
         except BaseException:
             await self._end_turn(connection_id, turn)
             raise
         return await self._keep(connection_id, turn, answer)
 
     async def _keep(self, connection_id: UUID, turn: _Turn, answer: Tokens) -> Tokens:
-        """Store an answer, and only then let it be used."""
+        """Store an answer, and only then let it be used. A store that is away is waited for while it is our turn: what
+        took the place of a spent refresh token is nowhere else.
+        """
+        while True:
+            try:
+                return await self._store(connection_id, turn, answer)
+            except STORE_ERRORS as error:
+                if not is_unavailable(error) or now() > turn.until:
+                    raise
+                log.warning("provider.tokens_not_stored", connection_id=str(connection_id), error=str(error))
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _store(self, connection_id: UUID, turn: _Turn, answer: Tokens) -> Tokens:
         rotation = _rotation(turn.held, answer)
         fresh = replace(answer, refresh_token=answer.refresh_token or turn.held.refresh_token)
         async with self._resources.sessions.begin() as session:
             connection = await session.get(Connection, connection_id, with_for_update=True)
             if connection is None or connection.token_version != turn.version or connection.sealed_tokens is None:
+                if connection is not None and self._holds(connection, fresh):
+                    return fresh  # stored, though we were not told so
                 log.warning("provider.tokens_overtaken", connection_id=str(connection_id), rotation_type=rotation)
-                await queue(session, self._resources, turn.owner, fresh)
+                if connection is not None and connection.sealed_tokens is not None:
+                    await destroyed(session, turn.owner, OTHER_GRANT)
+                else:
+                    await queue(session, self._resources, turn.owner, fresh)
             else:
                 sealing.store(self._cipher, connection, fresh)
                 connection.refreshing_until = None
                 await audit.record(session, "token_rotated", turn.owner, rotation_type=rotation)
                 log.info("provider.token_rotated", connection_id=str(connection_id), rotation_type=rotation)
-                if await are_alive(session, connection):
-                    return fresh
+                return fresh
         raise TokensGone  # taken away while we asked, or killed with all others of the provider
+
+    def _holds(self, connection: Connection, tokens: Tokens) -> bool:
+        try:
+            return sealing.stored(self._cipher, connection).access_token == tokens.access_token
+        except DecryptionFailed:
+            return False
+
+    async def _lose_access(self, turn: _Turn, refusal: ProviderRefused) -> None:
+        """With the end of our turn it is known: nobody asks with the same tokens again."""
+        with suppress(*STORE_ERRORS):  # the time of the turn ends by itself
+            async with self._resources.sessions.begin() as session:
+                connection = await session.get(Connection, turn.owner.connection_id, with_for_update=True)
+                if connection is None or connection.token_version != turn.version:
+                    return
+                connection.refreshing_until = None
+                if connection.status not in LIVE:
+                    return
+                await audit.record(session, "tokens_refused", turn.owner, outcome="failure", reason=refusal.reason)
+                provider = self._resources.providers.describe(turn.owner.provider)
+                run = await SyncRunRepository(session).open_run(connection.id)
+                await lose_access(session, connection, provider, refusal.reason, run)
 
     async def _end_turn(self, connection_id: UUID, turn: _Turn) -> None:
         """The provider gave nothing: another may try at once."""

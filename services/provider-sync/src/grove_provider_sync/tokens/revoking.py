@@ -24,6 +24,9 @@ from grove_provider_sync.users.erasure import ERASURE
 
 log = structlog.get_logger()
 
+OTHER_GRANT = "another grant is for the same"
+"""Why a provider is not told: it may forget the other grant's tokens with them."""
+
 
 async def take_away(session: AsyncSession, resources: Resources, connection: Connection, *, erases: bool) -> bool:
     """Take the locked connection's tokens from it, for the provider to forget. Whether there is something to wait for.
