@@ -63,8 +63,10 @@ class Description:
 
     `refreshes`: access tokens end and are swapped. `code`: the user comes back from consenting with a code.
     `revokes`: tokens can be given back. `webhooks`: it tells when there is news. `lists_all`: pages read from the
-    beginning hold every booking there is, so that what they do not hold was removed. `whole`: the budget of all
-    calls; `each`: that of one connection.
+    beginning hold every booking there is, so that what they do not hold was removed. `lasting_ids`: an `external_id`
+    names a customer, for ever; otherwise it names the access, and when that has ended the next one has another.
+    `whole`: the budget of all calls; `each`: that of one connection. `consent_days`: after how many days the user must
+    consent again, whatever is refreshed, where that is the same for all.
     """
 
     key: str
@@ -76,8 +78,10 @@ class Description:
     revokes: bool = True
     webhooks: bool = False
     lists_all: bool = True
+    lasting_ids: bool = True
     whole: Budget | None = None
     each: Budget | None = None
+    consent_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,8 @@ class Grant:
     """Access to somebody's data.
 
     `external_id`: the provider's own name for what was linked, by which its webhooks speak of it; a connection that is
-    connected again must have the same. `ends_at`: when the user must consent again, whatever is refreshed.
+    connected again must have the same, where ids last. `ends_at`: when the user must consent again, whatever is
+    refreshed.
     """
 
     tokens: Tokens

@@ -109,6 +109,28 @@ async def test_a_user_who_leaves_plaids_page_is_not_connected(user):
     assert (await user.standing(started))["status"] == "pending"
 
 
+@pytest.mark.parametrize("told_by", ["webhook", "run"])
+async def test_a_withdrawn_consent_is_given_anew_for_the_same_connection(user, runner, resources, plaid, told_by):
+    """Plaid has another item then: what was of the one before is in its place."""
+    connection = await user.connect()
+    await runner.run(connection["id"])
+    old = await user.item()
+    await user.world.fail(old, "USER_PERMISSION_REVOKED")
+    if told_by == "run":
+        await user.sync(runner, connection)
+    else:
+        headers, body = await user.world.webhook(old, "ITEM", "USER_PERMISSION_REVOKED")
+        await user.client.post("/api/v1/providers/plaid/webhooks", headers=headers, content=body)
+    assert (await user.standing(connection))["status"] == "needs_reauth"
+    again = (await user.call("POST", f"/connections/{connection['id']}/reauthorize")).json()
+    mended = await user.finish(again)
+    assert (mended.status_code, mended.json()["id"]) == (200, connection["id"]), mended.text
+    assert (await user.sync(runner, connection))["status"] == "completed"
+    assert len(await user.transactions()) == 120
+    await TokenRevoker(resources).revoke_due(plaid)
+    assert [item["removed"] for item in await user.world.items(user.customer)] == [True, False]
+
+
 async def test_a_withdrawn_consent_is_told(user, runner):
     connection = await user.connect()
     await user.world.fail(await user.item(), "USER_PERMISSION_REVOKED")

@@ -120,12 +120,17 @@ async def test_update_mode_without_the_access_it_was_begun_with(linker, world):
         await linker.finish(consent.secret, None)
 
 
-async def test_access_that_plaid_can_not_mend_is_told_with_what_to_do(linker, plaid, world):
+@pytest.mark.parametrize("why", ["withdrawn", "removed"])
+async def test_access_that_plaid_can_not_mend_is_linked_anew(linker, plaid, world, why):
     grant = await linker.linked()
-    await world.fail(grant.external_id, "USER_PERMISSION_REVOKED")
-    with pytest.raises(UpstreamError, match="Remove this connection and connect the bank anew") as told:
-        await linker.begin(grant.tokens)
-    assert not isinstance(told.value, ProviderRefused)
+    if why == "withdrawn":
+        await world.fail(grant.external_id, "USER_PERMISSION_REVOKED")
+    else:
+        await plaid.revoke(grant.tokens)
+    consent = await linker.begin(grant.tokens)
+    await world.visit(consent.url, customer=linker.customer)
+    again = await linker.finish(consent.secret, grant.tokens)
+    assert (again.external_id == grant.external_id, again.tokens == grant.tokens) == (False, False)
 
 
 async def test_access_is_given_back_and_a_second_time_does_no_harm(linker, plaid, world):

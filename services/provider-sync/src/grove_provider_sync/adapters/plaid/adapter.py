@@ -66,6 +66,7 @@ class PlaidProvider:
             refreshes=False,
             code=False,
             webhooks=True,
+            lasting_ids=False,
             whole=Budget(whole, 60) if whole else None,
             each=Budget(each, 60) if each else None,
         )
@@ -75,23 +76,16 @@ class PlaidProvider:
         self._signatures = Signatures(VerificationKeys(self._verification_key))
 
     async def authorize(self, asking: Asking) -> Consent:
-        """Plaid's page: to link a bank, or in its update mode to mend the access that we hold.
-
-        Raises UpstreamError with what to do instead when Plaid can't mend it.
-        """
-        body: dict[str, Any] = {
-            "client_name": self._settings.plaid_client_name,
-            "country_codes": self._settings.plaid_country_codes,
-            "language": self._settings.plaid_language,
-            "user": {"client_user_id": asking.user},
-            "hosted_link": {"completion_redirect_uri": f"{asking.redirect_uri}?{urlencode({'state': asking.state})}"},
-        }
-        if self._settings.plaid_webhook_url:
-            body["webhook"] = self._settings.plaid_webhook_url
+        """Plaid's page: in its update mode to mend the access that we hold, else to link a bank."""
         if asking.held is not None:
-            return await self._mend(body | {"access_token": asking.held.access_token})
-        body["products"] = ["transactions"]
-        body["transactions"] = {"days_requested": self._settings.plaid_history_days}
+            try:
+                return await self._mend(asking, asking.held)
+            except ProviderRefused:
+                log.info("plaid.access_beyond_mending")
+        body = self._link_body(asking) | {
+            "products": ["transactions"],
+            "transactions": {"days_requested": self._settings.plaid_history_days},
+        }
         created = await self._calls.tell("/link/token/create", body, LinkTokenCreated)
         return Consent(created.hosted_link_url, created.link_token)
 
@@ -158,13 +152,21 @@ class PlaidProvider:
         """Close connections."""
         await self._http.aclose()
 
-    async def _mend(self, body: dict[str, Any]) -> Consent:
-        try:
-            created = await self._calls.tell("/link/token/create", body, LinkTokenCreated)
-        except ProviderRefused:
-            words = "Plaid can't renew this access. Remove this connection and connect the bank anew."
-            raise UpstreamError(words) from None
+    async def _mend(self, asking: Asking, held: Tokens) -> Consent:
+        body = self._link_body(asking) | {"access_token": held.access_token}
+        created = await self._calls.tell("/link/token/create", body, LinkTokenCreated)
         return Consent(created.hosted_link_url, UPDATE + created.link_token)
+
+    def _link_body(self, asking: Asking) -> dict[str, Any]:
+        settings = self._settings
+        body: dict[str, Any] = {
+            "client_name": settings.plaid_client_name,
+            "country_codes": settings.plaid_country_codes,
+            "language": settings.plaid_language,
+            "user": {"client_user_id": asking.user},
+            "hosted_link": {"completion_redirect_uri": f"{asking.redirect_uri}?{urlencode({'state': asking.state})}"},
+        }
+        return body | {"webhook": settings.plaid_webhook_url} if settings.plaid_webhook_url else body
 
     async def _mended(self, held: Tokens | None) -> Grant:
         """The access token stays as it is; the item says whether it works again."""
