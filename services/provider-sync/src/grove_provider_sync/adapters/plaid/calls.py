@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from grove_provider_sync.adapters.plaid.failures import error_of, failure_of, is_throttle, is_whole
-from grove_provider_sync.adapters.plaid.published import Published, read
+from grove_provider_sync.adapters.plaid.published import read
 from grove_provider_sync.providers.http import PAUSE_SECONDS, ProviderHttp
+from grove_provider_sync.providers.published import Published
 
 SECRET = "plaid_secret"  # noqa: S105 - the name of a file
 VERSION = "2020-09-14"

@@ -8,8 +8,9 @@ from pydantic import AwareDatetime
 
 from grove.core.errors import UpstreamError
 from grove_provider_sync.adapters.plaid.failures import REFUSED, UNKNOWN_ACCESS, WITHDRAWN
-from grove_provider_sync.adapters.plaid.published import Published, Text, read
+from grove_provider_sync.adapters.plaid.published import read
 from grove_provider_sync.providers.interface import Notice
+from grove_provider_sync.providers.published import Published, Text
 
 ENDS_AFTER = timedelta(days=7)
 """Plaid tells of an end a week ahead."""

@@ -2,19 +2,19 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter
 
-from grove.core.errors import UpstreamError
+from grove_provider_sync.providers import published
+from grove_provider_sync.providers.published import Published, Text
 
-Text = Annotated[str, Field(min_length=1)]
+P = TypeVar("P", bound=Published)
 
 
-class Published(BaseModel):
-    """Fields that are not named here are left alone: Plaid adds some at any time."""
-
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+def read(form: type[P], content: bytes) -> P:
+    """Plaid's JSON in the form. Raises UpstreamError that names the field, never its value, for anything else."""
+    return published.read(TypeAdapter(form), content, "Plaid")
 
 
 class Failure(Published):
@@ -180,17 +180,3 @@ class VerificationKeyFound(Published):
     """/webhook_verification_key/get."""
 
     key: VerificationKey
-
-
-P = TypeVar("P", bound=Published)
-
-
-def read(form: type[P], content: bytes) -> P:
-    """The answer. Raises UpstreamError that names the field, never its value, when it has another form."""
-    try:
-        return form.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        about = f"`{where}` in another form than it publishes" if where else "no JSON of the form that it publishes"
-    raise UpstreamError(f"Plaid sent {about}.")
