@@ -1,6 +1,7 @@
 """The end of all access to a provider: dead at once, whatever was under way, and everybody is told once."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -41,6 +42,14 @@ def people(client, world, issuer, user):
         return [(each, await each.connect()) for each in users]
 
     return people
+
+
+@pytest.fixture
+async def eager(settings, offered) -> AsyncIterator[Resources]:
+    """Those of a process that refreshes all tokens, however young."""
+    found = Resources(settings.model_copy(update={"refresh_ahead_seconds": 2000}), offered)
+    yield found
+    await found.aclose()
 
 
 async def count(resources, model, *conditions) -> int:
@@ -100,12 +109,11 @@ async def test_no_call_bears_a_token_of_before_though_runs_were_under_way(
 
 
 async def test_runs_refreshes_and_sweeps_of_several_workers_meet_without_a_deadlock(
-    people, settings, offered, resources, operator, sweep, stored, told, bank, calm
+    people, eager, resources, operator, sweep, stored, told, bank, calm
 ):
     """STORE_ERRORS are raised by the runner: a deadlock anywhere would show."""
     everybody = await people(20)
     ids = [connection["id"] for _, connection in everybody]
-    eager = Resources(settings.model_copy(update={"refresh_ahead_seconds": 2000}), offered)
 
     async def refreshes(connection_id: str) -> None:
         keeper = TokenKeeper(eager)
@@ -120,7 +128,6 @@ async def test_runs_refreshes_and_sweeps_of_several_workers_meet_without_a_deadl
     revoking = [asyncio.create_task(operator.revoke_all()) for _ in range(2)]
     sweeping = [asyncio.create_task(DeadTokenSweep(resources).sweep()) for _ in range(5)]
     await asyncio.gather(*running, *refreshing, *revoking, *sweeping)
-    await eager.aclose()
     await sweep()
     assert {(each.status, each.sealed_tokens) for each in await stored()} == {("needs_reauth", None)}
     assert sorted(await told()) == sorted((each, REVOKED) for each in ids)
@@ -139,10 +146,9 @@ async def test_runs_refreshes_and_sweeps_of_several_workers_meet_without_a_deadl
 
 
 async def test_a_refresh_that_was_under_way_brings_no_living_token(
-    user, settings, offered, operator, sweep, stored, resources, monkeypatch, bank
+    user, eager, operator, sweep, stored, resources, monkeypatch, bank
 ):
     connection = await user.connect()
-    eager = Resources(settings.model_copy(update={"refresh_ahead_seconds": 2000}), offered)
     gate, provider = Gate(), eager.providers.get("sandbox")
     whole = provider.refresh
 
@@ -162,7 +168,6 @@ async def test_a_refresh_that_was_under_way_brings_no_living_token(
     [found] = await stored()
     assert (found.status, found.sealed_tokens) == ("needs_reauth", None)
     assert await count(resources, TokenRevocation) == 1, "the fresh tokens, which the old ones became"
-    await eager.aclose()
 
 
 @pytest.mark.parametrize("swept_before", [False, True])
