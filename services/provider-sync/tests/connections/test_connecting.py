@@ -25,6 +25,8 @@ async def test_providers_are_listed(user):
                 "kind": "bank",
                 "scopes": ["accounts", "transactions"],
                 "health": "ok",
+                "webhooks": True,
+                "consent_days": None,
             }
         ]
     }

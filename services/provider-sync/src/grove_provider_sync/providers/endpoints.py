@@ -1,5 +1,7 @@
 """Provider routes."""
 
+import asyncio
+
 from fastapi import APIRouter
 
 from grove.web.body import GroveRoute
@@ -13,8 +15,10 @@ router = APIRouter(prefix="/api/v1/providers", tags=["providers"], route_class=G
 
 @router.get("")
 async def list_providers(_: ConnectionReader, reads: ReadsDep, resources: ResourcesDep) -> ProviderList:
-    """Providers that can be connected; `failing` when most of their newest runs failed."""
+    """List the providers that can be connected, and how they are doing."""
+    described = [provider.description for provider in resources.providers.all()]
     failing = await failing_providers(reads)
+    pauses = await asyncio.gather(*(resources.providers.seconds_paused(found.key) for found in described))
     return ProviderList(
         items=[
             ProviderRead(
@@ -22,8 +26,10 @@ async def list_providers(_: ConnectionReader, reads: ReadsDep, resources: Resour
                 name=found.name,
                 kind=found.kind,
                 scopes=list(found.scopes),
-                health="failing" if found.key in failing else "ok",
+                health="failing" if found.key in failing else "paused" if seconds > 0 else "ok",
+                webhooks=found.webhooks,
+                consent_days=found.consent_days,
             )
-            for found in (provider.description for provider in resources.providers.all())
+            for found, seconds in zip(described, pauses, strict=True)
         ]
     )
