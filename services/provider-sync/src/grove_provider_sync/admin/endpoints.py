@@ -36,7 +36,7 @@ Revocations = Annotated[RevocationService, Depends(_service)]
 
 
 @router.get("/providers")
-async def list_providers(_: Operator, resources: ResourcesDep) -> AdminProviderList:
+async def list_provider_standings(_: Operator, resources: ResourcesDep) -> AdminProviderList:
     """List the providers, with how their connections stand and what waits for them."""
     return AdminProviderList(items=await overview(resources))
 
