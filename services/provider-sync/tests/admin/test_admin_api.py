@@ -112,7 +112,7 @@ async def test_it_takes_the_permission_to_look(client, issuer, path):
     assert (await client.get(f"{URL}/{path}", headers=issuer.headers())).status_code == 403
 
 
-@pytest.mark.parametrize("path", DANGEROUS)
+@pytest.mark.parametrize("path", DANGEROUS, ids=["all", "one"])
 async def test_it_takes_the_permission_and_a_sign_in_of_just_now_to_end_access(client, issuer, path):
     assert (await client.post(path, json=BODY)).status_code == 401
     assert (await client.post(path, json=BODY, headers=issuer.headers())).status_code == 403

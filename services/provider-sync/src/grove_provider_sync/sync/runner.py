@@ -65,10 +65,16 @@ class SyncRunner:
             except STORE_ERRORS:
                 raise  # the lease ends, and the run goes on
             except Exception as error:  # noqa: BLE001 - whatever an adapter meets, no run stays open for ever
-                await self._settle(lease, error)
+                await self._settle_if_ours(lease, error)
+
+    async def _settle_if_ours(self, lease: Lease, error: Exception) -> None:
+        try:
+            await self._settle(lease, error)
+        except RunLost:
+            log.info("sync.lost", connection_id=str(lease.connection_id))
 
     async def _settle(self, lease: Lease, error: Exception) -> None:
-        """What becomes of a run that could not be done."""
+        """What becomes of a run that could not be done. Raises RunLost."""
         wait = _seconds_to_wait(error)
         if wait is not None:
             await self._put_off(lease, wait)
@@ -111,7 +117,7 @@ class SyncRunner:
             again = run.trigger == "initial" and connection.last_synced_at is not None
             news = connection.news_at is not None and connection.news_at > begun
             standing.end_run(run, "completed", None, None)
-            connection.status, connection.status_detail = "active", UP_TO_DATE
+            connection.status, connection.status_detail = "active", standing.with_warning(connection, UP_TO_DATE)
             connection.failures, connection.last_synced_at = 0, moment
             connection.lease_until = connection.leased_by = None
             pause = timedelta(minutes=self._settings.sync_interval_minutes * uniform(0.95, 1.05))  # noqa: S311
@@ -161,13 +167,10 @@ class SyncRunner:
 
     @asynccontextmanager
     async def _ours(self, lease: Lease) -> AsyncIterator[tuple[AsyncSession, Connection, SyncRun]]:
-        """A transaction about what is still ours; nothing is done when it is not."""
-        try:
-            async with self._resources.sessions.begin() as session:
-                connection, run = await lease.of(session)
-                yield session, connection, run
-        except RunLost:
-            log.info("sync.lost", connection_id=str(lease.connection_id))
+        """A transaction about what is still ours. Raises RunLost."""
+        async with self._resources.sessions.begin() as session:
+            connection, run = await lease.of(session)
+            yield session, connection, run
 
 
 def _seconds_to_wait(error: Exception) -> float | None:
