@@ -24,7 +24,9 @@ async def numbers(request: Request) -> Response:
     customer = _customer(request)
     if customer is None:
         return _unauthorized()
-    return JSONResponse([{"accountNumber": number_of(each), "hashValue": hash_of(each)} for each in customer.accounts])
+    return JSONResponse(
+        [{"accountNumber": number_of(each.id), "hashValue": hash_of(each.id)} for each in customer.accounts]
+    )
 
 
 @router.get("")
@@ -46,7 +48,7 @@ async def transactions(
     customer = _customer(request)
     if customer is None:
         return _unauthorized()
-    account = next((each for each in customer.accounts if hash_of(each) == account_hash), None)
+    account = next((each for each in customer.accounts if hash_of(each.id) == account_hash), None)
     if account is None:
         return _failure(404, "Account not found")
     if not start <= end <= start + timedelta(days=MOST_DAYS):
@@ -60,19 +62,19 @@ async def transactions(
     return JSONResponse(found[: bank.conduct.schwab_rows])
 
 
-def number_of(account: Account) -> str:
+def number_of(account_id: str) -> str:
     """The account's number, eight digits."""
-    return f"{int(_digest(account.id)[:12], 16) % 10**8:08}"
+    return f"{int(_digest(account_id)[:12], 16) % 10**8:08}"
 
 
-def hash_of(account: Account) -> str:
+def hash_of(account_id: str) -> str:
     """The account's name in the API."""
-    return _digest(account.id).upper()
+    return _digest(account_id).upper()
 
 
-def activity_id(transaction: Transaction) -> int:
+def activity_id(booking_id: str) -> int:
     """The booking's id in the API."""
-    return int(_digest(transaction.id)[:12], 16)
+    return int(_digest(booking_id)[:12], 16)
 
 
 def _account(account: Account) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def _account(account: Account) -> dict[str, Any]:
     return {
         "securitiesAccount": {
             "type": "CASH" if account.type == "checking" else "MARGIN",
-            "accountNumber": number_of(account),
+            "accountNumber": number_of(account.id),
             "isDayTrader": False,
             "currentBalances": {"liquidationValue": value, "cashAvailableForTrading": value},
         },
@@ -92,10 +94,10 @@ def _transaction(booking: Transaction, account: Account) -> dict[str, Any]:
     moment = _moment(booking).strftime("%Y-%m-%dT%H:%M:%S+0000")
     settled = {"settlementDate": f"{booking.value_on.isoformat()}T05:00:00+0000"} if booking.value_on else {}
     return settled | {
-        "activityId": activity_id(booking),
+        "activityId": activity_id(booking.id),
         "time": moment,
         "description": booking.description,
-        "accountNumber": number_of(account),
+        "accountNumber": number_of(account.id),
         "type": "ACH_RECEIPT" if booking.amount > 0 else "ACH_DISBURSEMENT",
         "status": "PENDING" if booking.status == "pending" else "VALID",
         "subAccount": "CASH",
