@@ -152,7 +152,8 @@ class TokenKeeper:
                 connection.refreshing_until = None
                 await audit.record(session, "token_rotated", turn.owner, rotation_type=rotation)
                 log.info("provider.token_rotated", connection_id=str(connection_id), rotation_type=rotation)
-                return fresh
+                if await are_alive(session, connection):
+                    return fresh
         raise TokensGone  # taken away while we asked, or killed with all others of the provider
 
     def _holds(self, connection: Connection, tokens: Tokens) -> bool:
