@@ -27,15 +27,25 @@ def rendered(tmp_path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def buffering(rendered):
-    """The buffering middleware that a request to the API passes; None for none."""
-    middlewares = rendered["middlewares.yml"]["http"]["middlewares"]
+def router(rendered):
+    """The router that takes a request to the API."""
     routers = rendered["routers.yml"]["http"]["routers"].values()
 
-    def buffering(method: str, path: str) -> str | None:
+    def router(method: str, path: str) -> dict[str, Any]:
         matching = [router for router in routers if matches(router["rule"], method, path)]
-        first = max(matching, key=lambda router: router.get("priority", len(router["rule"])))
-        return next((name for name in first["middlewares"] if "buffering" in middlewares[name]), None)
+        return max(matching, key=lambda router: router.get("priority", len(router["rule"])))
+
+    return router
+
+
+@pytest.fixture
+def buffering(rendered, router):
+    """The buffering middleware that a request to the API passes; None for none."""
+    middlewares = rendered["middlewares.yml"]["http"]["middlewares"]
+
+    def buffering(method: str, path: str) -> str | None:
+        passed = router(method, path)["middlewares"]
+        return next((name for name in passed if "buffering" in middlewares[name]), None)
 
     return buffering
 
@@ -52,6 +62,25 @@ def matches(rule: str, method: str, path: str) -> bool:
     spoken = re.sub(r"(\w+)\(`([^`]*)`\)", lambda found: str(tests[found[1]](found[2])), rule)
     words = {"&&": "and", "||": "or"}
     return bool(eval(" ".join(words.get(word, word) for word in spoken.split())))  # noqa: S307 - of our own file
+
+
+@pytest.mark.parametrize(
+    ("path", "service"),
+    [
+        ("/api/v1/connections", "provider-sync"),
+        ("/api/v1/providers/sandbox/webhooks", "provider-sync"),
+        ("/api/v1/accounts/1/balances", "provider-sync"),
+        ("/api/v1/transactions/export", "provider-sync"),
+        ("/api/v1/admin/provider-sync/connections", "provider-sync"),
+        ("/api/v1/admin/notification/emails", "notification"),
+        ("/api/v1/webhooks", "notification"),
+        ("/api/v1/tasks", "resource"),
+        ("/api/v1/connectionsmith", "gateway"),
+        ("/api/v1/admin/provider-syncs", "gateway"),
+    ],
+)
+def test_a_path_goes_to_the_service_that_has_it(router, path, service):
+    assert router("POST", path)["service"].partition("@")[0] == service
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
