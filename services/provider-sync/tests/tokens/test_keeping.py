@@ -9,11 +9,13 @@ from structlog.testing import capture_logs
 
 from grove.core.clock import now
 from grove.core.errors import UpstreamTimeout
+from grove.core.tasks import end
 from grove.outbox.postgres import OutboxRow
 from grove.security.encryption import FieldCipher, new_key
 from grove.security.envelopes import EnvelopeCipher
 from grove_provider_sync.models import Connection, SyncRun, TokenAudit, TokenRevocation
 from grove_provider_sync.providers.interface import ProviderRefused, Tokens
+from grove_provider_sync.sync.jobs import JobConsumer, Scheduler
 from grove_provider_sync.sync.runner import SyncRunner
 from grove_provider_sync.tokens import audit, sealing
 from grove_provider_sync.tokens import keeper as keeper_module
@@ -225,6 +227,25 @@ async def test_whoever_waits_may_go_and_the_answer_is_kept(expired, keeper, held
     await asyncio.wait(keeper._refreshing)
     assert (await held(connection)).refresh_token != before.refresh_token
     assert await refreshes() == 1
+
+
+async def test_a_worker_that_ends_waits_for_an_answer_under_way(expired, held, refreshes, world, resources):
+    """Else each restart of workers would spend some refresh tokens for nothing."""
+    connection = await expired()
+    before = await held(connection)
+    await world.post("/control/faults", json={"path": "/oauth/token", "delay_seconds": 0.5})
+    scheduler = Scheduler(resources)
+    jobs = JobConsumer(resources, scheduler)
+    keeper = jobs._runner._keeper
+    tasks = [asyncio.create_task(work.run()) for work in (jobs, scheduler)]
+    async with asyncio.timeout(20):
+        while not keeper._refreshing:
+            await asyncio.sleep(0.01)
+    await end(*tasks)
+    assert (await held(connection)).refresh_token != before.refresh_token
+    assert await refreshes() == 1
+    while jobs._in_hand:
+        await asyncio.wait(set(jobs._in_hand))
 
 
 async def test_a_provider_that_does_not_answer_leaves_the_tokens_and_the_turn_to_others(

@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from grove.contracts.auth import UserDeleted, UserRegistered
 from grove.core.clock import now
@@ -25,6 +25,7 @@ from grove_provider_sync.models import (
     User,
 )
 from grove_provider_sync.providers.interface import ProviderRefused, Tokens
+from grove_provider_sync.tokens import revoker as revoker_module
 from grove_provider_sync.tokens import sealing
 from grove_provider_sync.tokens.owner import Owner
 from grove_provider_sync.tokens.revoker import TokenRevoker
@@ -130,6 +131,28 @@ async def test_auth_is_told_with_the_last_of_many_tokens_whoever_gives_it_back(u
     assert await told() == 1
 
 
+async def test_auth_is_told_once_though_a_worker_dies_before_it_wrote_that_the_provider_knows(
+    user, resources, happen, told, monkeypatch
+):
+    await user.connect()
+    await happen(UserDeleted(user_id=user.id, deleted_at=now()), 4)
+    revoker, sandbox = TokenRevoker(resources), resources.providers.get("sandbox")
+
+    async def dies(*_, **__) -> bool:
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as dying:
+        dying.setattr(revoker_module, "end", dies)
+        with pytest.raises(asyncio.CancelledError):
+            await revoker.revoke_due(sandbox)
+    assert await told() == 0
+    async with resources.sessions.begin() as session:
+        await session.execute(update(TokenRevocation).values(next_attempt_at=now()))
+    assert await TokenRevoker(resources).revoke_due(sandbox) == 1
+    assert await TokenRevoker(resources).revoke_due(sandbox) == 0
+    assert await told() == 1
+
+
 async def test_tokens_that_come_late_are_waited_for_unless_auth_was_told(user, resources, happen, told):
     await user.connect()
     await happen(UserDeleted(user_id=user.id, deleted_at=now()), 4)
@@ -179,8 +202,15 @@ async def test_late_facts_about_a_deleted_user_are_passed_over(user, happen, lef
     assert (await left(user.id))[0] == 0
 
 
-async def test_a_provider_that_is_away_does_not_keep_the_data(user, happen, left, world):
+async def test_a_provider_that_is_away_does_not_keep_the_data(user, resources, happen, left, world, told):
     await user.connect()
     await world.post("/control/faults", json={"path": "/oauth", "status": 503, "times": 100})
     await happen(UserDeleted(user_id=user.id, deleted_at=now()), 4)
     assert await left(user.id) == [0, 0, 0, 0, 0, 1]
+    revoker, sandbox = TokenRevoker(resources), resources.providers.get("sandbox")
+    await revoker.revoke_due(sandbox)
+    assert await told() == 0
+    async with resources.sessions.begin() as session:
+        await session.execute(update(TokenRevocation).values(next_attempt_at=now(), give_up_at=now()))
+    await revoker.revoke_due(sandbox)
+    assert await told() == 1, "its tokens are destroyed in time"

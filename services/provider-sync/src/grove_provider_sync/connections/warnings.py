@@ -66,7 +66,7 @@ class AccessWarnings:
             code="ends_soon",
             reason="The access you gave will end.",
             ends_at=ends_at,
-            days_left=math.ceil((ends_at - now()) / timedelta(days=1)),
+            days_left=max(1, math.ceil((ends_at - now()) / timedelta(days=1))),
         )
         await events.tell(session, connection, fact)
         log.info("connection.ends_soon", connection_id=str(connection.id), days=days)

@@ -9,6 +9,7 @@ import structlog
 from aio_pika.abc import AbstractExchange, AbstractIncomingMessage
 
 from grove.core.ids import new_id
+from grove.core.tasks import finish
 from grove.messaging.broker import BROKER_ERRORS, Broker, closed, message
 from grove.messaging.topology import internal_exchange
 from grove.postgres.engine import STORE_ERRORS
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 QUEUE = f"{ProviderSyncSettings.service}.jobs"
 LOOK_SECONDS = 0.5
 BATCH = 50
+DRAIN_SECONDS = 20.0
 
 _WAITING_ERRORS: tuple[type[BaseException], ...] = (*BROKER_ERRORS, *STORE_ERRORS)
 
@@ -93,7 +95,13 @@ class JobConsumer:
         self.connected = False
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled. Runs go on elsewhere then; only refreshes of tokens are waited for."""
+        try:
+            await self._consume()
+        finally:
+            await finish(self._runner.drain(), DRAIN_SECONDS)
+
+    async def _consume(self) -> None:
         while True:
             try:
                 async with self._broker.connection() as connection:

@@ -48,6 +48,10 @@ class SyncRunner:
         self._settings = resources.settings
         self._keeper = TokenKeeper(resources)
 
+    async def drain(self) -> None:
+        """Before the process ends, let providers answer that were asked for new tokens: the old ones may be spent."""
+        await self._keeper.drain()
+
     async def run(self, connection_id: UUID) -> None:
         """Do the connection's open run; nothing when another worker has it or none is open."""
         lease = Lease(self._resources.sessions, connection_id, new_id(), self._settings.sync_lease_seconds)

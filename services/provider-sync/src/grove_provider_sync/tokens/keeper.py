@@ -79,6 +79,11 @@ class TokenKeeper:
                 return await asyncio.shield(refreshing)
             await asyncio.sleep(LOOK_SECONDS)
 
+    async def drain(self) -> None:
+        """Wait for answers under way, for as long as they take at most: a process that ends must not lose them."""
+        if self._refreshing:
+            await asyncio.wait(list(self._refreshing), timeout=self._ask_seconds)
+
     def last(self, tokens: Tokens) -> bool:
         """Whether they can be used for a while yet."""
         ahead = timedelta(seconds=self._settings.refresh_ahead_seconds)
