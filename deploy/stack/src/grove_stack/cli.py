@@ -18,7 +18,7 @@ from rich.table import Table
 from grove_stack import daemon
 from grove_stack.compose import write_files
 from grove_stack.demo import Demo, DemoFailed
-from grove_stack.development import run_auth, run_migration, watch
+from grove_stack.development import run_migration, run_operator, watch
 from grove_stack.layout import Layout, read_json, write_json
 from grove_stack.preflight import install_broker, problems
 from grove_stack.process import last_lines
@@ -28,6 +28,8 @@ from grove_stack.supervisor import sweep
 commands = typer.Typer(help="The whole suite on this machine, without Docker.", no_args_is_help=True)
 console = Console()
 START_SECONDS = 240
+_WORDS = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""For commands that hand on what follows them."""
 _COLOURS = {"ready": "green", "done": "green", "starting": "yellow", "running": "yellow", "waiting": "dim"}
 
 
@@ -171,13 +173,21 @@ def files(folder: Annotated[Path, typer.Argument(help="Folder that containers mo
     console.print(f"[green]✓[/green] Written to {folder}. Next: docker compose up --build --wait")
 
 
-@commands.command(
-    "auth", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
-)
+@commands.command("auth", context_settings=_WORDS, add_help_option=False)
 def auth(context: typer.Context) -> None:
     """Run `grove auth …` on this stack's accounts: `grove stack auth users list`."""
+    _operate("auth", "auth", context)
+
+
+@commands.command("providers", context_settings=_WORDS, add_help_option=False)
+def providers(context: typer.Context) -> None:
+    """Run `grove providers …` on this stack's connections: `grove stack providers list`."""
+    _operate("provider-sync", "providers", context)
+
+
+def _operate(service: str, group: str, context: typer.Context) -> None:
     _check_up(Layout(StackSettings().state_dir.resolve()))
-    raise typer.Exit(run_auth(StackSettings(), context.args))
+    raise typer.Exit(run_operator(StackSettings(), service, [group, *context.args]))
 
 
 @commands.command("migration")

@@ -19,14 +19,14 @@ ROOT = Path(__file__).parents[4]
 _ALEMBIC = {"up": ["upgrade", "head"], "down": ["downgrade", "-1"], "history": ["history"], "current": ["current"]}
 
 
-def run_auth(settings: StackSettings, words: list[str]) -> int:
-    """Run `grove auth …` with the settings of the stack's auth service; its exit code."""
+def run_operator(settings: StackSettings, name: str, words: list[str]) -> int:
+    """Run `grove …` with the settings of the stack's service of that name; its exit code."""
     plan = Plan(settings)
-    auth = next(service for service in SERVICES if service.name == "auth")
-    plan.layout.ensure_identity(auth.name, "auth-migrate")
-    environment = {**os.environ, **plan.environment(auth, "auth-migrate")}
+    service = next(service for service in SERVICES if service.name == name)
+    plan.layout.ensure_identity(service.name, f"{service.name}-migrate")
+    environment = {**os.environ, **plan.environment(service, f"{service.name}-migrate")}
     program = str(Path(sys.executable).parent / "grove")
-    return subprocess.run([program, "auth", *words], env=environment, check=False).returncode
+    return subprocess.run([program, *words], env=environment, check=False).returncode
 
 
 def run_migration(settings: StackSettings, name: str, action: str, message: str) -> int:
