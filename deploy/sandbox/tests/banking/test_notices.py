@@ -29,6 +29,17 @@ async def test_a_webhook_is_signed_and_says_what_it_is_about(bank):
     assert (await bank.http.post("/control/customers/ada/webhook", json={"type": "x"})).status_code == 422
 
 
+async def test_an_end_that_is_near_is_told_by_default(bank):
+    for seconds in (7200, 3600):
+        await bank.behave(consent_seconds=seconds)
+        tokens = await bank.consent("nora")
+    asked = {"type": "consent.ends_soon"}
+    made = (await bank.http.post("/control/customers/nora/webhook", json=asked)).json()
+    assert json.loads(made["body"])["consent_ends_at"] == tokens["consent_ends_at"]
+    other = (await bank.http.post("/control/customers/nobody/webhook", json=asked)).json()
+    assert "consent_ends_at" not in json.loads(other["body"])
+
+
 async def received(http, name: str, count: int) -> list[dict]:
     async with asyncio.timeout(GUARD):
         while len(got := (await http.get(f"/control/webhooks/{name}")).json()) < count:

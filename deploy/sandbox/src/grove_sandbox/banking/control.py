@@ -29,7 +29,7 @@ class NewTransaction(BaseModel):
 
 
 class NewNotice(BaseModel):
-    """A webhook to make, as of `seconds_ago`."""
+    """A webhook to make, as of `seconds_ago`. `consent_ends_at`: of one that says so; by default when it does."""
 
     type: Kind
     consent_ends_at: datetime | None = None
@@ -142,7 +142,10 @@ async def expire(name: str, request: Request) -> None:
 async def notice(name: str, data: NewNotice, request: Request) -> Signed:
     """A webhook about the customer. It is sent too, if the bank knows where to."""
     notices: Notices = request.app.state.notices
-    made = notices.signed(data.type, name, consent_ends_at=data.consent_ends_at, seconds_ago=data.seconds_ago)
+    ends_at = data.consent_ends_at
+    if data.type == "consent.ends_soon" and ends_at is None:
+        ends_at = _bank(request).tokens.consent_ends_at(name)
+    made = notices.signed(data.type, name, consent_ends_at=ends_at, seconds_ago=data.seconds_ago)
     notices.send(made)
     return made
 

@@ -139,6 +139,11 @@ class Tokens:
             if family.customer == customer:
                 family.ended = family.ended or "withdrawn"
 
+    def consent_ends_at(self, customer: str) -> datetime | None:
+        """When the first of a customer's living consents ends."""
+        ends = (each.ends_at for each in self._families() if each.customer == customer and each.ended is None)
+        return min((end for end in ends if end is not None), default=None)
+
     def expire(self, customer: str) -> None:
         """A customer's access tokens end now; their refresh tokens stay."""
         self._access = {token: held for token, held in self._access.items() if held[0].customer != customer}

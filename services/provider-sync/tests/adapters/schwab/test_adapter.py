@@ -124,6 +124,17 @@ async def test_an_answer_that_is_full_is_read_again_in_halves(link, monkeypatch)
     assert all(len({item.id for item in page.changed}) == len(page.changed) for page in halved)
 
 
+async def test_a_booking_belongs_to_the_window_that_begins_with_its_moment(link):
+    token = (await link.grant()).tokens.access_token
+    account = (await link.provider.accounts(token))[0].id
+    today = datetime.now(UTC)
+    booked = (await link.provider._calls.transactions(token, account, today - timedelta(days=50), today))[0].time
+    before = await link.provider._calls.transactions(token, account, booked - timedelta(hours=1), booked)
+    after = await link.provider._calls.transactions(token, account, booked, booked + timedelta(hours=1))
+    assert booked not in [item.time for item in before]
+    assert booked in [item.time for item in after]
+
+
 async def test_more_in_a_moment_than_an_answer_holds_is_a_failure_and_no_loss(link, monkeypatch):
     token = (await link.grant()).tokens.access_token
     monkeypatch.setattr(calls, "MOST_ROWS", 1)
