@@ -1,13 +1,17 @@
 """An operator, and what is stored."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from grove.core.ids import new_id
+from grove_provider_sync.admin.sweeping import DeadTokenSweep
 from grove_provider_sync.models import Connection
+from grove_provider_sync.resources import Resources
 
 ADMIN = "/api/v1/admin/provider-sync"
 
@@ -73,3 +77,72 @@ async def bank(world):
         return (await world.get("/control/bank")).json()["calls"]
 
     return calls
+
+
+@pytest.fixture
+def sweep(resources):
+    """Sweep until nothing is left."""
+
+    async def sweep() -> None:
+        sweeper = DeadTokenSweep(resources)
+        while await sweeper.sweep():
+            pass
+
+    return sweep
+
+
+@pytest.fixture
+def people(client, world, issuer, user):
+    """Makes users, each with a connection that has not run yet."""
+
+    async def people(count: int) -> list[tuple[object, dict]]:
+        users = [type(user)(client, world, issuer) for _ in range(count)]
+        return [(each, await each.connect()) for each in users]
+
+    return people
+
+
+@pytest.fixture
+async def eager(settings, offered) -> AsyncIterator[Resources]:
+    """Those of a process that refreshes all tokens, however young."""
+    found = Resources(settings.model_copy(update={"refresh_ahead_seconds": 2000}), offered)
+    yield found
+    await found.aclose()
+
+
+@pytest.fixture
+def count(resources):
+    """How many rows there are."""
+
+    async def count(model, *conditions) -> int:
+        async with resources.sessions() as session:
+            return await session.scalar(select(func.count()).select_from(model).where(*conditions))
+
+    return count
+
+
+class Gate:
+    """Holds who comes until it is opened."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self._opened = asyncio.Event()
+        self._came = asyncio.Condition()
+
+    async def __call__(self) -> None:
+        async with self._came:
+            self.waiting += 1
+            self._came.notify_all()
+        await self._opened.wait()
+
+    async def held(self, number: int) -> None:
+        async with self._came:
+            await self._came.wait_for(lambda: self.waiting >= number)
+
+    def open(self) -> None:
+        self._opened.set()
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()

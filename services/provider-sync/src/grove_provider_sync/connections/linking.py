@@ -68,7 +68,12 @@ class _Claimed:
     user_id: UUID
     provider: str
     provider_version: int
+    token_version: int
     back: Return
+
+    def mends_what_is_gone(self, connection: Connection, grant: Grant) -> bool:
+        """Whether the grant is of the tokens that the connection held, and those were taken away meanwhile."""
+        return grant.tokens == self.back.held and connection.token_version != self.token_version
 
 
 class Linking:
@@ -116,7 +121,7 @@ class Linking:
             connection = await ConnectionRepository(session).of_user(connection_id, user_id)
             if connection.status == "revoked":
                 raise ConnectionRevoked
-            held = self._held(connection)
+            held = self._held(connection, await provider_version(session, connection.provider))
         prepared = await self.prepare(user_id, connection.provider, held)
         async with self._resources.sessions.begin() as session:
             connections = ConnectionRepository(session)
@@ -170,15 +175,16 @@ class Linking:
             seconds = self._settings.callback_seconds + CLAIM_MARGIN_SECONDS
             authorization.claimed_until = now() + timedelta(seconds=seconds)
             secret, purpose = authorization.sealed_secret, f"consent:{connection.id}"
+            version = await provider_version(session, connection.provider)
             back = Return(
                 code=code,
                 verifier=self._cipher.open(authorization.sealed_verifier, purpose=f"pkce:{connection.id}"),
                 redirect_uri=self._redirect_uri,
                 secret=self._cipher.open(secret, purpose=purpose) if secret is not None else None,
-                held=self._held(connection),
+                held=self._held(connection, version),
             )
-            version = await provider_version(session, connection.provider)
-            return _Claimed(connection.id, connection.user_id, connection.provider, version, back)
+            own = connection.token_version
+            return _Claimed(connection.id, connection.user_id, connection.provider, version, own, back)
 
     async def _link(self, session: AsyncSession, state: str, claimed: _Claimed, grant: Grant) -> Connection:
         connections = ConnectionRepository(session)
@@ -187,6 +193,8 @@ class Linking:
         except ConnectionNotFound:
             raise AuthorizationGone from None  # erased meanwhile
         if connection.status == "revoked" or await is_erased(session, claimed.user_id):
+            raise AuthorizationGone
+        if claimed.mends_what_is_gone(connection, grant):
             raise AuthorizationGone
         await connections.use_authorization(_hash(state))
         if connection.external_id not in {None, grant.external_id}:
@@ -231,8 +239,10 @@ class Linking:
             )
         )
 
-    def _held(self, connection: Connection) -> Tokens | None:
-        """For providers that mend access in place; what can't be read can be granted anew."""
+    def _held(self, connection: Connection, version: int) -> Tokens | None:
+        """For providers that mend access in place; what is dead or can't be read can be granted anew."""
+        if connection.provider_version < version:
+            return None
         try:
             return sealing.stored(self._cipher, connection)
         except DecryptionFailed:
