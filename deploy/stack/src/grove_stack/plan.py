@@ -11,6 +11,7 @@ import httpx2
 
 from grove_stack.edge import Edge, EdgeSettings
 from grove_stack.layout import Layout
+from grove_stack.outside import provider_environment, sandbox_environment
 from grove_stack.ports import Ports
 from grove_stack.process import ProcessSpec, StepFailed, StepSpec
 from grove_stack.servers import mailcatcher
@@ -156,17 +157,7 @@ class Plan:
         return ProcessSpec(
             name="sandbox",
             command=[sys.executable, "-m", "grove_sandbox"],
-            environment={
-                "SANDBOX_PORT": str(port),
-                "SANDBOX_CLIENT_SECRET": self.layout.secret("provider-sync", "sandbox_client_secret"),
-                "SANDBOX_WEBHOOK_SECRET": self.layout.secret("provider-sync", "sandbox_webhook_secret"),
-                "SANDBOX_WEBHOOK_URL": f"{self.api_url}/api/v1/providers/sandbox/webhooks",
-                "SANDBOX_WEBHOOK_CA_FILE": str(self.layout.edge_ca.certificate_file),
-                "SANDBOX_SCHWAB_CLIENT_SECRET": self.layout.secret("provider-sync", "schwab_client_secret"),
-                "SANDBOX_PLAID_SECRET": self.layout.secret("provider-sync", "plaid_secret"),
-                "SANDBOX_SMS_TOKEN": self.layout.secret("auth", "sms_token"),
-                "SANDBOX_SIGN_IN_CLIENT_SECRET": self.layout.secret("auth", "oauth_sandbox_client_secret"),
-            },
+            environment=sandbox_environment(self.layout, port, self.api_url),
             probe=partial(_answers, f"http://127.0.0.1:{port}/health"),
             address=f"127.0.0.1:{port}",
             stop_seconds=5,
@@ -255,14 +246,7 @@ class Plan:
                 "WEBHOOK_RETRY_SCALE": str(self.settings.webhook_retry_scale),
             }
         if service.name == "provider-sync":
-            return {
-                "SANDBOX_URL": self.sandbox_url,
-                "SCHWAB_URL": f"{self.sandbox_url}/schwab",
-                "SCHWAB_CLIENT_ID": "grove",
-                "PLAID_URL": f"{self.sandbox_url}/plaid",
-                "PLAID_CLIENT_ID": "grove",
-                "PLAID_WEBHOOK_URL": f"{self.api_url}/api/v1/providers/plaid/webhooks",
-            }
+            return provider_environment(self.sandbox_url, self.api_url)
         if service.name == "gateway":
             internal = {
                 s.name: f"https://127.0.0.1:{self.ports.pick(f'{s.name}-api')}" for s in SERVICES if s.name != "gateway"
