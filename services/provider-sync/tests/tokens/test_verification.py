@@ -71,6 +71,7 @@ async def test_the_database_itself_refuses_to_change_or_remove(resources, chains
         ("UPDATE token_audit SET at = at - interval '1 day' WHERE {it} AND position = 3", 3),
         ("UPDATE token_audit SET provider = 'x' WHERE {it} AND position = 1", 1),
         ("UPDATE token_audit SET hash = sha256('x') WHERE {it} AND position = 3", 3),
+        ("UPDATE token_audit SET position = 5 WHERE {it} AND position = 3", 3),
         ("DELETE FROM token_audit WHERE {it} AND position = 1", 1),
         ("DELETE FROM token_audit WHERE {it} AND position = 2", 2),
         (
