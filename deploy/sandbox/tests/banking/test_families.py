@@ -47,11 +47,11 @@ async def test_the_three_rotations(bank):
 
 
 async def test_tokens_and_consents_end(bank):
-    await bank.behave(access_token_seconds=0.001, consent_seconds=3600)
+    await bank.behave(access_token_seconds=1e-9, consent_seconds=3600)
     tokens = await bank.consent("ed")
-    assert (tokens["expires_in"], tokens["customer_id"], "T" in tokens["consent_ends_at"]) == (0.001, "ed", True)
+    assert (tokens["expires_in"], tokens["customer_id"], "T" in tokens["consent_ends_at"]) == (1e-9, "ed", True)
     assert (await bank.get("accounts", tokens)).json() == {"error": "invalid_token"}
-    await bank.behave(consent_seconds=0.001)
+    await bank.behave(consent_seconds=1e-9)
     over = await bank.consent("ed")
     assert (await bank.refresh(over)).json()["error_description"] == "consent ended"
     await bank.behave()

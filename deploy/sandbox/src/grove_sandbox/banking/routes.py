@@ -20,12 +20,12 @@ class BankRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """The handler, within limits and weather."""
-        answer = super().get_route_handler()
+        answer, path = super().get_route_handler(), self.path_format
 
         async def within(request: Request) -> Response:
             bank: Bank = request.app.state.bank
             is_token = request.method == "POST"
-            refusal = bank.admit(request.url.path, await _caller(request, bank))
+            refusal = bank.admit(path, await _caller(request, bank))
             if refusal is not None:
                 return refusal
             trouble = None

@@ -115,7 +115,7 @@ class Tokens:
         if family is None:
             raise GrantRefused
         family.check()
-        if expires < time.time():
+        if expires <= time.time():
             raise GrantRefused
         return family
 
