@@ -52,6 +52,6 @@ class AccountRead(Outgoing):
 
 
 class AccountList(Outgoing):
-    """All accounts of a user."""
+    """All accounts of a user, at most a thousand."""
 
     items: list[AccountRead]

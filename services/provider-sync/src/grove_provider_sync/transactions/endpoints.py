@@ -65,8 +65,10 @@ async def export_transactions(
     """Download your transactions as one file, for a spreadsheet or a program.
 
     The file is written while it is read from the database. When that fails in the middle the connection breaks: JSON is
-    then no JSON, and a client of CSV sees it by the broken connection alone. In CSV an apostrophe stands before text
-    that a spreadsheet would take for a formula. What changes meanwhile is in the file as it was or as it is.
+    then no JSON, and a client of CSV sees it by the broken connection alone. What changes meanwhile is in the file as
+    it was or as it is; a booking that moves in the order meanwhile can be in it twice, or not at all.
+
+    In CSV an apostrophe stands before text that a spreadsheet would take for a formula.
     """
     authenticator: Authenticator = request.app.state.authenticator
 
