@@ -17,8 +17,7 @@ import websockets
 from rich.console import Console
 from rich.table import Table
 
-from grove.core.ids import new_id
-from grove_stack.bench import accounts, events, page, resource, sockets
+from grove_stack.bench import accounts, events, page, providers, resource, sockets, somebody
 from grove_stack.bench.accounts import Row
 from grove_stack.bench.resource import CONNECTIONS, ROUNDS, SECONDS
 from grove_stack.layout import read_json
@@ -84,7 +83,7 @@ async def _events(plan: Plan, _: dict[str, Any]) -> AsyncIterator[Row]:
 
 async def _live(plan: Plan, suite: dict[str, Any]) -> list[float]:
     context = ssl.create_default_context(cafile=suite["ca_file"])
-    headers = await _headers(plan, suite, context)
+    headers = await somebody.headers(plan, suite, context)
     created: dict[str, float] = {}
     seen: dict[str, float] = {}
     url = suite["api_url"].replace("https:", "wss:") + "/api/v1/notifications/stream"
@@ -115,15 +114,6 @@ async def _live(plan: Plan, suite: dict[str, Any]) -> list[float]:
     return [max(0.0, (seen[task] - moment) * 1000) for task, moment in created.items()]
 
 
-async def _headers(plan: Plan, suite: dict[str, Any], context: ssl.SSLContext) -> dict[str, str]:
-    """A new user's."""
-    email = f"bench-{new_id()}@grove.example"
-    await plan.create_admin(email)
-    async with httpx2.AsyncClient(transport=LoopbackTransport(verify=context), timeout=20) as client:
-        login = await client.post(f"{suite['auth_url']}/api/v1/auth/login", json={**suite["admin"], "email": email})
-    return {"Authorization": f"Bearer {login.json()['access_token']}"}
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """What is measured together. `note`: how to read it."""
@@ -144,11 +134,17 @@ _ACCOUNTS = (
     "say little about a real one. A login's other work, there and in the services, keeps its rate below the most that "
     "hashing alone would allow."
 )
+_PROVIDERS = (
+    f"First runs of customers with some {providers.CHANGES:,} bookings and changes each, {providers.PAGE_SIZE} on a "
+    "page, from the first one's start to the last one's end; worker, sandbox, database and the rest of the suite on the same "
+    f"cores, {providers.ROUNDS} rounds in turns. Beside it: a bare client that reads the same pages, as many at once."
+)
 PARTS: dict[str, Part] = {  # in this order: the last one stops the workers
     "live": Part(_pushes, "From the 201 in the client's hand to the frame in its socket."),
     "resource": Part(resource.rows, _BESIDE),
     "accounts": Part(accounts.rows, _ACCOUNTS),
     "sockets": Part(sockets.rows, "The clients are on the same cores; the median of three rounds."),
+    "providers": Part(providers.rows, _PROVIDERS),
     "events": Part(_events, "Bare aio-pika publishes and consumes the same messages, without any store."),
 }
 
