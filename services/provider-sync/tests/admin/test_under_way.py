@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from grove.core.errors import UpstreamError
 from grove_provider_sync.admin.sweeping import DeadTokenSweep
 from grove_provider_sync.models import TokenRevocation
-from grove_provider_sync.providers.interface import Grant, ProviderRefused, Tokens
+from grove_provider_sync.providers.interface import Grant, ProviderRefused, ProviderThrottled, Tokens
 from grove_provider_sync.sync.pages import Pages
 from grove_provider_sync.sync.runner import SyncRunner
 from grove_provider_sync.tokens.errors import TokensGone
@@ -83,6 +84,23 @@ async def test_runs_refreshes_and_sweeps_of_several_workers_meet_without_a_deadl
     assert len(await user.transactions()) == 120
 
 
+@pytest.mark.parametrize("refusal", [UpstreamError("No."), ProviderRefused(), ProviderThrottled(30), TokensGone()])
+async def test_a_run_that_was_lost_while_its_provider_refused_ends_quietly(
+    user, runner, resources, operator, stored, told, monkeypatch, refusal
+):
+    connection = await user.connect()
+
+    async def refuses(_: str):
+        await operator.post(f"/connections/{connection['id']}/revoke", {"reason": "A breach."})
+        raise refusal
+
+    monkeypatch.setattr(resources.providers.get("sandbox"), "accounts", refuses)
+    await runner.run(connection["id"])
+    assert await told() == [(connection["id"], REVOKED)]
+    [found] = await stored()
+    assert (found.status, found.failures) == ("needs_reauth", 1)
+
+
 async def test_a_refresh_that_was_under_way_brings_no_living_token(
     user, eager, operator, sweep, stored, count, gate, monkeypatch, bank
 ):
@@ -138,7 +156,7 @@ async def test_a_callback_that_was_under_way_brings_no_living_token(
 
 
 @pytest.fixture
-def mends(resources, gate, monkeypatch):
+def mends(user, resources, gate, monkeypatch):
     """The bank mends access in place: who consents again keeps the tokens. `asked`: what it was given to mend."""
     provider = resources.providers.get("sandbox")
     asked: list[Tokens | None] = []
@@ -152,7 +170,7 @@ def mends(resources, gate, monkeypatch):
         await gate()
         if back.held is None:
             raise ProviderRefused
-        return Grant(back.held)
+        return Grant(back.held, user.customer)
 
     monkeypatch.setattr(provider, "authorize", asks)
 
