@@ -136,8 +136,9 @@ _ACCOUNTS = (
 )
 _PROVIDERS = (
     f"First runs of customers with some {providers.CHANGES:,} bookings and changes each, {providers.PAGE_SIZE} on a "
-    "page, from the first one's start to the last one's end; worker, sandbox, database and the rest of the suite on the same "
-    f"cores, {providers.ROUNDS} rounds in turns. Beside it: a bare client that reads the same pages, as many at once."
+    "page, from the first one's start to the last one's end; worker, sandbox, database and the rest of the suite on "
+    f"the same cores, {providers.ROUNDS} rounds in turns. Beside it: a bare client that reads the same pages, as many "
+    "at once."
 )
 PARTS: dict[str, Part] = {  # in this order: the last one stops the workers
     "live": Part(_pushes, "From the 201 in the client's hand to the frame in its socket."),
