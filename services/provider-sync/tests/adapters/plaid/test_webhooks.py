@@ -17,7 +17,11 @@ NEWS = ("TRANSACTIONS", "SYNC_UPDATES_AVAILABLE")
 
 
 def part(value) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+    return encoded(json.dumps(value).encode())
+
+
+def encoded(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
 
 async def told(plaid, world, kind: str, code: str, /, **more) -> list[Notice]:
@@ -151,8 +155,8 @@ CLAIMS = {"iat": int(time.time()), "request_body_sha256": hashlib.sha256(BODY).h
         f"{part(HEADER)}.{part(CLAIMS | {'request_body_sha256': None})}.AA",
         f"{part(HEADER)}.{part(CLAIMS | {'request_body_sha256': 'ü'})}.AA",
         f"{part(HEADER)}.{part({'iat': CLAIMS['iat']})}.AA",
-        f"{part(HEADER)}.{base64.urlsafe_b64encode(b'[' * 2000).decode()}.AA",
-        f"{base64.urlsafe_b64encode(b'[' * 2000).decode()}.{part(CLAIMS)}.AA",
+        f"{part(HEADER)}.{encoded(b'[' * 2000)}.AA",
+        f"{encoded(b'[' * 2000)}.{part(CLAIMS)}.AA",
         f"{part(HEADER)}.{part(CLAIMS | {'more': 'x' * 5000})}.AA",
     ],
 )
