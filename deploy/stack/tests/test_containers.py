@@ -11,6 +11,7 @@ import yaml
 from grove_resource.images.process import MEMORY_BYTES
 from grove_resource.images.renderer import AT_ONCE
 from grove_resource.settings import ResourceSettings
+from grove_sandbox.settings import SandboxSettings
 from grove_stack.compose import write_files
 from grove_stack.development import ROOT, affected, run_migration
 from grove_stack.settings import StackSettings
@@ -64,6 +65,18 @@ def test_containers_are_confined():
             assert port.startswith("127.0.0.1:"), name
         for value in (service.get("environment") or {}).values():
             assert "password" not in str(value).lower() or str(value).startswith("/run/secrets/"), name
+
+
+def test_the_sandbox_reads_the_secrets_that_compose_gives_it(tmp_path):
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    given = {each["target"]: each["source"] for each in compose["services"]["sandbox"]["secrets"]}
+    for target, source in given.items():
+        (tmp_path / target).write_text(f"the {source}")
+    settings = SandboxSettings(_secrets_dir=tmp_path)
+    assert settings.client_secret.get_secret_value() == "the sandbox_client_secret"
+    assert settings.webhook_secret.get_secret_value() == "the sandbox_webhook_secret"
+    theirs = {each["source"] for each in compose["services"]["provider-sync-api"]["secrets"]}
+    assert set(given.values()) <= theirs
 
 
 def test_who_calls_webhooks_and_who_asks_where_they_lead_can_reach_the_outside():

@@ -6,11 +6,16 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+CONTAINER_SECRETS = Path("/run/secrets")
+"""Where containers have them, in files of the settings' names."""
+
 
 class SandboxSettings(BaseSettings):
     """The sandbox"""
 
-    model_config = SettingsConfigDict(env_prefix="SANDBOX_", secrets_dir=None)
+    model_config = SettingsConfigDict(
+        env_prefix="SANDBOX_", secrets_dir=CONTAINER_SECRETS if CONTAINER_SECRETS.is_dir() else None
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on")
     port: int = Field(9900, description="Port to listen on")
