@@ -16,6 +16,7 @@ import structlog
 from grove.valkey.client import VALKEY_ERRORS
 from grove.web.rate_limit import Limit, RateLimiter
 from grove_provider_sync.providers.interface import Budget, Description, ProviderThrottled
+from grove_provider_sync.providers.metrics import PAUSES
 
 log = structlog.get_logger()
 
@@ -65,6 +66,7 @@ class Turns:
         """The provider asked for it: nobody calls until it is over; unless `whole`, for the present connection."""
         key = self._pauses(provider)[0 if whole else -1]
         self._paused[key] = time.monotonic() + seconds
+        PAUSES.labels(provider.key).inc()
         log.warning("provider.paused", provider=provider.key, seconds=round(seconds), whole=whole)
         try:
             await self._valkey.set(key, "1", px=max(1, round(seconds * 1000)))

@@ -20,6 +20,7 @@ from grove_provider_sync.providers.interface import CursorRefused, HistoryChange
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.fetching import Fetching
 from grove_provider_sync.sync.leasing import Lease, RunLost
+from grove_provider_sync.sync.metrics import BOOKINGS
 from grove_provider_sync.transactions.repository import Changes, TransactionRepository
 
 log = structlog.get_logger()
@@ -120,7 +121,7 @@ class Pages:
             connection.cursor = page.next_cursor
             if not page.has_more:
                 changes = await self._end_walk(transactions, connection, changes)
-            _count(run, changes)
+            _count(self._provider.description.key, run, changes)
             if changes.any:
                 fact = events.transactions_changed(
                     connection,
@@ -141,8 +142,10 @@ class Pages:
         return changes.and_removed(await transactions.remove_unseen(connection.id, whole_since))
 
 
-def _count(run: SyncRun, changes: Changes) -> None:
+def _count(provider: str, run: SyncRun, changes: Changes) -> None:
     run.pages += 1
     run.added += len(changes.added)
     run.changed += len(changes.changed)
     run.removed += len(changes.removed)
+    for kind, ids in (("added", changes.added), ("changed", changes.changed), ("removed", changes.removed)):
+        BOOKINGS.labels(provider, kind).inc(len(ids))

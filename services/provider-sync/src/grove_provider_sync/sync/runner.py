@@ -24,6 +24,7 @@ from grove_provider_sync.providers.registry import ProviderNotFound
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.fetching import Fetching
 from grove_provider_sync.sync.leasing import Lease, RunLost
+from grove_provider_sync.sync.metrics import RUNS
 from grove_provider_sync.sync.pages import Pages
 from grove_provider_sync.sync.repository import SyncRunRepository
 from grove_provider_sync.tokens import audit
@@ -121,6 +122,7 @@ class SyncRunner:
             again = run.trigger == "initial" and connection.last_synced_at is not None
             news = connection.news_at is not None and connection.news_at > begun
             standing.end_run(run, "completed", None, None)
+            RUNS.labels(connection.provider, "completed").inc()
             connection.status, connection.status_detail = "active", standing.with_warning(connection, UP_TO_DATE)
             connection.failures, connection.last_synced_at = 0, moment
             connection.lease_until = connection.leased_by = None
@@ -146,6 +148,7 @@ class SyncRunner:
             connection.lease_until = connection.leased_by = None
             if seconds > CIRCUIT_SECONDS:
                 connection.status_detail = f"{provider.name} asked for a pause; it goes on by itself."
+            RUNS.labels(connection.provider, "put_off").inc()
             log.info("sync.put_off", connection_id=str(connection.id), seconds=round(wait, 1))
 
     async def _fail(self, lease: Lease, error: Exception) -> None:
@@ -155,12 +158,14 @@ class SyncRunner:
         async with self._ours(lease) as (session, connection, run):
             provider = self._resources.providers.describe(connection.provider)
             seconds = self._settings.sync_retry_seconds
+            RUNS.labels(connection.provider, "failed").inc()
             await standing.fail(session, connection, provider, run, code=code, reason=reason, retry_seconds=seconds)
 
     async def _lose_access(self, lease: Lease, code: Lost) -> None:
         async with self._ours(lease) as (session, connection, run):
             provider = self._resources.providers.describe(connection.provider)
             await audit.record(session, "tokens_refused", Owner.of(connection), outcome="failure", reason=code)
+            RUNS.labels(connection.provider, "lost_access").inc()
             await standing.lose_access(session, connection, provider, code, run)
 
     async def _without_tokens(self, lease: Lease) -> None:

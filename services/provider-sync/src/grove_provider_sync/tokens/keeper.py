@@ -26,6 +26,7 @@ from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.repository import SyncRunRepository
 from grove_provider_sync.tokens import audit, sealing
 from grove_provider_sync.tokens.errors import TokensGone
+from grove_provider_sync.tokens.metrics import ROTATIONS
 from grove_provider_sync.tokens.owner import Owner
 from grove_provider_sync.tokens.revoking import OTHER_GRANT, destroyed, queue
 from grove_provider_sync.tokens.versions import are_alive
@@ -156,6 +157,7 @@ class TokenKeeper:
                 sealing.store(self._cipher, connection, fresh)
                 connection.refreshing_until = None
                 await audit.record(session, "token_rotated", turn.owner, rotation_type=rotation)
+                ROTATIONS.labels(turn.owner.provider, rotation).inc()
                 log.info("provider.token_rotated", connection_id=str(connection_id), rotation_type=rotation)
                 if await are_alive(session, connection):
                     return fresh
