@@ -34,7 +34,7 @@ def run() -> None:
         degrading={
             **events.checks,
             "jobs": while_true(lambda: jobs_consumer.connected, "not connected to RabbitMQ"),
-            "revocations": revoker.check,
+            "token_revocations": revoker.check,
         },
     )
     jobs = {
@@ -42,7 +42,7 @@ def run() -> None:
         "scheduler": scheduler.run,
         "jobs": jobs_consumer.run,
         "dead_tokens": DeadTokenSweep(resources).run,
-        "revocations": revoker.run,
+        "token_revocations": revoker.run,
         "connection_cleaning": ConnectionCleaning(resources).run,
         "access_warnings": AccessWarnings(resources).run,
         "token_rewrapping": TokenRewrapping(resources).run,
