@@ -5,11 +5,13 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from pydantic import TypeAdapter
 
 from grove.core.errors import UpstreamError, UpstreamTimeout
 from grove.web.client import MAX_RESPONSE_BYTES, CircuitOpen, outside_client
-from grove_provider_sync.providers.http import ProviderHttp, json_of
+from grove_provider_sync.providers.http import ProviderHttp, content_of
 from grove_provider_sync.providers.interface import Description, ProviderThrottled
+from grove_provider_sync.providers.published import Published, read
 from grove_provider_sync.providers.turns import Turns
 
 pytestmark = pytest.mark.integration
@@ -154,14 +156,14 @@ async def test_redirects_are_not_followed(bank, http):
     found = await http.request("GET", "/")
     assert (found.status_code, bank.asked) == (302, 1)
     with pytest.raises(UpstreamError, match="answered 302"):
-        json_of(found, "Some Bank")
+        content_of(found, "Some Bank")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"x"', b"\xff"])
 async def test_what_is_no_object_is_no_answer(bank, http, body):
     bank.plays = [answer("200 OK", body=body)]
     with pytest.raises(UpstreamError):
-        json_of(await http.request("GET", "/"), "Some Bank")
+        read(TypeAdapter(Published), content_of(await http.request("GET", "/"), "Some Bank"), "Some Bank")
 
 
 async def test_a_certificate_of_nobody_is_not_trusted(resources, stores):

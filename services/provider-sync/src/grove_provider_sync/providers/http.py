@@ -85,14 +85,8 @@ def _is_passing(error: BaseException) -> bool:
     return isinstance(error, UpstreamError | UpstreamTimeout) and not throttled
 
 
-def json_of(answer: httpx2.Response, provider: str) -> dict[str, Any]:
-    """The object in an answer of status 200. Raises UpstreamError for anything else."""
+def content_of(answer: httpx2.Response, provider: str) -> bytes:
+    """The body of an answer of status 200. Raises UpstreamError for any other."""
     if answer.status_code != 200:
         raise UpstreamError(f"{provider} answered {answer.status_code}.")
-    try:
-        found = answer.json()
-    except ValueError:
-        raise UpstreamError(f"{provider} answered with what is no JSON.") from None
-    if not isinstance(found, dict):
-        raise UpstreamError(f"{provider} answered with JSON of another form than it publishes.")
-    return found
+    return answer.content

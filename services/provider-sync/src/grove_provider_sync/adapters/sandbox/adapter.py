@@ -8,7 +8,6 @@ import httpx2
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from grove.core.clock import now
-from grove.core.errors import UpstreamError
 from grove_provider_sync.adapters.sandbox import mapping
 from grove_provider_sync.adapters.sandbox.published import (
     ACCOUNTS,
@@ -21,6 +20,7 @@ from grove_provider_sync.adapters.sandbox.published import (
 )
 from grove_provider_sync.adapters.sandbox.settings import SandboxSettings
 from grove_provider_sync.providers.adapters import Surroundings
+from grove_provider_sync.providers.http import content_of
 from grove_provider_sync.providers.interface import (
     AccountData,
     Asking,
@@ -41,8 +41,8 @@ from grove_provider_sync.providers.published import read
 
 NAME = "Sandbox Bank"
 CLIENT_ID = "grove"
-SECRET = "sandbox_client_secret"  # noqa: S105 - the name of a file
-WEBHOOK_SECRET = "sandbox_webhook_secret"  # noqa: S105 - the name of a file
+CREDENTIAL = "sandbox_client_secret"
+WEBHOOK_CREDENTIAL = "sandbox_webhook_secret"
 
 
 class SandboxProvider:
@@ -102,7 +102,7 @@ class SandboxProvider:
         answer = await self._http.request(
             "POST", "/oauth/revoke", repeatable=True, data={"token": token}, auth=self._basic()
         )
-        _check(answer)
+        content_of(answer, NAME)
 
     async def accounts(self, access_token: str) -> Sequence[AccountData]:
         """All accounts."""
@@ -117,7 +117,7 @@ class SandboxProvider:
     async def notices(self, headers: Mapping[str, str], body: bytes) -> Sequence[Notice]:
         """It signs by Standard Webhooks; what is older than five minutes is refused. Raises UpstreamError as well."""
         try:
-            Webhook(self._secret(WEBHOOK_SECRET)).verify(body, dict(headers), json_parse=False)
+            Webhook(self._secret(WEBHOOK_CREDENTIAL)).verify(body, dict(headers), json_parse=False)
         except (WebhookVerificationError, ValueError):  # the latter for a signature or body of no form at all
             raise NoticeRefused from None
         return mapping.notices(read(WEBHOOK, body, NAME))
@@ -127,7 +127,7 @@ class SandboxProvider:
         await self._http.aclose()
 
     def _basic(self) -> httpx2.BasicAuth:
-        return httpx2.BasicAuth(CLIENT_ID, self._secret(SECRET))
+        return httpx2.BasicAuth(CLIENT_ID, self._secret(CREDENTIAL))
 
     async def _token(self, form: dict[str, str]) -> Granted:
         answer = await self._http.request("POST", "/oauth/token", data=form, auth=self._basic())
@@ -135,8 +135,7 @@ class SandboxProvider:
             refusal = read(REFUSAL, answer.content, NAME)
             if refusal.error == "invalid_grant":
                 raise _refused(refusal)
-        _check(answer)
-        return read(GRANTED, answer.content, NAME)
+        return read(GRANTED, content_of(answer, NAME), NAME)
 
     async def _get(self, path: str, access_token: str, query: dict[str, str]) -> bytes:
         headers = {"Authorization": f"Bearer {access_token}"}
@@ -147,8 +146,7 @@ class SandboxProvider:
             raise HistoryChanged
         if answer.status_code == 410:
             raise CursorRefused
-        _check(answer)
-        return answer.content
+        return content_of(answer, NAME)
 
 
 def _is_whole(answer: httpx2.Response) -> bool:
@@ -157,11 +155,6 @@ def _is_whole(answer: httpx2.Response) -> bool:
 
 def _refused(refusal: Refusal) -> ProviderRefused:
     return ProviderRefused("withdrawn" if refusal.error_description == "consent withdrawn" else "refused")
-
-
-def _check(answer: httpx2.Response) -> None:
-    if answer.status_code != 200:
-        raise UpstreamError(f"{NAME} answered {answer.status_code}.")
 
 
 def _tokens(granted: Granted) -> Tokens:

@@ -20,12 +20,12 @@ from grove_provider_sync.adapters.schwab.published import (
     Granted,
     Transaction,
 )
-from grove_provider_sync.providers.http import ProviderHttp
+from grove_provider_sync.providers.http import ProviderHttp, content_of
 from grove_provider_sync.providers.interface import ProviderRefused
 from grove_provider_sync.providers.published import read
 
 NAME = "Schwab"
-SECRET = "schwab_client_secret"  # noqa: S105 - the name of a file
+CREDENTIAL = "schwab_client_secret"
 MOST_ROWS = 3000
 """An answer with so many rows may lack some."""
 TICK = timedelta(milliseconds=1)
@@ -56,7 +56,7 @@ class SchwabCalls:
 
     async def token(self, form: dict[str, str]) -> Granted:
         """Tokens, asked for once: a code works once. Raises ProviderRefused."""
-        basic = httpx2.BasicAuth(self._client_id, self._secret(SECRET))
+        basic = httpx2.BasicAuth(self._client_id, self._secret(CREDENTIAL))
         answer = await self._http.request("POST", "/v1/oauth/token", data=form, auth=basic)
         if answer.status_code in {400, 401}:
             refusal = read(REFUSAL, answer.content, NAME)
@@ -107,6 +107,4 @@ def _written(moment: datetime) -> str:
 
 
 def _read(form: TypeAdapter[T], answer: httpx2.Response) -> T:
-    if answer.status_code != 200:
-        raise UpstreamError(f"{NAME} answered {answer.status_code}.")
-    return read(form, answer.content, NAME)
+    return read(form, content_of(answer, NAME), NAME)
