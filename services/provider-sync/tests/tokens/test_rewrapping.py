@@ -93,7 +93,8 @@ async def test_after_a_rotation_everything_opens_without_the_old_key(
     with capture_logs() as logs:
         assert await rewrapping.rewrap() == 7
         assert await rewrapping.rewrap() == 0
-    assert [each["rewrapped"] for each in logs if each["event"] == "tokens.rewrapped"] == [7]
+    told = [(each["rewrapped"], each["unreadable"]) for each in logs if each["event"] == "tokens.rewrapped"]
+    assert told == [(7, 0), (0, 0)], "the old key can go now"
     ring.lines = [new]
     assert await opened() == [TOKENS] * 7
     assert [each.sealed_tokens.rpartition(".")[2] for each in await stored()] == bodies, (
@@ -151,6 +152,7 @@ async def test_what_is_unreadable_is_told_once_and_left(resources, ring, connect
         for _ in range(3):
             assert await rewrapping.rewrap() == 0
     told = [each["id"] for each in logs if each["event"] == "tokens.unreadable"]
+    assert [each["unreadable"] for each in logs if each["event"] == "tokens.rewrapped"] == [3, 3, 3]
     assert sorted(told) == sorted(str(each.id) for each in await stored())
     assert [each.sealed_tokens for each in await stored()] == before
     with pytest.raises(DecryptionFailed):

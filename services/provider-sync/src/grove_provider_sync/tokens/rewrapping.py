@@ -1,7 +1,7 @@
 """After a rotation of the key ring: once an hour what is sealed under an older key is wrapped in the newest one.
 
 Only the data keys are sealed anew; the tokens are not decrypted, but for values from before envelopes. The old key can
-go from the ring when `tokens.rewrapped` tells of nothing unreadable, and an hour went by.
+go from the ring once `tokens.rewrapped` is logged with nothing rewrapped and nothing unreadable.
 """
 
 import asyncio
@@ -33,7 +33,8 @@ class TokenRewrapping:
     def __init__(self, resources: Resources) -> None:
         self._sessions = resources.sessions
         self._cipher = resources.token_cipher
-        self._unreadable: set[UUID] = set()
+        self._told: set[UUID] = set()
+        self._unreadable = 0
 
     async def run(self) -> None:
         """Rewrap until cancelled."""
@@ -46,10 +47,10 @@ class TokenRewrapping:
 
     async def rewrap(self) -> int:
         """Once; how many values are under the newest key now that were not."""
+        self._unreadable = 0
         rewrapped = await self._table(Connection, sealing.purpose_of)
         rewrapped += await self._table(TokenRevocation, lambda row: revoking.purpose_of(row.id))
-        if rewrapped:
-            log.info("tokens.rewrapped", rewrapped=rewrapped, unreadable=len(self._unreadable))
+        log.info("tokens.rewrapped", rewrapped=rewrapped, unreadable=self._unreadable)
         return rewrapped
 
     async def _table(self, table: type[H], purpose_of: Callable[[H], str]) -> int:
@@ -83,7 +84,8 @@ class TokenRewrapping:
             return stored.first() is not None
 
     def _note_unreadable(self, row_id: UUID, error: DecryptionFailed) -> None:
-        """Once in each process: whoever needs the value asks its user to connect again."""
-        if row_id not in self._unreadable:
-            self._unreadable.add(row_id)
+        """Told once in each process: whoever needs the value asks its user to connect again."""
+        self._unreadable += 1
+        if row_id not in self._told:
+            self._told.add(row_id)
             log.error("tokens.unreadable", id=str(row_id), error=str(error))
