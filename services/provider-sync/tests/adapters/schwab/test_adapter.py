@@ -113,6 +113,32 @@ async def test_a_walk_reads_all_and_later_ones_the_last_days(link):
     assert told(pages) == {key: each for key, each in (await expected(link)).items() if each[2] >= start.isoformat()}
 
 
+@pytest.mark.parametrize("seed", range(3))
+async def test_through_a_life_later_walks_keep_up_with_the_days_that_they_read_again(link, seed):
+    token = (await link.grant()).tokens.access_token
+    pages, cursor = await walk(link, token)
+    held = {item.id: item for page in pages for item in page.changed}
+    for part in range(3):
+        await link.world.post(f"{link.control}/life", params={"steps": 60, "seed": 10 * seed + part})
+        pages, cursor = await walk(link, token, cursor)
+        for page in pages:
+            held = {key: item for key, item in held.items() if not _within(item, page.whole)}
+            held |= {item.id: item for item in page.changed}
+    open_accounts = {account.id for account in await link.provider.accounts(token)}
+    start = (datetime.now(UTC).date() - timedelta(days=29)).isoformat()
+    kept = {
+        key: (item.description, item.status, item.booked_at.isoformat())
+        for key, item in held.items()
+        if item.account_id in open_accounts and item.booked_at.isoformat() >= start
+    }
+    assert kept == {key: each for key, each in (await expected(link)).items() if each[2] >= start}
+    assert len(kept) > 60
+
+
+def _within(item, window) -> bool:
+    return item.account_id == window.account_id and window.start <= item.booked_at < window.end
+
+
 async def test_an_answer_that_is_full_is_read_again_in_halves(link, monkeypatch):
     token = (await link.grant()).tokens.access_token
     whole, _ = await walk(link, token)
