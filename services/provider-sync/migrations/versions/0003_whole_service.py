@@ -69,6 +69,19 @@ def upgrade() -> None:
         ["connection_id", "pending_provider_id"],
         postgresql_where=sa.text("pending_provider_id IS NOT NULL"),
     )
+    op.create_index(
+        "ix_connections_tokens",
+        "connections",
+        ["provider", "provider_version"],
+        postgresql_where=sa.text("sealed_tokens IS NOT NULL"),
+    )
+    op.drop_index("ix_transactions_search", "transactions")
+    op.create_index(
+        "ix_sync_runs_finished_at",
+        "sync_runs",
+        ["finished_at"],
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
+    )
     op.create_index("ix_sync_runs_open", "sync_runs", ["created_at"], postgresql_where=OPEN)
     op.create_table(
         "provider_states",
@@ -76,6 +89,7 @@ def upgrade() -> None:
         sa.Column("token_version", sa.Integer(), nullable=False),
         sa.Column("revoked_at", TIME, nullable=False),
         sa.Column("revoked_by", sa.Uuid(), nullable=True),
+        sa.Column("reason", sa.String(length=500), nullable=False),
         sa.PrimaryKeyConstraint("provider", name="pk_provider_states"),
     )
     op.create_table(
@@ -133,6 +147,9 @@ def downgrade() -> None:
         op.drop_table(table)
     op.execute("DROP FUNCTION token_audit_stays")
     op.drop_index("ix_sync_runs_open", "sync_runs")
+    op.drop_index("ix_sync_runs_finished_at", "sync_runs")
+    op.create_index("ix_transactions_search", "transactions", ["search"], postgresql_using="gin")
+    op.drop_index("ix_connections_tokens", "connections")
     op.drop_index("ix_transactions_pending_provider_id", "transactions")
     for index in ("ix_connections_erasing", "ix_connections_reauth_by", "ix_connections_external_id"):
         op.drop_index(index, "connections")

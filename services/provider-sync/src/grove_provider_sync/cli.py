@@ -1,36 +1,12 @@
-"""`grove providers …`: works on the store of provider-sync directly, with the service's own settings."""
+"""`grove providers …`: works on the store of provider-sync directly, with the service's own settings.
 
-import asyncio
-import json
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Annotated, Any, TypeVar, cast, get_args
+What the commands do is imported when one is run: other commands of `grove` need neither this service nor its models.
+"""
+
+from typing import Annotated
 from uuid import UUID
 
 import typer
-from pydantic import ValidationError
-from rich import print as show
-from rich.markup import escape
-from rich.table import Table
-from sqlalchemy import select
-
-from grove.core.context import RequestContext, use_context
-from grove.core.errors import GroveError
-from grove.core.ids import new_id
-from grove.core.settings import load
-from grove.postgres.engine import STORE_ERRORS
-from grove_provider_sync.admin.listing import CONNECTIONS, AdminConnectionQuery
-from grove_provider_sync.admin.overview import overview
-from grove_provider_sync.admin.schemas import AdminProviderRead, ConnectionStatus
-from grove_provider_sync.admin.service import RevocationService
-from grove_provider_sync.models import TokenAudit
-from grove_provider_sync.providers.registry import load_adapters
-from grove_provider_sync.resources import Resources
-from grove_provider_sync.settings import ProviderSyncSettings
-from grove_provider_sync.tokens.verification import TokenChainBroken
-from grove_provider_sync.tokens.verification import verify as verify_chains
-
-T = TypeVar("T")
 
 Reason = Annotated[str, typer.Option(help="Why; it is kept in the log", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask")]
@@ -47,38 +23,24 @@ commands.add_typer(audit, name="audit")
 @commands.command("list")
 def list_providers() -> None:
     """List the providers, with how their connections stand and what waits for them."""
-    table = Table("key", "offered", "health", "connections", "token version", "revoked", "paused until", "to give back")
-    for each in _operate(overview):
-        version = (str(each.token_version), _time(each.revoked_at), _time(each.paused_until))
-        offered = "yes" if each.offered else "no"
-        table.add_row(*map(escape, (each.key, offered, each.health, _counts(each), *version, _waiting(each))))
-    show(table)
+    from grove_provider_sync.admin import terminal  # noqa: PLC0415
+
+    terminal.list_providers()
 
 
 @commands.command("connections")
 def list_connections(
     provider: Annotated[str | None, typer.Option(help="Only to this provider")] = None,
-    status: Annotated[str | None, typer.Option(help=f"Only these: {', '.join(get_args(ConnectionStatus))}")] = None,
+    status: Annotated[
+        str | None, typer.Option(help="Only these: pending, active, needs_reauth, error, revoked")
+    ] = None,
     user: Annotated[UUID | None, typer.Option(help="Only of this user")] = None,
     cursor: Annotated[str, typer.Option(help="Where the page before ended")] = "",
 ) -> None:
     """List connections, newest first, a hundred at a time."""
+    from grove_provider_sync.admin import terminal  # noqa: PLC0415
 
-    async def read(resources: Resources) -> tuple[list[dict[str, Any]], str | None]:
-        wanted = AdminConnectionQuery(
-            provider=provider, status=cast("ConnectionStatus | None", status), user_id=user, size=100, cursor=cursor
-        )
-        items, following = await CONNECTIONS.walk(resources.reads, wanted, wanted.given)
-        return json.loads(f"[{items or ''}]"), following
-
-    found, following = _operate(read)
-    table = Table("id", "user", "provider", "status", "how it stands", "last synced", "since")
-    for each in found:
-        named = (each["id"], each["user_id"], each["provider"], each["status"], each["status_detail"])
-        table.add_row(*map(escape, (*named, each["last_synced_at"] or "", each["created_at"])))
-    show(table)
-    if following is not None:
-        print(f"More: --cursor {following}")  # noqa: T201 - not wrapped
+    terminal.list_connections(provider, status, user, cursor)
 
 
 @commands.command("revoke-all")
@@ -89,28 +51,18 @@ def revoke_all(
 ) -> None:
     """End all access to a provider after a breach. Its users have to reconnect."""
     _confirm(f"End the access of every connection to {provider}? Each user has to reconnect.", yes)
+    from grove_provider_sync.admin import terminal  # noqa: PLC0415
 
-    async def change(resources: Resources) -> int:
-        async with resources.sessions.begin() as session:
-            return await RevocationService(resources, session, None).revoke_all(provider, reason)
-
-    concerned = _operate(change)
-    of = "one connection" if concerned == 1 else f"{concerned} connections"
-    show(f"[green]Ended[/green] the access of {of} to {escape(provider)}.")
-    show("The workers take the tokens away now and tell the users; `grove providers list` shows what is left.")
+    terminal.revoke_all(provider, reason)
 
 
 @commands.command("revoke")
 def revoke(connection: ConnectionId, reason: Reason, yes: Yes = False) -> None:
     """End the access of one connection. Its user has to reconnect."""
     _confirm(f"End the access of connection {connection}?", yes)
+    from grove_provider_sync.admin import terminal  # noqa: PLC0415
 
-    async def change(resources: Resources) -> None:
-        async with resources.sessions.begin() as session:
-            await RevocationService(resources, session, None).revoke(connection, reason)
-
-    _operate(change)
-    show(f"[green]Ended[/green] the access of connection {connection}.")
+    terminal.revoke(connection, reason)
 
 
 @audit.command("verify")
@@ -118,16 +70,9 @@ def verify(
     connection: Annotated[UUID | None, typer.Argument(help="Only of this connection", show_default=False)] = None,
 ) -> None:
     """Look whether the audit is as it was written. Exit code 1 when it is not."""
+    from grove_provider_sync.admin import terminal  # noqa: PLC0415
 
-    async def check(resources: Resources) -> int:
-        return await verify_chains(resources.reads, connection)
-
-    try:
-        entries = _operate(check)
-    except TokenChainBroken as broken:
-        show(f"[red]The audit was tampered with:[/red] {broken}")
-        raise typer.Exit(1) from None
-    show(f"[green]The audit is whole.[/green] {entries} entries.")
+    terminal.verify(connection)
 
 
 @audit.command("show")
@@ -136,61 +81,11 @@ def show_audit(
     last: Annotated[int, typer.Option(min=1, max=10_000, help="How many of the newest entries")] = 50,
 ) -> None:
     """Show what happened to the tokens of a connection, oldest first."""
+    from grove_provider_sync.admin import terminal  # noqa: PLC0415
 
-    async def read(resources: Resources) -> list[TokenAudit]:
-        newest = select(TokenAudit).where(TokenAudit.connection_id == connection)
-        async with resources.sessions() as session:
-            found = await session.scalars(newest.order_by(TokenAudit.position.desc()).limit(last))
-            return list(found)[::-1]
-
-    table = Table("#", "when", "what", "outcome", "by", "detail")
-    for each in _operate(read):
-        entry = cast("dict[str, Any]", each.entry)
-        detail = ", ".join(f"{name}: {value}" for name, value in entry["detail"].items() if name != "provider")
-        known = (each.action, entry["outcome"], entry["actor_id"] or "", detail)
-        table.add_row(*map(escape, (str(each.position), _time(each.at), *known)))
-    show(table)
-
-
-def _operate(work: Callable[[Resources], Awaitable[T]]) -> T:
-    """Run `work` on the store. Exits with 1 and a sentence when it fails."""
-    settings = load(ProviderSyncSettings)
-    try:
-        return asyncio.run(_with_resources(settings, work))
-    except GroveError as error:
-        show(f"[red]Not done:[/red] {escape(error.message)}")
-    except ValidationError as error:
-        for problem in error.errors():
-            show(f"[red]Not done:[/red] {'.'.join(map(str, problem['loc']))}: {escape(problem['msg'])}")
-    except STORE_ERRORS as error:
-        address = f"{settings.database_host}:{settings.database_port}"
-        show(f"[red]Not done:[/red] the database at {address} does not answer.\n  {type(error).__name__}")
-    raise typer.Exit(1)
-
-
-async def _with_resources(settings: ProviderSyncSettings, work: Callable[[Resources], Awaitable[T]]) -> T:
-    resources = Resources(settings, load_adapters(settings))
-    try:
-        with use_context(RequestContext(request_id=str(new_id()), route="grove providers")):
-            return await work(resources)
-    finally:
-        await resources.aclose()
+    terminal.show_audit(connection, last)
 
 
 def _confirm(question: str, yes: bool) -> None:
     if not yes:
         typer.confirm(question, abort=True)
-
-
-def _counts(provider: AdminProviderRead) -> str:
-    return ", ".join(f"{status} {count}" for status, count in sorted(provider.connections.items()))
-
-
-def _waiting(provider: AdminProviderRead) -> str:
-    if not provider.revocations_waiting:
-        return ""
-    return f"{provider.revocations_waiting}, the oldest since {_time(provider.oldest_revocation_at)}"
-
-
-def _time(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else ""

@@ -136,6 +136,17 @@ async def test_bad_input(user):
     assert (await user.call("POST", f"/connections/{(await user.begin())['id']}/sync")).status_code == 400
 
 
+async def test_a_connection_that_is_known_is_not_told_again(user, runner):
+    connection = await user.connect()
+    one = f"/connections/{connection['id']}"
+    first = await user.call("GET", one)
+    tag = {"If-None-Match": first.headers["etag"]}
+    assert (await user.call("GET", one, headers=tag)).status_code == 304
+    await runner.run(connection["id"])
+    changed = await user.call("GET", one, headers=tag)
+    assert (changed.status_code, changed.json()["status_detail"]) == (200, "Up to date.")
+
+
 async def test_creating_is_idempotent(user):
     key = {"Idempotency-Key": "once"}
     first = await user.call("POST", "/connections", json={"provider": "sandbox"}, headers=key)

@@ -110,7 +110,7 @@ async def test_a_run_whose_message_was_lost_is_handed_over_again(queued, hand_ov
 async def test_a_run_under_way_is_left_alone_until_its_worker_goes_silent(queued, hand_over, change):
     [mine] = await queued(ADA, status="running", handed_over_at=LONG_AGO)
     await change(Connection, Connection.id == mine, lease_until=now() + timedelta(seconds=60), leased_by=new_id())
-    await queued(ADA)
+    await queued(ADA, created_at=now())
     assert await hand_over() == [], "it holds its user's slot"
     await change(Connection, Connection.id == mine, lease_until=now() - timedelta(seconds=1))
     assert await hand_over() == [mine]

@@ -68,6 +68,7 @@ async def test_what_everybody_has_is_read_of_one_user(resources, users):
         ({"category": "transport"}, "-booked_at"),
         ({"currency": "EUR", "status": "posted"}, "-booked_at"),
         ({"amount_from": "0"}, "-booked_at"),
+        ({"q": "tram"}, "-booked_at"),
         ({"connection": users[7]}, "-booked_at"),
     ):
         for walk in (True, False):

@@ -1,5 +1,6 @@
 """Strong ETags and the conditions of RFC 9110 section 13."""
 
+import hashlib
 from typing import Annotated
 from uuid import UUID
 
@@ -11,6 +12,11 @@ from grove.core.errors import PreconditionFailed
 def etag(resource_id: UUID, version: int) -> str:
     """The strong entity tag of a version of a resource."""
     return f'"{resource_id.hex[-12:]}-{version}"'
+
+
+def content_etag(content: str) -> str:
+    """The strong entity tag of a content that has no version of its own."""
+    return f'"{hashlib.sha256(content.encode()).hexdigest()[:24]}"'
 
 
 class Conditions:

@@ -17,16 +17,16 @@ class RevocationRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def raise_version(self, provider: str, by: UUID | None) -> int:
+    async def raise_version(self, provider: str, by: UUID | None, reason: str) -> int:
         """The provider's next version: all tokens that there are become older than it, also those being granted."""
-        first = insert(ProviderState).values(provider=provider, token_version=1, revoked_at=now(), revoked_by=by)
+        told = {"revoked_at": now(), "revoked_by": by, "reason": reason}
+        first = insert(ProviderState).values(provider=provider, token_version=1, **told)
         raised = await self._session.execute(
             first.on_conflict_do_update(
                 index_elements=[ProviderState.provider],
                 set_={
                     "token_version": ProviderState.token_version + 1,
-                    "revoked_at": first.excluded.revoked_at,
-                    "revoked_by": first.excluded.revoked_by,
+                    **{name: first.excluded[name] for name in told},
                 },
             ).returning(ProviderState.token_version)
         )

@@ -32,7 +32,7 @@ class RevocationService:
         offered = any(each.description.key == provider for each in self._resources.providers.all())
         if not offered and not await self._revocations.has_connections(provider):
             raise ProviderNotFound
-        version = await self._revocations.raise_version(provider, self._actor)
+        version = await self._revocations.raise_version(provider, self._actor, reason)
         concerned = await self._revocations.count_older(provider, version)
         log.warning(
             "provider.revoked",

@@ -77,7 +77,7 @@ class DeadTokenSweep:
             connection = await revocations.lock_older(connection_id, state.provider, state.token_version)
             if connection is None:
                 return False
-            await kill(session, self._resources, connection, by=state.revoked_by)
+            await kill(session, self._resources, connection, by=state.revoked_by, reason=state.reason)
         return True
 
     def _is_clean(self, state: ProviderState) -> bool:

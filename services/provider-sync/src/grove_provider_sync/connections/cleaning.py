@@ -58,7 +58,7 @@ class ConnectionCleaning:
         """Forget tries to connect that came to nothing, and old runs."""
         log.info(
             "connections.tidied",
-            authorizations=await self._delete(Authorization, _is_over()),
+            tries=await self._delete(Authorization, _is_over()),
             never_connected=await self._delete(Connection, _was_never_connected()),
             runs=await self._delete(SyncRun, self._is_old()),
         )

@@ -9,9 +9,11 @@ from starlette.responses import RedirectResponse
 from grove.core.context import current_context
 from grove.core.errors import Unauthorized
 from grove.security.network import network_of
+from grove.web.answers import json_text, not_modified
 from grove.web.auth import ANONYMOUS_LIMIT, Authenticator
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
+from grove.web.etag import RequestConditions, content_etag
 from grove_provider_sync.connections.linking import Linking, Prepared
 from grove_provider_sync.connections.repository import ConnectionQueries
 from grove_provider_sync.connections.schemas import (
@@ -92,10 +94,16 @@ async def list_connections(user: ConnectionReader, reads: ReadsDep) -> Connectio
     return ConnectionList(items=[ConnectionRead.model_validate(row) for row in rows])
 
 
-@router.get("/{connection_id}")
-async def get_connection(connection_id: UUID, user: ConnectionReader, reads: ReadsDep) -> ConnectionRead:
+@router.get(
+    "/{connection_id}", response_model=ConnectionRead, responses={304: {"description": "You have this version"}}
+)
+async def get_connection(
+    connection_id: UUID, user: ConnectionReader, reads: ReadsDep, conditions: RequestConditions
+) -> Response:
     """Read one connection."""
-    return ConnectionRead.model_validate(await ConnectionQueries(reads, user.user_id).get(connection_id))
+    content = _read(await ConnectionQueries(reads, user.user_id).get(connection_id)).model_dump_json()
+    tag = content_etag(content)
+    return not_modified(tag) if conditions.unchanged(tag) else json_text(content, headers={"ETag": tag})
 
 
 @router.post("/{connection_id}/sync", status_code=202, response_class=Response)

@@ -57,8 +57,12 @@ class Connection(Base):
         Index("ix_connections_user_created", "user_id", column("created_at").desc(), column("id").desc()),
         # connections that are due
         Index("ix_connections_due", "next_sync_at", postgresql_where=text("status IN ('active', 'error')")),
-        # whom a webhook speaks of; those of a provider whose tokens are all revoked
+        # whom a webhook speaks of
         Index("ix_connections_external_id", "provider", "external_id"),
+        # those that still hold tokens after all of a provider were revoked
+        Index(
+            "ix_connections_tokens", "provider", "provider_version", postgresql_where=text("sealed_tokens IS NOT NULL")
+        ),
         # access that ends
         Index("ix_connections_reauth_by", "reauth_by", postgresql_where=text("status IN ('active', 'error')")),
         # what a worker has to remove

@@ -18,3 +18,4 @@ class ProviderState(Base):
     token_version: Mapped[int] = mapped_column(Integer)
     revoked_at: Mapped[datetime]
     revoked_by: Mapped[UUID | None]
+    reason: Mapped[str] = mapped_column(String(500))

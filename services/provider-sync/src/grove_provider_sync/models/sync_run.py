@@ -43,6 +43,8 @@ class SyncRun(Base):
             column("created_at").desc(),
             column("id").desc(),
         ),
+        # how providers stood lately
+        Index("ix_sync_runs_finished_at", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
         # open runs, in the order in which they are handed over
         Index("ix_sync_runs_open", "created_at", postgresql_where=text("status IN ('queued', 'running')")),
         # one run of a connection at a time

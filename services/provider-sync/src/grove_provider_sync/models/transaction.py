@@ -54,6 +54,4 @@ class Transaction(Base):
         Index("ix_transactions_user_booked", "user_id", column("booked_at").desc(), column("id").desc()),
         # the transactions of one account, GET /accounts/{id}/transactions
         Index("ix_transactions_account_booked", "account_id", column("booked_at").desc(), column("id").desc()),
-        # GET /transactions?q=
-        Index("ix_transactions_search", "search", postgresql_using="gin"),
     )

@@ -8,7 +8,7 @@ from grove_provider_sync.adapters.plaid.published import read
 from grove_provider_sync.providers.http import PAUSE_SECONDS, ProviderHttp
 from grove_provider_sync.providers.published import Published
 
-SECRET = "plaid_secret"  # noqa: S105 - the name of a file
+SECRET = "plaid_secret"  # noqa: S105 - the name of a file  # pragma: allowlist secret
 VERSION = "2020-09-14"
 
 P = TypeVar("P", bound=Published)
