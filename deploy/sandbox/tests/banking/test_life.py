@@ -56,3 +56,10 @@ async def test_an_unknown_cursor_is_gone(bank):
     for unknown in (cursor, "0", "x", "bm8"):
         assert (await bank.get("transactions", mine, cursor=unknown)).status_code == 410
     assert (await bank.get("transactions", other, cursor=cursor)).status_code == 200
+
+
+async def test_a_history_is_as_long_as_it_is_asked_for(bank):
+    url = "/control/customers/rich"
+    before = len((await bank.http.get(f"{url}/transactions")).json())
+    assert (await bank.http.post(f"{url}/history", params={"bookings": 500})).status_code == 204
+    assert len((await bank.http.get(f"{url}/transactions")).json()) == before + 500

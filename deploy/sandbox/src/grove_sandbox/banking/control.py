@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from grove_sandbox.banking.bank import Bank
 from grove_sandbox.banking.conduct import Conduct
 from grove_sandbox.banking.counting import Counts
-from grove_sandbox.banking.life import live
+from grove_sandbox.banking.life import fill, live
 from grove_sandbox.banking.notices import Kind, Notices, Signed
 from grove_sandbox.world import Customer, Transaction, World, account_shown, record, transaction_shown
 
@@ -118,6 +118,15 @@ async def let_live(
 ) -> None:
     """Random changes to a customer's bookings and accounts; the same for the same seed."""
     live(_customer(request, name), steps, seed)
+    _notify(request, "transactions.changed", name)
+
+
+@router.post("/customers/{name}/history", status_code=204)
+async def give_history(
+    name: str, request: Request, bookings: Annotated[int, Query(ge=1, le=100_000)] = 1000, seed: int = 0
+) -> None:
+    """So many more bookings, at once."""
+    fill(_customer(request, name), bookings, seed)
     _notify(request, "transactions.changed", name)
 
 

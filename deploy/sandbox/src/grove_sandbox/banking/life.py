@@ -17,6 +17,13 @@ def live(customer: Customer, steps: int, seed: int) -> None:
     life.tell_what_is_left()
 
 
+def fill(customer: Customer, bookings: int, seed: int) -> None:
+    """Give a customer so many more bookings, of the accounts that there are."""
+    life = _Life(customer, random.Random(seed))  # noqa: S311 - the same seed gives the same bookings
+    for _ in range(bookings):
+        life.book()
+
+
 class _Life:
     """`_untold`: pending bookings that were posted already and whose removal the bank tells later."""
 
@@ -41,6 +48,10 @@ class _Life:
             self._remove(self._untold.pop(0))
         [change] = self._chance.choices(list(self._likely), list(self._likely.values()))
         change()
+
+    def book(self) -> None:
+        """A posted booking."""
+        record(self._customer, "added", self._booking(self._chance.choice(self._customer.accounts), "posted"))
 
     def tell_what_is_left(self) -> None:
         """Nothing is left open at the end."""

@@ -135,7 +135,7 @@ _ACCOUNTS = (
     "hashing alone would allow."
 )
 _PROVIDERS = (
-    f"First runs of customers with some {providers.CHANGES:,} bookings and changes each, {providers.PAGE_SIZE} on a "
+    f"First runs of customers with some {providers.BOOKINGS:,} bookings each, {providers.PAGE_SIZE} on a "
     "page, from the first one's start to the last one's end; worker, sandbox, database and the rest of the suite on "
     f"the same cores, {providers.ROUNDS} rounds in turns. Beside it: a bare client that reads the same pages, as many "
     "at once."

@@ -24,7 +24,7 @@ from grove_stack.plan import Plan
 
 AT_ONCE = 4
 """As many connections as a worker runs at once by default, each of another user: one user has one slot."""
-CHANGES = 6000
+BOOKINGS = 6000
 PAGE_SIZE = 100
 ROUNDS = 3
 QUIET_RUNS = 20
@@ -63,7 +63,7 @@ class _Bench:
         """Transactions a second: synchronised, and only read."""
         customers = [f"bench-{new_id()}" for _ in users]
         for customer in customers:
-            await self.control("POST", f"/customers/{customer}/life", params={"steps": CHANGES})
+            await self.control("POST", f"/customers/{customer}/history", params={"bookings": BOOKINGS})
         tokens = [await self._token(customer) for customer in customers]
         began = time.perf_counter()
         read = sum(await asyncio.gather(*(self._read(token) for token in tokens)))

@@ -96,34 +96,16 @@ class AccountRepository:
         )
         if not known:
             return
-        row = insert(Account).values(
-            [
-                {
-                    "id": new_id(),
-                    "user_id": self._user_id,
-                    "connection_id": connection_id,
-                    "provider_id": account.id,
-                    "name": account.name,
-                    "type": account.type,
-                    "mask": account.mask,
-                    "currency": account.currency,
-                    "balance": account.balance,
-                    "available": account.available,
-                    "updated_at": moment,
-                    "closed_at": None,
-                }
-                for account in known.values()
-            ]
+        columns = zip(
+            *(
+                (new_id(), each.id, each.name, each.type, each.mask, each.currency, each.balance, each.available)
+                for each in known.values()
+            ),
+            strict=True,
         )
-        told = ("name", "type", "mask", "currency", "balance", "available", "closed_at")
-        changed = or_(*(getattr(Account, name).is_distinct_from(row.excluded[name]) for name in told))
-        await self._session.execute(
-            row.on_conflict_do_update(
-                constraint="uq_accounts_provider_id",
-                set_={name: row.excluded[name] for name in (*told, "updated_at")},
-                where=changed,
-            )
-        )
+        connection = await self._session.connection()
+        given = (self._user_id, connection_id, moment, *(list(column) for column in columns))
+        await connection.exec_driver_sql(_UPSERT, given)
         await self._keep_balances(connection_id, moment.date())
 
     async def _keep_balances(self, connection_id: UUID, day: date) -> None:
@@ -148,3 +130,19 @@ class AccountRepository:
             select(Account.provider_id, Account.id).where(Account.connection_id == connection_id)
         )
         return {row.provider_id: row.id for row in rows}
+
+
+_UPSERT = """
+INSERT INTO accounts AS a (
+    user_id, connection_id, updated_at, id, provider_id, name, type, mask, currency, balance, available
+)
+SELECT $1, $2, $3, r.*
+FROM unnest(
+    $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::numeric[], $11::numeric[]
+) AS r
+ON CONFLICT ON CONSTRAINT uq_accounts_provider_id DO UPDATE SET
+    name = excluded.name, type = excluded.type, mask = excluded.mask, currency = excluded.currency,
+    balance = excluded.balance, available = excluded.available, closed_at = NULL, updated_at = excluded.updated_at
+WHERE (a.name, a.type, a.mask, a.currency, a.balance, a.available, a.closed_at) IS DISTINCT FROM
+    (excluded.name, excluded.type, excluded.mask, excluded.currency, excluded.balance, excluded.available, NULL)
+"""

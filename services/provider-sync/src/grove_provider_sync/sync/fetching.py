@@ -1,7 +1,8 @@
 """What a run asks the provider for, with tokens that last."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
+from uuid import UUID
 
 from grove.core.clock import now
 from grove_provider_sync.accounts.repository import AccountRepository
@@ -26,7 +27,9 @@ class Fetching:
         self._provider = provider
         self._tokens: Tokens | None = None
         self._version: int | None = None
-        self._accounts: set[str] = set()
+        self._unlisted: set[str] = set()
+        self.account_ids: Mapping[str, UUID] = {}
+        """Accounts by the provider's ids; nobody else changes them while the connection is ours."""
 
     async def accounts(self) -> int:
         """Fetch and store the accounts; how many there are. Those that are not listed any more are closed."""
@@ -35,7 +38,7 @@ class Fetching:
             connection, _ = await self._lease.of(session)
             accounts = AccountRepository(session, connection.user_id)
             await accounts.store(connection.id, found, now())
-        self._accounts = {account.id for account in found}
+            self.account_ids = await accounts.ids(connection.id)
         return len(found)
 
     async def page(self, cursor: str | None) -> TransactionPage:
@@ -43,9 +46,13 @@ class Fetching:
         return await self._ask(lambda token: self._provider.transactions(token, cursor))
 
     async def know_accounts_of(self, page: TransactionPage) -> None:
-        """A page may speak of an account that was opened since the accounts were fetched."""
-        if not self._accounts.issuperset(item.account_id for item in page.changed):
+        """A page may speak of an account that was opened since the accounts were fetched. Of one that is not listed
+        then either, as it was closed since, the provider is asked once only.
+        """
+        new = {item.account_id for item in page.changed} - self.account_ids.keys() - self._unlisted
+        if new:
             await self.accounts()
+            self._unlisted |= new - self.account_ids.keys()
 
     async def _ask(self, call: Callable[[str], Awaitable[T]]) -> T:
         """The provider's answer. A token that it refuses may have ended while we waited: a new one is tried once.

@@ -62,12 +62,10 @@ class Lease:
 
     async def of(self, session: AsyncSession) -> tuple[Connection, SyncRun]:
         """The connection, locked, and its open run. Raises RunLost when they are not ours any more."""
-        runs = SyncRunRepository(session)
-        connection = await runs.locked(self.connection_id)
-        run = await runs.open_run(self.connection_id)
-        if connection is None or run is None or connection.leased_by != self.by:
+        found = await SyncRunRepository(session).locked_with_run(self.connection_id)
+        if found is None or found[0].leased_by != self.by:
             raise RunLost
-        return connection, run
+        return found
 
     async def _renew(self) -> bool:
         try:

@@ -13,7 +13,6 @@ import structlog
 from grove.core.clock import now
 from grove.core.errors import UpstreamError
 from grove.core.tasks import end
-from grove_provider_sync.accounts.repository import AccountRepository
 from grove_provider_sync.connections import events
 from grove_provider_sync.models import Connection, SyncRun
 from grove_provider_sync.providers.interface import CursorRefused, HistoryChanged, Provider, TransactionPage
@@ -116,7 +115,7 @@ class Pages:
             if connection.cursor != cursor:
                 raise RunLost  # another worker went on from here meanwhile
             transactions = TransactionRepository(session, connection.user_id)
-            accounts = await AccountRepository(session, connection.user_id).ids(connection.id)
+            accounts = self._fetching.account_ids
             changes = await transactions.apply(connection.id, accounts, page, seen_at=connection.whole_since)
             connection.cursor = page.next_cursor
             if not page.has_more:

@@ -107,6 +107,17 @@ class SyncRunRepository:
         """The connection, locked; None when it was removed."""
         return await self._session.get(Connection, connection_id, with_for_update=True)
 
+    async def locked_with_run(self, connection_id: UUID) -> tuple[Connection, SyncRun] | None:
+        """The connection, locked, with its open run; None when there is not both."""
+        found = await self._session.execute(
+            select(Connection, SyncRun)
+            .join(SyncRun, SyncRun.connection_id == Connection.id)
+            .where(Connection.id == connection_id, SyncRun.status.in_(OPEN))
+            .with_for_update(of=Connection)
+        )
+        row = found.one_or_none()
+        return None if row is None else (row.Connection, row.SyncRun)
+
     async def open_run(self, connection_id: UUID) -> SyncRun | None:
         """The connection's queued or running run."""
         return await self._session.scalar(

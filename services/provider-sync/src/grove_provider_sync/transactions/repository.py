@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
@@ -83,7 +83,7 @@ class TransactionRepository:
             await self._mark_seen(connection_id, [key for key in latest if key not in fresh], seen_at)
         replaced = [item.replaces for item in latest.values() if item.replaces]
         gone = [key for key in (*page.removed, *replaced) if key not in latest]
-        removed = await self._remove(Transaction.connection_id == connection_id, Transaction.provider_id.in_(gone))
+        removed = await self._remove_named(connection_id, gone)
         if page.whole is not None and page.whole.account_id in accounts:
             removed += await self._remove_missing(accounts[page.whole.account_id], page.whole, list(latest))
         there = known.hashes.keys() | taken
@@ -148,6 +148,11 @@ class TransactionRepository:
             same = (Transaction.connection_id == connection_id, Transaction.provider_id.in_(keys))
             await self._session.execute(update(Transaction).where(*same).values(seen_at=seen_at))
 
+    async def _remove_named(self, connection_id: UUID, keys: list[str]) -> list[UUID]:
+        if not keys:
+            return []
+        return await self._remove(Transaction.connection_id == connection_id, Transaction.provider_id.in_(keys))
+
     async def _remove_missing(self, account_id: UUID, window: Window, keys: list[str]) -> list[UUID]:
         return await self._remove(
             Transaction.account_id == account_id,
@@ -188,17 +193,8 @@ class _Known:
         cls, session: AsyncSession, connection_id: UUID, items: Mapping[str, TransactionData], removed: Sequence[str]
     ) -> "_Known":
         keys = [*items, *(item.replaces for item in items.values() if item.replaces), *removed]
-        rows = await session.execute(
-            select(
-                Transaction.provider_id,
-                Transaction.pending_provider_id,
-                Transaction.payload_hash,
-                Transaction.removed_at,
-            ).where(
-                Transaction.connection_id == connection_id,
-                or_(Transaction.provider_id.in_(keys), Transaction.pending_provider_id.in_(keys)),
-            )
-        )
+        connection = await session.connection()
+        rows = (await connection.exec_driver_sql(_KNOWN, (connection_id, keys))).all()
         hashes, posted = {}, {}
         for row in rows:
             hashes[row.provider_id] = None if row.removed_at else row.payload_hash
@@ -212,6 +208,10 @@ class _Known:
         return key in self.posted and self.posted[key] not in removed
 
 
+_KNOWN = """
+SELECT provider_id, pending_provider_id, payload_hash, removed_at FROM transactions
+WHERE connection_id = $1 AND (provider_id = ANY($2::text[]) OR pending_provider_id = ANY($2::text[]))
+"""
 _TAKE_OVER = """
 UPDATE transactions AS t
 SET provider_id = r.posted, payload_hash = ''
