@@ -42,9 +42,11 @@ class Script:
         self.description = Description("scripted", "Script Bank", "bank", (), **description)
         self.steps = deque(steps)
         self.asked: list[str | None] = []
+        self.accounts_asked = 0
         self.listed = [AccountData("a", "Everyday", "checking", None, "EUR", Decimal(1), None)]
 
     async def accounts(self, _: str) -> list[AccountData]:
+        self.accounts_asked += 1
         return list(self.listed)
 
     async def transactions(self, _: str, cursor: str | None) -> TransactionPage:
@@ -183,6 +185,13 @@ async def test_an_account_that_opens_midway_is_fetched_with_its_bookings(play, r
     assert (run.status, found) == ("completed", ["1", "2"])
     async with resources.sessions() as session:
         assert len((await session.scalars(select(Account))).all()) == 2
+
+
+async def test_an_account_that_is_not_listed_any_more_is_asked_for_once(play):
+    pages = [page(f"{number}", to=f"{number}", account="closed since") for number in range(3)]
+    script = Script(*pages, page("4", to="z", more=False))
+    _, run, found = await play(script)
+    assert (run.status, script.accounts_asked, found) == ("completed", 2, ["4"])
 
 
 async def test_a_pause_puts_a_run_off_and_is_no_failure(play):
