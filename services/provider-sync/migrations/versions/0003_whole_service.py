@@ -64,12 +64,6 @@ def upgrade() -> None:
     op.create_index("ix_connections_reauth_by", "connections", ["reauth_by"], postgresql_where=LIVE)
     op.create_index("ix_connections_erasing", "connections", ["id"], postgresql_where=sa.text("erasing"))
     op.create_index(
-        "ix_transactions_pending_provider_id",
-        "transactions",
-        ["connection_id", "pending_provider_id"],
-        postgresql_where=sa.text("pending_provider_id IS NOT NULL"),
-    )
-    op.create_index(
         "ix_connections_tokens",
         "connections",
         ["provider", "provider_version"],
@@ -150,7 +144,6 @@ def downgrade() -> None:
     op.drop_index("ix_sync_runs_finished_at", "sync_runs")
     op.create_index("ix_transactions_search", "transactions", ["search"], postgresql_using="gin")
     op.drop_index("ix_connections_tokens", "connections")
-    op.drop_index("ix_transactions_pending_provider_id", "transactions")
     for index in ("ix_connections_erasing", "ix_connections_reauth_by", "ix_connections_external_id"):
         op.drop_index(index, "connections")
     for table, columns in _added().items():

@@ -120,7 +120,7 @@ async def test_what_is_not_signed_is_refused_without_a_word_why(user, tell, conn
         "message": "This is not signed by the provider.",
         "details": [],
     }
-    assert "www-authenticate" not in answer.headers
+    assert answer.headers["www-authenticate"] == "Signature"
     assert await runs(user, connected) == [("initial", "completed")]
 
 

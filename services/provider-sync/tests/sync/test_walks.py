@@ -20,6 +20,7 @@ from grove_provider_sync.providers.interface import (
     CursorRefused,
     Description,
     HistoryChanged,
+    ProviderRefused,
     ProviderThrottled,
     Tokens,
     TransactionData,
@@ -80,8 +81,10 @@ def play(resources):
                 sealing.store(resources.token_cipher, made[0], Tokens("t", None, None))
                 session.add(made[0])
                 await session.flush()
-            open_run = select(SyncRun).where(SyncRun.status == "queued")
-            if await session.scalar(open_run) is None:
+            open_run = await session.scalar(select(SyncRun).where(SyncRun.status == "queued"))
+            if open_run is not None:
+                open_run.not_before = None  # its time has come
+            else:
                 queued = {"trigger": "scheduled", "status": "queued", "created_at": now()}
                 session.add(SyncRun(id=new_id(), connection_id=made[0].id, user_id=USER, **queued))
         await SyncRunner(resources).run(made[0].id)
@@ -187,11 +190,24 @@ async def test_an_account_that_opens_midway_is_fetched_with_its_bookings(play, r
         assert len((await session.scalars(select(Account))).all()) == 2
 
 
-async def test_an_account_that_is_not_listed_any_more_is_asked_for_once(play):
+async def test_an_account_that_is_not_listed_any_more_is_asked_for_once_and_kept_as_closed(play):
     pages = [page(f"{number}", to=f"{number}", account="closed since") for number in range(3)]
     script = Script(*pages, page("4", to="z", more=False))
     _, run, found = await play(script)
-    assert (run.status, script.accounts_asked, found) == ("completed", 2, ["4"])
+    assert (run.status, script.accounts_asked, found) == ("completed", 2, ["0", "1", "2", "4"])
+
+
+async def test_bookings_of_an_account_that_is_not_listed_yet_are_not_lost(play, resources):
+    script = Script(page("1", to="b", more=False))
+    listed, script.listed = script.listed, []
+    await play(script)
+    script.listed = listed
+    script.steps.append(page(to="c", more=False))
+    _, _, found = await play(script)
+    assert found == ["1"]
+    async with resources.sessions() as session:
+        account = await session.scalar(select(Account))
+    assert (account.name, account.closed_at) == ("Everyday", None)
 
 
 async def test_a_pause_puts_a_run_off_and_is_no_failure(play):
@@ -210,14 +226,24 @@ async def test_pauses_without_end_are_a_failure(play, resources):
     await play(script)
     async with resources.sessions.begin() as session:
         run = await session.scalar(select(SyncRun))
-        run.created_at = now() - timedelta(hours=7)
+        run.created_at = run.started_at = now() - timedelta(hours=7)
     connection, run, _ = await play(script)
     assert (run.status, run.error_code, connection.status) == ("failed", "throttled", "error")
 
 
-async def test_what_an_adapter_stumbles_over_ends_the_run(play):
-    connection, run, _ = await play(Script(KeyError("amount")))
-    assert (run.status, run.error_code, connection.failures) == ("failed", "fault", 1)
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [
+        (KeyError("amount"), "fault"),
+        (TimeoutError(), "unavailable"),
+        (FileNotFoundError(), "unavailable"),
+        (page("1", to="a\x00b"), "unavailable"),
+        (page("1", to="x" * 200_000), "unavailable"),
+    ],
+)
+async def test_what_an_adapter_stumbles_over_ends_the_run(play, step, code):
+    connection, run, _ = await play(Script(step, page(to="z", more=False)))
+    assert (run.status, run.error_code, connection.failures) == ("failed", code, 1)
     assert "amount" not in connection.status_detail
 
 
@@ -232,6 +258,29 @@ async def test_each_failure_waits_longer_and_the_third_counts_as_failing(play, r
     types = await outbox_types(resources.engine)
     assert types.count("provider_sync.run.failed.v1") == 3
     assert types[-1] == "provider_sync.connection.recovered.v1"
+
+
+async def test_what_failed_a_thousand_times_is_still_tried_again(play, resources):
+    await play(Script(UpstreamError("x")))
+    async with resources.sessions.begin() as session:
+        (await session.scalar(select(Connection))).failures = 9_999
+    for _ in range(2):
+        connection, run, _ = await play(Script(UpstreamError("x")))
+        assert (run.status, connection.failures) == ("failed", 10_000)
+    assert connection.next_sync_at < now() + timedelta(hours=7)
+
+
+async def test_access_that_is_given_anew_meanwhile_is_not_lost(play, resources):
+    script = Script()
+
+    async def refused(_: str) -> list[AccountData]:
+        async with resources.sessions.begin() as session:
+            (await session.scalar(select(Connection))).linked_at = now()
+        raise ProviderRefused
+
+    script.accounts = refused
+    connection, run, _ = await play(script)
+    assert (run.status, connection.status) == ("queued", "active")
 
 
 async def test_a_failure_or_two_are_not_worth_a_recovery(play, resources):

@@ -98,9 +98,8 @@ PENDING, POSTED = booking("p", status="pending"), booking("q", replaces="p")
         [page(PENDING, POSTED)],
         [page(POSTED, PENDING)],
         [page(PENDING, POSTED, removed=["p"])],
-        [page(PENDING), page(POSTED), page(PENDING)],
-        [page(POSTED), page(PENDING)],
-        [page(PENDING), page(POSTED), page(PENDING), page(POSTED), page(removed=["p"])],
+        [page(POSTED), page(PENDING), page(removed=["p"])],
+        [page(PENDING), page(POSTED), page(PENDING), page(POSTED)],
     ],
 )
 async def test_a_posted_booking_is_there_once_in_whatever_order_its_story_comes(apply, rows, pages):
@@ -115,6 +114,14 @@ async def test_a_posted_booking_keeps_the_id_that_the_pending_one_had(apply, row
     mine = (await rows())["p"].id
     assert await apply(page(POSTED, removed=["p"])) == (0, 1, 0)
     assert [(row.id, row.pending_provider_id) for row in (await rows()).values()] == [(mine, "p")]
+
+
+async def test_a_booking_is_not_lost_whose_posted_form_goes_a_page_later(apply, rows):
+    await apply(page(PENDING))
+    await apply(page(POSTED, removed=["p"]))
+    await apply(page(PENDING))
+    await apply(page(removed=["q"]))
+    assert list(await rows()) == ["p"]
 
 
 async def test_a_booking_that_is_pending_again_is_shown_again(apply, rows):
@@ -139,6 +146,19 @@ async def test_a_window_that_is_whole_removes_what_it_does_not_hold(apply, rows)
     assert sorted(await rows()) == ["d0", "d1", "d3", "other"]
     assert await apply(page(whole=window)) == (0, 0, 1)
     assert sorted(await rows()) == ["d0", "d3", "other"]
+
+
+async def test_pages_and_walks_of_any_size_are_applied(apply, rows, resources, connection_id, monkeypatch):
+    many = [booking(f"b{number}") for number in range(9_000)]
+    assert (await apply(page(*many)))[0] == len(many)
+    mark = now()
+    assert await apply(page(*many[:8_900]), seen_at=mark) == (0, 0, 0)
+    monkeypatch.setattr("grove_provider_sync.transactions.repository.AT_ONCE", 30)
+    async with resources.sessions.begin() as session:
+        assert len(await TransactionRepository(session, USER).remove_unseen(connection_id, mark)) == 100
+    assert (await apply(page(removed=[item.id for item in many] + ["a\x00b"])))[2] == 8_900
+    with pytest.raises(UnreadableAnswer):
+        await apply(page(*many, *(booking(f"c{number}") for number in range(2_000))))
 
 
 async def test_a_walk_from_the_beginning_removes_what_it_has_not_met(apply, rows, resources, connection_id):

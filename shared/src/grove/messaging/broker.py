@@ -60,11 +60,13 @@ class Broker:
             self.tls.forget(context)
 
 
-async def closed(connection: AbstractConnection) -> None:
-    """Return when the connection is gone."""
+async def closed(connection: AbstractConnection, channel: AbstractChannel | None = None) -> None:
+    """Return when the connection is gone, or only its channel: the broker may close one that it is not content with."""
     gone = asyncio.Event()
     connection.close_callbacks.add(lambda *_: gone.set())
-    if connection.is_closed:
+    if channel is not None:
+        channel.close_callbacks.add(lambda *_: gone.set())
+    if connection.is_closed or (channel is not None and channel.is_closed):
         return
     await gone.wait()
 

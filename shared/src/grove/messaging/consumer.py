@@ -102,7 +102,7 @@ class Consumer:
             self.connected = True
             log.info("consumer.started", queue=self.queue)
             working = asyncio.create_task(self._work(waiting, internal))
-            losing = asyncio.create_task(closed(connection))
+            losing = asyncio.create_task(closed(connection, channel))
             try:
                 await asyncio.wait([working, losing], return_when=asyncio.FIRST_COMPLETED)
                 self._drop(waiting)  # the broker delivers these again, on the next connection

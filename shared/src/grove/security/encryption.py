@@ -66,6 +66,8 @@ class FieldCipher:
             key = base64.b64decode(text)
             if len(key) != 32:
                 raise ValueError(f"Encryption key {version!r} is not 32 bytes. Make one with `grove config key`.")
+            if version in keys:
+                raise ValueError(f"The key ring has two keys named {version!r}. A new key needs a name of its own.")
             keys[version] = key
         return keys
 

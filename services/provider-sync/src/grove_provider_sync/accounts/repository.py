@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Uuid, bindparam, exists, literal, or_, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, all_, bindparam, exists, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +19,7 @@ from grove_provider_sync.providers.checks import checked_account
 from grove_provider_sync.providers.interface import AccountData
 
 MAX_ACCOUNTS = 1000
+UNLISTED = "Closed account"
 """Accounts that are listed at most: some dozens for each of the connections that somebody may have."""
 
 ACCOUNT_JSON = JsonRow(
@@ -89,7 +90,7 @@ class AccountRepository:
             update(Account)
             .where(
                 Account.connection_id == connection_id,
-                Account.provider_id.not_in(known),
+                Account.provider_id != all_(literal(list(known), ARRAY(Text))),
                 Account.closed_at.is_(None),
             )
             .values(closed_at=moment, updated_at=moment)
@@ -107,6 +108,17 @@ class AccountRepository:
         given = (self._user_id, connection_id, moment, *(list(column) for column in columns))
         await connection.exec_driver_sql(_UPSERT, given)
         await self._keep_balances(connection_id, moment.date())
+
+    async def add_unlisted(self, connection_id: UUID, currencies: Mapping[str, str], moment: datetime) -> None:
+        """Accounts of which there are bookings and which the provider does not list: closed ones, by the provider's id
+        with the currency of a booking.
+        """
+        known = {"user_id": self._user_id, "connection_id": connection_id, "updated_at": moment, "closed_at": moment}
+        rows = [
+            known | {"id": new_id(), "provider_id": key, "name": UNLISTED, "type": "other", "currency": currency}
+            for key, currency in currencies.items()
+        ]
+        await self._session.execute(insert(Account).on_conflict_do_nothing(), rows)
 
     async def _keep_balances(self, connection_id: UUID, day: date) -> None:
         told = select(Account.id, literal(day), Account.balance, Account.available).where(

@@ -21,7 +21,7 @@ from grove.core.settings import load
 from grove.postgres.engine import STORE_ERRORS
 from grove_provider_sync.admin.listing import CONNECTIONS, AdminConnectionQuery
 from grove_provider_sync.admin.overview import overview
-from grove_provider_sync.admin.schemas import AdminProviderRead, ConnectionStatus
+from grove_provider_sync.admin.schemas import AdminProviderRead, ConnectionStatus, Revocation
 from grove_provider_sync.admin.service import RevocationService
 from grove_provider_sync.models import TokenAudit
 from grove_provider_sync.providers.registry import load_adapters
@@ -54,10 +54,12 @@ def list_connections(provider: str | None, status: str | None, user: UUID | None
         return json.loads(f"[{items or ''}]"), following
 
     found, following = _operate(read)
-    table = Table("id", "user", "provider", "status", "how it stands", "last synced", "since")
+    table = Table("provider", "status", "how it stands", "last synced", "since")
+    for name in ("user", "id"):
+        table.add_column(name, no_wrap=True, overflow="fold")  # they are copied
     for each in found:
-        named = (each["id"], each["user_id"], each["provider"], each["status"], each["status_detail"])
-        table.add_row(*map(escape, (*named, each["last_synced_at"] or "", each["created_at"])))
+        stands = (each["provider"], each["status"], each["status_detail"], each["last_synced_at"] or "")
+        table.add_row(*map(escape, (*stands, each["created_at"], each["user_id"], each["id"])))
     show(table)
     if following is not None:
         print(f"More: --cursor {following}")  # noqa: T201 - not wrapped
@@ -67,8 +69,9 @@ def revoke_all(provider: str, reason: str) -> None:
     """End all access to a provider after a breach. Its users have to reconnect."""
 
     async def change(resources: Resources) -> int:
+        told = Revocation(reason=reason)
         async with resources.sessions.begin() as session:
-            return await RevocationService(resources, session, None).revoke_all(provider, reason)
+            return await RevocationService(resources, session, None).revoke_all(provider, told.reason)
 
     concerned = _operate(change)
     of = "one connection" if concerned == 1 else f"{concerned} connections"
@@ -80,8 +83,9 @@ def revoke(connection: UUID, reason: str) -> None:
     """End the access of one connection. Its user has to reconnect."""
 
     async def change(resources: Resources) -> None:
+        told = Revocation(reason=reason)
         async with resources.sessions.begin() as session:
-            await RevocationService(resources, session, None).revoke(connection, reason)
+            await RevocationService(resources, session, None).revoke(connection, told.reason)
 
     _operate(change)
     show(f"[green]Ended[/green] the access of connection {connection}.")

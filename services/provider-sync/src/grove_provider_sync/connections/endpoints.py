@@ -14,6 +14,7 @@ from grove.web.auth import ANONYMOUS_LIMIT, Authenticator
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.etag import RequestConditions, content_etag
+from grove.web.rate_limit import Limit
 from grove_provider_sync.connections.linking import Linking, Prepared
 from grove_provider_sync.connections.repository import ConnectionQueries
 from grove_provider_sync.connections.schemas import (
@@ -41,6 +42,8 @@ router = APIRouter(
 )
 
 BROWSER_COOKIE = "__Host-grove-connect"
+SYNC_LIMIT = Limit("sync", 6, 60)
+"""Of a user: runs that are asked for spend a provider's budget, which is everybody's."""
 
 
 async def _service(resources: ResourcesDep, session: WriteSession) -> ConnectionService:
@@ -55,13 +58,26 @@ Connections = Annotated[ConnectionService, Depends(_service)]
 LinkingDep = Annotated[Linking, Depends(_linking)]
 
 
-@router.post("", status_code=201, dependencies=[Once])
+async def _prepared(data: ConnectionCreate, user: ConnectionWriter, linking: LinkingDep) -> Prepared:
+    """The provider is asked before the request's transaction begins: it may take its time."""
+    return await linking.prepare(user.user_id, data.provider)
+
+
+PreparedDep = Annotated[Prepared, Depends(_prepared)]
+
+
+@router.post("", status_code=201, dependencies=[Depends(_prepared), Once])
 async def connect(
-    data: ConnectionCreate, user: ConnectionWriter, linking: LinkingDep, session: WriteSession, response: Response
+    data: ConnectionCreate,
+    user: ConnectionWriter,
+    prepared: PreparedDep,
+    linking: LinkingDep,
+    session: WriteSession,
+    response: Response,
 ) -> ConnectionStarted:
     """Connect a provider: open `authorization_url` in the user's browser."""
-    prepared = await linking.prepare(user.user_id, data.provider)
-    return _started(await linking.begin(session, user.user_id, data.provider, prepared), prepared, response)
+    connection = await linking.begin(session, user.user_id, data.provider, prepared)
+    return _started(connection, prepared, linking.seconds, response)
 
 
 @router.get("/callback", response_model=ConnectionRead)
@@ -89,7 +105,7 @@ async def callback(
 
 @router.get("")
 async def list_connections(user: ConnectionReader, reads: ReadsDep) -> ConnectionList:
-    """Your connections, newest first."""
+    """Your connections, newest first, those that you removed behind the others."""
     rows = await ConnectionQueries(reads, user.user_id).all()
     return ConnectionList(items=[ConnectionRead.model_validate(row) for row in rows])
 
@@ -107,8 +123,11 @@ async def get_connection(
 
 
 @router.post("/{connection_id}/sync", status_code=202, response_class=Response)
-async def sync_connection(connection_id: UUID, user: ConnectionWriter, connections: Connections) -> Response:
+async def sync_connection(
+    connection_id: UUID, user: ConnectionWriter, connections: Connections, resources: ResourcesDep
+) -> Response:
     """Fetch what is new at the provider; watch `sync-runs` for how it goes."""
+    await resources.limiter.enforce(SYNC_LIMIT, str(user.user_id))
     await connections.sync(user.user_id, connection_id)
     return Response(status_code=202)
 
@@ -119,7 +138,7 @@ async def reauthorize_connection(
 ) -> ConnectionStarted:
     """Give access again; accounts and history stay."""
     connection, prepared = await linking.begin_again(user.user_id, connection_id)
-    return _started(connection, prepared, response)
+    return _started(connection, prepared, linking.seconds, response)
 
 
 @router.delete("/{connection_id}", status_code=204)
@@ -130,9 +149,9 @@ async def remove_connection(connection_id: UUID, user: ConnectionWriter, connect
     await connections.remove(user.user_id, connection_id)
 
 
-def _started(connection: Connection, prepared: Prepared, response: Response) -> ConnectionStarted:
+def _started(connection: Connection, prepared: Prepared, seconds: int, response: Response) -> ConnectionStarted:
     response.set_cookie(
-        BROWSER_COOKIE, prepared.browser_key, max_age=900, path="/", secure=True, httponly=True, samesite="lax"
+        BROWSER_COOKIE, prepared.browser_key, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax"
     )
     return ConnectionStarted(**_read(connection).model_dump(), authorization_url=prepared.url)
 

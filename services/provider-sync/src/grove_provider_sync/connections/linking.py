@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from grove.core.clock import now
 from grove.core.errors import UpstreamTimeout
 from grove.core.ids import new_id
+from grove.postgres.engine import STORE_ERRORS, is_unavailable
 from grove.security.encryption import DecryptionFailed
 from grove.service.erasure import is_erased
 from grove_provider_sync.connections import events
@@ -36,7 +37,8 @@ from grove_provider_sync.connections.errors import (
 from grove_provider_sync.connections.repository import MAX_CONNECTIONS, ConnectionRepository
 from grove_provider_sync.connections.standing import LINKED, PENDING
 from grove_provider_sync.models import Authorization, Connection
-from grove_provider_sync.providers.interface import Asking, Grant, Return, Tokens
+from grove_provider_sync.providers.checks import checked_name
+from grove_provider_sync.providers.interface import Asking, Grant, ProviderRefused, Return, Tokens
 from grove_provider_sync.providers.turns import calling_for
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.repository import SyncRunRepository
@@ -47,6 +49,7 @@ from grove_provider_sync.tokens.versions import provider_version
 log = structlog.get_logger()
 
 CLAIM_MARGIN_SECONDS = 5
+LINK_AGAIN_SECONDS = (0.2, 0.5, 1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,11 @@ class Linking:
         self._settings = resources.settings
         self._cipher = resources.token_cipher
 
+    @property
+    def seconds(self) -> int:
+        """How long a try is good for."""
+        return self._settings.connect_minutes * 60
+
     async def prepare(self, user_id: UUID, provider_key: str, held: Tokens | None = None) -> Prepared:
         """Ask the provider for where the user consents. Raises ProviderNotFound, or what its adapter raises."""
         provider = self._resources.providers.get(provider_key)
@@ -97,6 +105,7 @@ class Linking:
     async def begin(self, session: AsyncSession, user_id: UUID, provider: str, prepared: Prepared) -> Connection:
         """A new connection that waits for its user. Raises TooManyConnections."""
         connections = ConnectionRepository(session)
+        await connections.one_at_a_time(user_id)
         if await connections.count(user_id) >= MAX_CONNECTIONS:
             raise TooManyConnections(MAX_CONNECTIONS)
         connection = Connection(
@@ -137,22 +146,61 @@ class Linking:
         Raises AuthorizationGone, BeingFinished, NotYourBrowser, ConsentDenied, OtherCustomer, AlreadyConnected, or
         what the provider's adapter raises; after the latter it can be tried again.
         """
-        claimed = await self._claim(state, code=code, error=error, browser_key=browser_key, user_id=user_id)
+        try:
+            claimed = await self._claim(state, code=code, error=error, browser_key=browser_key, user_id=user_id)
+        except NotYourBrowser:
+            await self._spend_without_code(state)
+            raise
         provider = self._resources.providers.get(claimed.provider)
         try:
             with calling_for(claimed.connection_id):
                 async with _in_time(self._settings.callback_seconds, provider.description.name):
                     grant = await provider.exchange(claimed.back)
+        except ProviderRefused:
+            if provider.description.code:
+                await self._unclaim(state)
+                raise
+            await self._spend(state)  # or whoever knows the state could ask until the user has agreed
+            raise ConsentDenied from None
         except BaseException:
-            async with self._resources.sessions.begin() as session:
-                await ConnectionRepository(session).unclaim(_hash(state))
+            await self._unclaim(state)
             raise
         try:
-            async with self._resources.sessions.begin() as session:
-                return await self._link(session, state, claimed, grant)
-        except (AuthorizationGone, OtherCustomer, AlreadyConnected):
+            return await self._linked(state, claimed, grant)
+        except Exception:  # whatever it is, nobody else knows the tokens
             await self._give_back(claimed, grant)
             raise
+
+    async def _linked(self, state: str, claimed: _Claimed, grant: Grant) -> Connection:
+        """A store that is away for a moment is waited for: a grant can't be had again."""
+        for wait in (*LINK_AGAIN_SECONDS, None):
+            try:
+                async with self._resources.sessions.begin() as session:
+                    return await self._link(session, state, claimed, grant)
+            except STORE_ERRORS as error:
+                if wait is None or not is_unavailable(error):
+                    raise
+                await asyncio.sleep(wait)
+        raise AssertionError
+
+    async def _spend_without_code(self, state: str) -> None:
+        """Somebody came back to another's try. Where the callback bears no code, whoever knows the state could finish
+        with what was agreed to in this browser: nobody can now.
+        """
+        async with self._resources.sessions.begin() as session:
+            connections = ConnectionRepository(session)
+            authorization = await connections.authorization(_hash(state))
+            connection = await connections.of_user(authorization.connection_id, authorization.user_id)
+            if not self._resources.providers.describe(connection.provider).code:
+                await connections.use_authorization(_hash(state))
+
+    async def _spend(self, state: str) -> None:
+        async with self._resources.sessions.begin() as session:
+            await ConnectionRepository(session).use_authorization(_hash(state))
+
+    async def _unclaim(self, state: str) -> None:
+        async with self._resources.sessions.begin() as session:
+            await ConnectionRepository(session).unclaim(_hash(state))
 
     async def _claim(
         self, state: str, *, code: str | None, error: str | None, browser_key: str | None, user_id: UUID | None
@@ -188,6 +236,7 @@ class Linking:
 
     async def _link(self, session: AsyncSession, state: str, claimed: _Claimed, grant: Grant) -> Connection:
         connections = ConnectionRepository(session)
+        await connections.one_at_a_time(claimed.user_id)
         try:
             connection = await connections.locked(claimed.connection_id, claimed.user_id)
         except ConnectionNotFound:
@@ -204,7 +253,8 @@ class Linking:
         if await connections.is_linked_elsewhere(connection, grant.external_id):
             raise AlreadyConnected
         sealing.store(self._cipher, connection, grant.tokens)
-        connection.provider_version, connection.external_id = claimed.provider_version, grant.external_id
+        connection.provider_version = claimed.provider_version
+        connection.external_id = checked_name(grant.external_id)
         connection.status, connection.status_detail, connection.linked_at = "active", LINKED, now()
         connection.reauth_by, connection.warned_days = grant.ends_at, None
         connection.failures, connection.next_sync_at, connection.refreshing_until = 0, None, None

@@ -29,7 +29,7 @@ _READ = select(
 ).where(Connection.user_id == bindparam("user_id"))
 _ALL = Statement(
     _READ.where(Connection.erasing.is_(False))
-    .order_by(Connection.created_at.desc(), Connection.id.desc())
+    .order_by(Connection.status == "revoked", Connection.created_at.desc(), Connection.id.desc())
     .limit(MAX_CONNECTIONS)
 )
 _GET = Statement(_READ.where(Connection.id == bindparam("connection_id"), Connection.erasing.is_(False)))
@@ -61,7 +61,7 @@ class ConnectionQueries:
         self._user_id = user_id
 
     async def all(self) -> Sequence[Row]:
-        """The user's connections, newest first."""
+        """The user's connections, newest first, those that they removed behind the others."""
         return await self._reads.all(_ALL, user_id=self._user_id)
 
     async def get(self, connection_id: UUID) -> Row:
@@ -82,6 +82,11 @@ class ConnectionRepository:
         """Insert."""
         self._session.add(connection)
         await self._session.flush()
+
+    async def one_at_a_time(self, user_id: UUID) -> None:
+        """What is counted or compared among the user's connections holds until the transaction ends."""
+        key = int.from_bytes(user_id.bytes[8:], signed=True)
+        await self._session.execute(select(func.pg_advisory_xact_lock(key)))
 
     async def count(self, user_id: UUID) -> int:
         """How many the user has."""

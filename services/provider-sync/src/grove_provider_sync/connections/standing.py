@@ -24,12 +24,14 @@ _LOST: dict[Lost, str] = {
     "refused": "The provider no longer accepts our access. Reconnect to go on.",
     "withdrawn": "Access was withdrawn at the provider. Reconnect if you want it back.",
     "consent_ended": "The access you gave has ended. Reconnect to go on.",
-    "revoked_by_operator": "All access to this provider was ended for safety. Reconnect to go on.",
+    "revoked_by_operator": "Access was ended by the operators of this service. Reconnect to go on.",
     "unreadable": "Our access can't be used any more. Reconnect to go on.",
 }
 TOLD_FAILURES = 3
 """Runs that fail in a row before a connection counts as failing: most that fails once works an hour later."""
 LONGEST_PAUSE_SECONDS = 6 * 3600
+MOST_FAILURES = 10_000
+"""Nobody counts further, and the column could not."""
 
 
 async def lose_access(
@@ -39,7 +41,7 @@ async def lose_access(
     sentence = _LOST[code]
     connection.status, connection.status_detail, connection.next_sync_at = "needs_reauth", sentence, None
     connection.lease_until = connection.leased_by = None
-    connection.failures += 1
+    connection.failures = min(connection.failures + 1, MOST_FAILURES)
     if run is not None:
         end_run(run, "failed", code, sentence)
     await events.tell(
@@ -60,7 +62,7 @@ async def fail(
 ) -> None:
     """The locked connection's run failed; the next tries it again, later with each failure."""
     end_run(run, "failed", code, reason)
-    connection.failures += 1
+    connection.failures = min(connection.failures + 1, MOST_FAILURES)
     pause = retry_seconds / 2 + full_jitter(connection.failures, base=retry_seconds, cap=LONGEST_PAUSE_SECONDS)
     connection.next_sync_at = now() + timedelta(seconds=pause)
     connection.status = "error"

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import Computed, ForeignKey, Index, LargeBinary, Numeric, String, UniqueConstraint, column, text
+from sqlalchemy import Computed, ForeignKey, Index, LargeBinary, Numeric, String, UniqueConstraint, column
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
@@ -43,13 +43,6 @@ class Transaction(Base):
 
     __table_args__ = (
         UniqueConstraint("connection_id", "provider_id", name="uq_transactions_provider_id"),  # upsert
-        # a pending booking that comes again after it was posted
-        Index(
-            "ix_transactions_pending_provider_id",
-            "connection_id",
-            "pending_provider_id",
-            postgresql_where=text("pending_provider_id IS NOT NULL"),
-        ),
         # GET /transactions in its default order, numbered and by cursor
         Index("ix_transactions_user_booked", "user_id", column("booked_at").desc(), column("id").desc()),
         # the transactions of one account, GET /accounts/{id}/transactions

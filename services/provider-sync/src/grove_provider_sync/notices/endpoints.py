@@ -20,6 +20,8 @@ from grove_provider_sync.providers.registry import ProviderNotFound
 MAX_BYTES = 64 * 1024
 NETWORK_LIMIT = Limit("provider_webhooks", 1200, 60)
 """A provider calls from few addresses, for all of its users."""
+REFUSED_LIMIT = Limit("provider_webhooks_refused", 60, 60)
+"""Of those whose signature is wrong: looking up keys for them costs calls. What is verified is not counted."""
 _BODY = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
 
 
@@ -50,13 +52,16 @@ router = APIRouter(
 async def take_webhook(key: Annotated[str, Path(max_length=40)], request: Request, resources: ResourcesDep) -> Response:
     """For providers: tell of news or of access that ended, signed its way. The same twice does no harm."""
     context = current_context()
-    await resources.limiter.enforce(NETWORK_LIMIT, network_of(context.client_ip if context else None))
+    network = network_of(context.client_ip if context else None)
+    await resources.limiter.enforce(NETWORK_LIMIT, network)
     provider = resources.providers.get(key)
     if not provider.description.webhooks:
         raise ProviderNotFound
+    await resources.limiter.enforce(REFUSED_LIMIT, network)
     try:
         notices = await provider.notices(dict(request.headers), await request.body())
     except NoticeRefused:
         raise NoticeNotTaken from None
+    await resources.limiter.give_back(REFUSED_LIMIT, network)
     await NoticeService(resources).take(provider.description, notices)
     return Response(status_code=204)

@@ -9,3 +9,6 @@ class NoticeNotTaken(GroveError):
     status = 401
     code = "AUTH_REQUIRED"
     message = "This is not signed by the provider."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": "Signature"})

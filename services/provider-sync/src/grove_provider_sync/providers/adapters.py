@@ -16,6 +16,7 @@ class AdapterSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
+    service: ClassVar[str] = "provider-sync"
     required_secrets: ClassVar[tuple[str, ...]] = ()
 
     @property

@@ -70,7 +70,7 @@ class Providers:
     def describe(self, key: str) -> Description:
         """What it is; of one that is no longer offered only its name."""
         found = self._providers.get(key)
-        return found.description if found else Description(key, key, "bank", (), revokes=False)
+        return found.description if found else Description(key, key, "bank", ())
 
     def all(self) -> list[Provider]:
         """All adapters."""

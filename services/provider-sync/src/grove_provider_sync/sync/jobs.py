@@ -91,6 +91,7 @@ class JobConsumer:
         self._concurrency = resources.settings.sync_concurrency
         self._runner = SyncRunner(resources)
         self._scheduler = scheduler
+        self._slots = asyncio.Semaphore(self._concurrency)
         self._in_hand: set[asyncio.Task[None]] = set()
         self.connected = False
 
@@ -110,7 +111,7 @@ class JobConsumer:
                     queue = await channel.get_queue(QUEUE, ensure=False)
                     await queue.consume(self._take)
                     self.connected = True
-                    await closed(connection)
+                    await closed(connection, channel)
             except BROKER_ERRORS as error:
                 log.warning("jobs.disconnected", error=str(error) or type(error).__name__)
             finally:
@@ -123,13 +124,14 @@ class JobConsumer:
         task.add_done_callback(self._in_hand.discard)
 
     async def _work(self, incoming: AbstractIncomingMessage) -> None:
-        connection_id = UUID(json.loads(incoming.body)["connection_id"])
         try:
-            await self._runner.run(connection_id)
+            connection_id = UUID(json.loads(incoming.body)["connection_id"])
+            async with self._slots:  # what was begun on a connection before may still run
+                await self._runner.run(connection_id)
         except STORE_ERRORS as error:
-            log.warning("sync.store_unreachable", connection_id=str(connection_id), error=str(error))
+            log.warning("sync.store_unreachable", error=str(error) or type(error).__name__)
         except Exception:
-            log.exception("sync.broken", connection_id=str(connection_id))
+            log.exception("sync.broken")
         try:
             await incoming.ack()
         except BROKER_ERRORS as error:

@@ -15,6 +15,7 @@ from grove.core.errors import UpstreamError
 from grove.core.tasks import end
 from grove_provider_sync.connections import events
 from grove_provider_sync.models import Connection, SyncRun
+from grove_provider_sync.providers.checks import checked_cursor
 from grove_provider_sync.providers.interface import CursorRefused, HistoryChanged, Provider, TransactionPage
 from grove_provider_sync.resources import Resources
 from grove_provider_sync.sync.fetching import Fetching
@@ -117,7 +118,7 @@ class Pages:
             transactions = TransactionRepository(session, connection.user_id)
             accounts = self._fetching.account_ids
             changes = await transactions.apply(connection.id, accounts, page, seen_at=connection.whole_since)
-            connection.cursor = page.next_cursor
+            connection.cursor = checked_cursor(page.next_cursor)
             if not page.has_more:
                 changes = await self._end_walk(transactions, connection, changes)
             _count(self._provider.description.key, run, changes)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -16,6 +16,11 @@ from grove_provider_sync.models import Connection, SyncRun
 HAND_OVER_AGAIN = timedelta(seconds=30)
 OPEN = ("queued", "running")
 _HANDING_OVER = 0x70736A6F  # the advisory lock of who hands runs over
+
+
+_QUEUED = select(func.count()).where(
+    SyncRun.status == "queued", SyncRun.handed_over_at >= bindparam("since", type_=SyncRun.handed_over_at.type)
+)
 
 
 class SyncRunRepository:
@@ -58,9 +63,13 @@ class SyncRunRepository:
         """Runs that the queue shall carry: new ones, and those whose worker went silent.
 
         One of each user and provider at a time: however many connections somebody has, others wait for one of them.
-        Who waits at the screen is first.
+        Who waits at the screen is first. No more than `limit` are with the queue, or what it can't keep up with would
+        be handed over again and again.
         """
         moment = now()
+        limit -= await self._session.scalar(_QUEUED, {"since": moment - HAND_OVER_AGAIN}) or 0
+        if limit <= 0:
+            return []
         waits = and_(
             SyncRun.status.in_(OPEN),
             or_(SyncRun.not_before.is_(None), SyncRun.not_before <= moment),

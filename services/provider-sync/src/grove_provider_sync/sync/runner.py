@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import uniform
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from grove.core.clock import now
 from grove.core.context import RequestContext, use_context
 from grove.core.errors import GroveError, UpstreamTimeout
 from grove.core.ids import new_id
-from grove.postgres.engine import STORE_ERRORS
+from grove.postgres.engine import STORE_ERRORS, is_unavailable
 from grove.security.encryption import DecryptionFailed
 from grove.web.client import CircuitOpen
 from grove_provider_sync.connections import events, standing
@@ -67,8 +67,10 @@ class SyncRunner:
                     await self._work(lease, provider)
             except RunLost:
                 log.info("sync.lost", connection_id=str(connection_id))
-            except STORE_ERRORS:
-                raise  # the lease ends, and the run goes on
+            except STORE_ERRORS as error:
+                if is_unavailable(error):
+                    raise  # the lease ends, and the run goes on
+                await self._settle(lease, error)  # what the store does not take would come again and again
             except Exception as error:  # noqa: BLE001 - whatever an adapter meets, no run stays open for ever
                 await self._settle_if_ours(lease, error)
 
@@ -100,7 +102,7 @@ class SyncRunner:
             connection, run = await runs.locked(lease.connection_id), await runs.open_run(lease.connection_id)
             if connection is None:
                 return None
-            if run is None:
+            if run is None or (run.not_before is not None and run.not_before > now()):  # of a message that came late
                 connection.lease_until = connection.leased_by = None
                 return None
             run.status, run.started_at, run.not_before = "running", run.started_at or now(), None
@@ -138,14 +140,13 @@ class SyncRunner:
         """The provider wants a pause, or others their turn: the run goes on later, from its cursor."""
         async with self._ours(lease) as (session, connection, run):
             provider = self._resources.providers.describe(connection.provider)
-            if seconds and now() - run.created_at > LONGEST_PUT_OFF:
+            if seconds and now() - (run.started_at or now()) > LONGEST_PUT_OFF:
                 words, retry = f"{provider.name} has asked us to wait for hours.", self._settings.sync_retry_seconds
                 about = {"code": "throttled", "reason": words}
                 await standing.fail(session, connection, provider, run, **about, retry_seconds=retry)
                 return
             wait = seconds * uniform(1, 1.2)  # noqa: S311 - those that wait must not come back all at once
-            run.status, run.not_before, run.handed_over_at = "queued", now() + timedelta(seconds=wait), None
-            connection.lease_until = connection.leased_by = None
+            _queue_again(connection, run, now() + timedelta(seconds=wait))
             if seconds > CIRCUIT_SECONDS:
                 connection.status_detail = f"{provider.name} asked for a pause; it goes on by itself."
             RUNS.labels(connection.provider, "put_off").inc()
@@ -163,6 +164,13 @@ class SyncRunner:
 
     async def _lose_access(self, lease: Lease, code: Lost) -> None:
         async with self._ours(lease) as (session, connection, run):
+            if (
+                connection.linked_at is not None
+                and run.started_at is not None
+                and connection.linked_at > run.started_at
+            ):
+                _queue_again(connection, run, now())  # access was given anew since
+                return
             provider = self._resources.providers.describe(connection.provider)
             await audit.record(session, "tokens_refused", Owner.of(connection), outcome="failure", reason=code)
             RUNS.labels(connection.provider, "lost_access").inc()
@@ -180,6 +188,11 @@ class SyncRunner:
         async with self._resources.sessions.begin() as session:
             connection, run = await lease.of(session)
             yield session, connection, run
+
+
+def _queue_again(connection: Connection, run: SyncRun, moment: datetime) -> None:
+    run.status, run.not_before, run.handed_over_at = "queued", moment, None
+    connection.lease_until = connection.leased_by = None
 
 
 def _seconds_to_wait(error: Exception) -> float | None:

@@ -23,6 +23,7 @@ from grove_provider_sync.models import Connection
 from grove_provider_sync.providers.interface import ProviderRefused, Tokens
 from grove_provider_sync.providers.turns import calling_for
 from grove_provider_sync.resources import Resources
+from grove_provider_sync.sync.metrics import RUNS
 from grove_provider_sync.sync.repository import SyncRunRepository
 from grove_provider_sync.tokens import audit, sealing
 from grove_provider_sync.tokens.errors import TokensGone
@@ -82,8 +83,9 @@ class TokenKeeper:
 
     async def drain(self) -> None:
         """Wait for answers under way, for as long as they take at most: a process that ends must not lose them."""
-        if self._refreshing:
-            await asyncio.wait(list(self._refreshing), timeout=self._ask_seconds)
+        until = asyncio.get_running_loop().time() + self._ask_seconds
+        while self._refreshing and (left := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(list(self._refreshing), timeout=left)  # others may begin meanwhile
 
     def last(self, tokens: Tokens) -> bool:
         """Whether they can be used for a while yet."""
@@ -182,6 +184,7 @@ class TokenKeeper:
                 await audit.record(session, "tokens_refused", turn.owner, outcome="failure", reason=refusal.reason)
                 provider = self._resources.providers.describe(turn.owner.provider)
                 run = await SyncRunRepository(session).open_run(connection.id)
+                RUNS.labels(turn.owner.provider, "lost_access").inc(run is not None)
                 await lose_access(session, connection, provider, refusal.reason, run)
 
     async def _end_turn(self, connection_id: UUID, turn: _Turn) -> None:

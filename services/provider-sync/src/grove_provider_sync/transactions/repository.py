@@ -2,21 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ARRAY, ColumnElement, Text, all_, any_, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.postgres.json_rows import JsonRow
+from grove.postgres.subqueries import evaluated_once
 from grove_provider_sync.accounts.schemas import money
 from grove_provider_sync.models import Transaction
-from grove_provider_sync.providers.checks import checked_transaction
+from grove_provider_sync.providers.checks import UnreadableAnswer, checked_transaction, is_id
 from grove_provider_sync.providers.interface import TransactionData, TransactionPage, Window
 from grove_provider_sync.transactions.schemas import TransactionRead
 
@@ -36,6 +37,11 @@ TRANSACTION_JSON = JsonRow(
         "updated_at": Transaction.updated_at,
     },
 )
+
+
+MAX_PAGE = 10_000
+AT_ONCE = 5000
+"""Rows that one statement marks at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +77,24 @@ class TransactionRepository:
         A posted booking takes over the row of the pending one that it replaces. `seen_at` is the mark of a walk
         that reads everything. Raises UnreadableAnswer.
         """
+        if len(page.changed) + len(page.removed) > MAX_PAGE:
+            raise UnreadableAnswer("more at once than it should")
         # Of one id twice on a page the later entry holds; bookings of accounts we may not see are passed over.
         given = {item.id: checked_transaction(item) for item in page.changed if item.account_id in accounts}
-        known = await _Known.of(self._session, connection_id, given, page.removed)
-        latest = {key: item for key, item in given.items() if not known.is_posted(key, page.removed)}
+        gone = {key for key in page.removed if is_id(key)}
+        posted = {item.replaces for key, item in given.items() if item.replaces and key not in gone}
+        latest = {key: item for key, item in given.items() if key not in posted}
+        known = await self._known(connection_id, {*latest, *posted})
         taken = await self._take_over(connection_id, known, latest)
         hashes = {key: _hash(item) for key, item in latest.items()}
-        fresh = {key: item for key, item in latest.items() if known.hashes.get(key) != hashes[key]}
+        fresh = {key: item for key, item in latest.items() if known.get(key) != hashes[key]}
         stored = await self._upsert(connection_id, accounts, fresh, hashes, seen_at)
         if seen_at is not None:
             await self._mark_seen(connection_id, [key for key in latest if key not in fresh], seen_at)
-        replaced = [item.replaces for item in latest.values() if item.replaces]
-        gone = [key for key in (*page.removed, *replaced) if key not in latest]
-        removed = await self._remove_named(connection_id, gone)
+        removed = await self._remove_named(connection_id, list((gone | posted) - latest.keys()))
         if page.whole is not None and page.whole.account_id in accounts:
             removed += await self._remove_missing(accounts[page.whole.account_id], page.whole, list(latest))
-        there = known.hashes.keys() | taken
+        there = known.keys() | taken
         return Changes(
             added=[row for key, row in stored.items() if key not in there],
             changed=[row for key, row in stored.items() if key in there],
@@ -94,16 +102,31 @@ class TransactionRepository:
         )
 
     async def remove_unseen(self, connection_id: UUID, seen_at: datetime) -> list[UUID]:
-        """Mark what a walk that reads everything has not met: it has left its mark `seen_at` on all others."""
-        unseen = Transaction.seen_at.is_distinct_from(seen_at)
-        return await self._remove(Transaction.connection_id == connection_id, unseen)
+        """Mark what a walk that reads everything has not met: it has left its mark `seen_at` on all others. In pieces:
+        however many they are, no statement runs into its time limit.
+        """
+        unseen = (Transaction.connection_id == connection_id, Transaction.seen_at.is_distinct_from(seen_at))
+        removed: list[UUID] = []
+        while True:
+            some = select(Transaction.id).where(*unseen, Transaction.removed_at.is_(None)).limit(AT_ONCE)
+            piece = await self._remove(Transaction.id.in_(evaluated_once(some)))
+            removed += piece
+            if len(piece) < AT_ONCE:
+                return removed
 
-    async def _take_over(self, connection_id: UUID, known: "_Known", items: Mapping[str, TransactionData]) -> set[str]:
+    async def _known(self, connection_id: UUID, keys: Collection[str]) -> dict[str, bytes | None]:
+        """The hash of each of them that has a row, None for one that is marked as removed."""
+        rows = await self._run(_KNOWN, connection_id, list(keys))
+        return {row.provider_id: None if row.removed_at else row.payload_hash for row in rows}
+
+    async def _take_over(
+        self, connection_id: UUID, known: Mapping[str, bytes | None], items: Mapping[str, TransactionData]
+    ) -> set[str]:
         """Rename pending rows after the posted bookings that replace them; which bookings have a row by that."""
         pairs = {
             item.replaces: key
             for key, item in items.items()
-            if item.replaces in known.hashes and key not in known.hashes and item.replaces not in items
+            if item.replaces in known and key not in known and item.replaces not in items
         }
         if not pairs:
             return set()
@@ -145,20 +168,21 @@ class TransactionRepository:
 
     async def _mark_seen(self, connection_id: UUID, keys: list[str], seen_at: datetime) -> None:
         if keys:
-            same = (Transaction.connection_id == connection_id, Transaction.provider_id.in_(keys))
+            same = (Transaction.connection_id == connection_id, Transaction.provider_id == any_(_texts(keys)))
             await self._session.execute(update(Transaction).where(*same).values(seen_at=seen_at))
 
     async def _remove_named(self, connection_id: UUID, keys: list[str]) -> list[UUID]:
         if not keys:
             return []
-        return await self._remove(Transaction.connection_id == connection_id, Transaction.provider_id.in_(keys))
+        named = (Transaction.connection_id == connection_id, Transaction.provider_id == any_(_texts(keys)))
+        return await self._remove(*named)
 
     async def _remove_missing(self, account_id: UUID, window: Window, keys: list[str]) -> list[UUID]:
         return await self._remove(
             Transaction.account_id == account_id,
             Transaction.booked_at >= window.start,
             Transaction.booked_at < window.end,
-            Transaction.provider_id.not_in(keys),
+            Transaction.provider_id != all_(_texts(keys)),
         )
 
     async def _remove(self, *conditions: ColumnElement[bool]) -> list[UUID]:
@@ -177,40 +201,14 @@ class TransactionRepository:
         return result.all() if result.returns_rows else ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What we hold of the bookings on a page.
-
-    `hashes`: of those with a row, None where it is marked as removed. `posted`: pending ids whose booking was posted
-    since → what that is called now, unless it was removed.
-    """
-
-    hashes: Mapping[str, bytes | None]
-    posted: Mapping[str, str]
-
-    @classmethod
-    async def of(
-        cls, session: AsyncSession, connection_id: UUID, items: Mapping[str, TransactionData], removed: Sequence[str]
-    ) -> "_Known":
-        keys = [*items, *(item.replaces for item in items.values() if item.replaces), *removed]
-        connection = await session.connection()
-        rows = (await connection.exec_driver_sql(_KNOWN, (connection_id, keys))).all()
-        hashes, posted = {}, {}
-        for row in rows:
-            hashes[row.provider_id] = None if row.removed_at else row.payload_hash
-            if row.pending_provider_id and not row.removed_at:
-                posted[row.pending_provider_id] = row.provider_id
-        on_page = {item.replaces: key for key, item in items.items() if item.replaces}
-        return cls(hashes, posted | on_page)
-
-    def is_posted(self, key: str, removed: Sequence[str]) -> bool:
-        """Whether it is the pending form of a booking that we hold as posted, and that stays."""
-        return key in self.posted and self.posted[key] not in removed
+def _texts(keys: list[str]) -> ColumnElement[list[str]]:
+    """As one argument, of which there are not as many as one likes."""
+    return literal(keys, ARRAY(Text))
 
 
 _KNOWN = """
-SELECT provider_id, pending_provider_id, payload_hash, removed_at FROM transactions
-WHERE connection_id = $1 AND (provider_id = ANY($2::text[]) OR pending_provider_id = ANY($2::text[]))
+SELECT t.provider_id, t.payload_hash, t.removed_at FROM transactions t JOIN unnest($2::text[]) k ON t.provider_id = k
+WHERE t.connection_id = $1
 """
 _TAKE_OVER = """
 UPDATE transactions AS t

@@ -105,8 +105,9 @@ async def test_a_login_that_ended_is_mended_in_update_mode_and_nothing_is_lost(u
 
 async def test_a_user_who_leaves_plaids_page_is_not_connected(user):
     started = await user.begin()
-    assert (await user.finish(started, "exit")).status_code == 502
+    assert (await user.finish(started, "exit")).status_code == 409
     assert (await user.standing(started))["status"] == "pending"
+    assert (await user.finish(started, "allow")).status_code == 410, "nobody can wait for what is agreed to later"
 
 
 @pytest.mark.parametrize("told_by", ["webhook", "run"])

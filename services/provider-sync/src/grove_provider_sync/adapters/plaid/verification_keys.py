@@ -20,7 +20,7 @@ from grove_provider_sync.providers.interface import NoticeRefused
 FRESH_SECONDS = 900.0
 UNKNOWN_SECONDS = 600.0
 MAX_KEYS = 50
-LOOKUPS, LOOKUP_SECONDS = 10, 60.0
+LOOKUPS, LOOKUP_SECONDS = 200, 60.0
 """So many ids that were never good are looked up in so long."""
 
 
