@@ -1,8 +1,10 @@
 """Connections to a broker."""
 
+import asyncio
+
 import pytest
 
-from grove.messaging.broker import BROKER_ERRORS, Broker
+from grove.messaging.broker import BROKER_ERRORS, Broker, closed
 
 pytestmark = pytest.mark.integration
 
@@ -27,3 +29,15 @@ async def test_connections_that_end_leave_nothing_behind(brokers):
         async with broker.connection():
             raise ValueError("in the block")
     assert len(broker.tls._contexts) == held
+
+
+async def test_a_channel_that_the_broker_closes_alone_is_noticed(brokers):
+    """Its connection lives: who waits for that alone consumes nothing any more, and looks healthy."""
+    async with brokers("resource").connection() as connection:
+        channel = await connection.channel()
+        waiting = asyncio.create_task(closed(connection, channel))
+        with pytest.raises(BROKER_ERRORS):
+            await channel.declare_queue("there.is.none", passive=True)
+        async with asyncio.timeout(20):
+            await waiting
+        assert not connection.is_closed

@@ -60,3 +60,10 @@ def test_what_was_hashed_before_a_rotation_is_found():
     assert len(macs) == 2
     assert made in macs
     assert made not in FieldCipher(lambda: new).macs("ada@example.com", purpose="address")
+
+
+def test_a_ring_with_two_keys_of_one_name_is_refused():
+    """One of them would hide the other: what the hidden one sealed could not be opened."""
+    cipher = FieldCipher(lambda: f"{new_key('v2')}\n{new_key('v2')}")
+    with pytest.raises(ValueError, match="two keys named 'v2'"):
+        cipher.seal("text", purpose="a")

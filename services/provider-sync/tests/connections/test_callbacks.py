@@ -7,7 +7,8 @@ from sqlalchemy import select, update
 
 from grove.core.clock import now
 from grove.testing.postgres import outbox_types
-from grove_provider_sync.models import Authorization, Connection, SyncRun, TokenAudit
+from grove_provider_sync.connections.linking import Linking
+from grove_provider_sync.models import Authorization, Connection, SyncRun, TokenAudit, TokenRevocation
 
 pytestmark = pytest.mark.integration
 
@@ -109,3 +110,57 @@ async def test_what_was_removed_is_not_connected_again(user):
     refused = await user.call("POST", f"/connections/{connection['id']}/reauthorize")
     assert refused.status_code in {400, 404}
     assert (await user.call("DELETE", f"/connections/{connection['id']}")).status_code in {204, 404}
+
+
+async def test_of_two_tries_at_once_for_one_customer_one_connects(user, stored):
+    """Each is another connection, and neither has the customer before the other one has."""
+    tries = [await user.begin() for _ in range(4)]
+    backs = [await user.consent(each["authorization_url"]) for each in tries]
+    answers = await asyncio.gather(*(user.callback(back) for back in backs))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    assert sorted(each.status for each in await stored()) == ["active", "pending", "pending", "pending"]
+
+
+async def test_a_grant_outlives_a_store_that_is_away_for_a_moment(user, stored, monkeypatch):
+    """It can't be had again: the provider took the code."""
+    whole, tries = Linking._link, []
+
+    async def away_at_first(self, *given):
+        tries.append(given)
+        if len(tries) < 3:
+            raise ConnectionRefusedError
+        return await whole(self, *given)
+
+    monkeypatch.setattr(Linking, "_link", away_at_first)
+    assert (await user.connect())["status"] == "active"
+    assert await stored(TokenRevocation) == []
+
+
+async def test_a_grant_that_can_not_be_kept_is_given_back(user, stored, monkeypatch):
+    async def broken(*_):
+        raise KeyError
+
+    monkeypatch.setattr(Linking, "_link", broken)
+    started = await user.begin()
+    assert (await user.callback(await user.consent(started["authorization_url"]))).status_code == 500
+    assert len(await stored(TokenRevocation)) == 1
+
+
+async def test_no_connection_to_the_database_waits_for_a_provider_when_one_begins(user, resources, monkeypatch):
+    """Not even for the idempotency key."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    whole = Linking.prepare
+
+    async def slow(self, *given):
+        begun.set()
+        await go_on.wait()
+        return await whole(self, *given)
+
+    monkeypatch.setattr(Linking, "prepare", slow)
+    key = {"Idempotency-Key": "slow"}
+    beginning = asyncio.create_task(user.call("POST", "/connections", json={"provider": "sandbox"}, headers=key))
+    async with asyncio.timeout(20):
+        await begun.wait()
+        assert resources.engine.pool.checkedout() == 0
+        go_on.set()
+        assert (await beginning).status_code == 201

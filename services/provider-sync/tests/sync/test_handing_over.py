@@ -10,6 +10,7 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove_provider_sync.models import Connection, SyncRun
 from grove_provider_sync.sync.repository import SyncRunRepository
+from grove_provider_sync.sync.runner import SyncRunner
 
 pytestmark = pytest.mark.integration
 
@@ -153,3 +154,25 @@ async def test_one_open_run_serves_all_who_ask(resources, queued):
             await SyncRunRepository(session).enqueue(connection, trigger)
     async with resources.sessions() as session:
         assert len((await session.scalars(select(SyncRun))).all()) == 1
+
+
+async def test_the_queue_is_not_given_more_than_it_carries(resources, queued, hand_over):
+    """What waits there would be handed over again and again."""
+    for _ in range(60):
+        await queued(new_id())
+    assert len(await hand_over()) == 50
+    assert await hand_over() == []
+    async with resources.sessions.begin() as session:
+        begun = select(SyncRun.id).where(SyncRun.handed_over_at.is_not(None)).limit(20)
+        await session.execute(update(SyncRun).where(SyncRun.id.in_(begun)).values(status="running"))
+    assert len(await hand_over()) == 10
+
+
+async def test_a_message_that_comes_late_runs_nothing_that_was_put_off(resources, queued):
+    [connection_id] = await queued(ADA, not_before=now() + timedelta(hours=1))
+    await SyncRunner(resources).run(connection_id)
+    async with resources.sessions() as session:
+        assert (await session.scalar(select(SyncRun.status)), await session.scalar(select(Connection.lease_until))) == (
+            "queued",
+            None,
+        )

@@ -7,9 +7,11 @@ from sqlalchemy import text
 
 from grove.core.ids import new_id
 from grove.core.tasks import end
+from grove.messaging.broker import message
+from grove.messaging.topology import internal_exchange
 from grove.testing.postgres import outbox_types
 from grove_provider_sync.resources import Resources
-from grove_provider_sync.sync.jobs import JobConsumer, Scheduler
+from grove_provider_sync.sync.jobs import QUEUE, JobConsumer, Scheduler
 from grove_provider_sync.sync.pages import Pages
 from grove_provider_sync.sync.runner import SyncRunner
 from grove_provider_sync.tokens.keeper import TokenKeeper
@@ -175,6 +177,10 @@ async def test_a_failing_provider_is_tried_again_later(user, runner, resources, 
 
 
 async def test_due_connections_are_scheduled_queued_and_run_by_the_worker(user, resources):
+    async with resources.broker.connection() as broker:  # what can't be read is in nobody's way
+        exchange = await (await broker.channel()).get_exchange(internal_exchange("provider-sync"), ensure=False)
+        for _ in range(2 * resources.settings.sync_concurrency):
+            await exchange.publish(message(b"{", message_id=str(new_id())), routing_key=QUEUE)
     connection = await user.connect()
     scheduler = Scheduler(resources)
     jobs = JobConsumer(resources, scheduler)
