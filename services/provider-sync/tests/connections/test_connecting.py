@@ -8,6 +8,8 @@ from grove.core.ids import new_id
 from grove.postgres.reads import Statement
 from grove.security.encryption import DecryptionFailed
 from grove.testing.postgres import check_models, migrate_both_ways, outbox_types
+from grove.web.rate_limit import Limit
+from grove_provider_sync.connections import endpoints
 from grove_provider_sync.connections.endpoints import BROWSER_COOKIE
 from grove_provider_sync.models import Connection
 from grove_provider_sync.tokens import sealing
@@ -145,6 +147,17 @@ async def test_a_connection_that_is_known_is_not_told_again(user, runner):
     await runner.run(connection["id"])
     changed = await user.call("GET", one, headers=tag)
     assert (changed.status_code, changed.json()["status_detail"]) == (200, "Up to date.")
+
+
+async def test_a_user_asks_for_so_many_runs(user, resources, monkeypatch):
+    """They spend the provider's budget, which is everybody's."""
+    connection = await user.connect()
+    monkeypatch.setattr(endpoints, "SYNC_LIMIT", Limit("sync", 2, 3600))
+    monkeypatch.setattr(resources.limiter, "_factor", 1)
+    path = f"/connections/{connection['id']}/sync"
+    answers = [await user.call("POST", path) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [202, 202, 429]
+    assert answers[2].headers["retry-after"]
 
 
 async def test_creating_is_idempotent(user):

@@ -12,6 +12,7 @@ from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
 from grove.core.clock import now
+from grove.core.ids import new_id
 from grove.testing.postgres import outbox_types
 from grove.web.rate_limit import Limit, RateLimiter
 from grove_provider_sync.models import Connection, TokenRevocation
@@ -122,6 +123,17 @@ async def test_what_is_not_signed_is_refused_without_a_word_why(user, tell, conn
     }
     assert answer.headers["www-authenticate"] == "Signature"
     assert await runs(user, connected) == [("initial", "completed")]
+
+
+async def test_who_sends_forged_ones_is_stopped_and_who_signs_is_not_counted(
+    user, tell, connected, resources, monkeypatch
+):
+    monkeypatch.setattr(endpoints, "REFUSED_LIMIT", Limit(f"refused-{new_id()}", 2, 3600))
+    monkeypatch.setattr(resources.limiter, "_factor", 1)
+    for _ in range(5):
+        await tell("news", user.customer)
+    for status in (401, 401, 429):
+        await tell("news", user.customer, headers={"X-Signature": "mine"}, status=status)
 
 
 async def test_a_provider_that_tells_nothing_has_no_place_for_it(tell, resources, bank, monkeypatch):
