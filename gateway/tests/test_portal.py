@@ -88,6 +88,7 @@ PAGES = (
     "/",
     "/reset-password",
     "/connected",
+    "/not-connected",
     "/unsubscribe",
     "/status",
     "/reference",

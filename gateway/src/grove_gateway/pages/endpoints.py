@@ -68,3 +68,9 @@ async def unsubscribe(resources: ResourcesDep) -> Response:
 async def connected(resources: ResourcesDep) -> Response:
     """Where a browser arrives after connecting a provider."""
     return page("connected.html", resources.settings)
+
+
+@router.get("/not-connected")
+async def not_connected(resources: ResourcesDep) -> Response:
+    """Where it arrives when that came to nothing."""
+    return page("not_connected.html", resources.settings)

@@ -95,6 +95,14 @@ async def test_the_browser_that_began_may_finish_without_a_bearer(user):
     ].endswith("/connected")
 
 
+async def test_a_browser_that_comes_back_with_nothing_gets_a_page(user):
+    started = await user.begin()
+    back = await user.consent(started["authorization_url"], "deny")
+    answer = await user.callback(back, headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.headers["location"].endswith("/not-connected")) == (303, True)
+    assert (await user.call("GET", f"/connections/{started['id']}")).json()["status"] == "pending"
+
+
 async def test_a_denied_consent_is_told_and_can_be_tried_again(user):
     started = await user.begin()
     denied = await user.callback(await user.consent(started["authorization_url"], "deny"))

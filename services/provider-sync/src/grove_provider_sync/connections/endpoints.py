@@ -3,11 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from grove.core.context import current_context
-from grove.core.errors import Unauthorized
+from grove.core.errors import GroveError, Unauthorized
 from grove.security.network import network_of
 from grove.web.answers import json_text, not_modified
 from grove.web.auth import ANONYMOUS_LIMIT, Authenticator
@@ -40,6 +41,8 @@ router = APIRouter(
     route_class=GroveRoute,
     responses=error_responses(404, 409, 410, 502, 503, 504),
 )
+
+log = structlog.get_logger()
 
 BROWSER_COOKIE = "__Host-grove-connect"
 SYNC_LIMIT = Limit("sync", 6, 60)
@@ -80,7 +83,11 @@ async def connect(
     return _started(connection, prepared, linking.seconds, response)
 
 
-@router.get("/callback", response_model=ConnectionRead)
+@router.get(
+    "/callback",
+    response_model=ConnectionRead,
+    responses={303: {"description": "Browsers go on to a page that says whether it worked"}},
+)
 async def callback(
     request: Request,
     linking: LinkingDep,
@@ -94,9 +101,16 @@ async def callback(
     context = current_context()
     await resources.limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))
     user_id = await _bearer(request, resources.sign_in.authenticator)
-    connection = await linking.finish(state, code=code, error=error, browser_key=browser_key, user_id=user_id)
-    if "text/html" in request.headers.get("accept", ""):
-        answer: Response = RedirectResponse(f"{resources.settings.public_url}/connected", 303)
+    portal = resources.settings.public_url if "text/html" in request.headers.get("accept", "") else None
+    try:
+        connection = await linking.finish(state, code=code, error=error, browser_key=browser_key, user_id=user_id)
+    except GroveError as failure:
+        if portal is None:
+            raise
+        log.info("connection.callback_failed", code=failure.code, reason=failure.message)
+        return RedirectResponse(f"{portal}/not-connected", 303)
+    if portal is not None:
+        answer: Response = RedirectResponse(f"{portal}/connected", 303)
     else:
         answer = Response(_read(connection).model_dump_json(), media_type="application/json")
     answer.delete_cookie(BROWSER_COOKIE, path="/", secure=True, httponly=True)
