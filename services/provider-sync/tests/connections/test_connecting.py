@@ -10,7 +10,6 @@ from grove.security.encryption import DecryptionFailed
 from grove.testing.postgres import check_models, migrate_both_ways, outbox_types
 from grove.web.rate_limit import Limit
 from grove_provider_sync.connections import endpoints
-from grove_provider_sync.connections.endpoints import BROWSER_COOKIE
 from grove_provider_sync.models import Connection
 from grove_provider_sync.tokens import sealing
 
@@ -78,21 +77,28 @@ async def test_the_browser_that_began_may_finish_without_a_bearer(user):
     cookie = answer.headers["set-cookie"]
     for part in ("__Host-", "HttpOnly", "Secure", "Path=/", "SameSite=lax"):
         assert part in cookie
-    key = cookie.split("=", 1)[1].split(";", 1)[0]
+    name, key = cookie.split(";", 1)[0].split("=", 1)
     back = await user.consent(answer.json()["authorization_url"])
     user.client.cookies.clear()
-    wrong = await user.client.get(
-        "/api/v1/connections/callback", params=back, headers={"Cookie": f"{BROWSER_COOKIE}=x"}
-    )
+    wrong = await user.client.get("/api/v1/connections/callback", params=back, headers={"Cookie": f"{name}=x"})
     assert wrong.status_code == 403
     right = await user.client.get(
         "/api/v1/connections/callback",
         params=back,
-        headers={"Cookie": f"{BROWSER_COOKIE}={key}", "Accept": "text/html"},
+        headers={"Cookie": f"{name}={key}", "Accept": "text/html"},
     )
     assert (right.status_code, right.headers["location"]) == (303, "https://localhost:8443/connected") or right.headers[
         "location"
     ].endswith("/connected")
+
+
+async def test_tries_in_two_tabs_leave_each_other_alone(user):
+    tabs = [await user.begin() for _ in range(2)]
+    for number, tab in enumerate(tabs):
+        user.customer = f"{user.customer}-{number}"
+        back = await user.consent(tab["authorization_url"])
+        answer = await user.client.get("/api/v1/connections/callback", params=back)
+        assert answer.status_code == 200, answer.text
 
 
 async def test_a_browser_that_comes_back_with_nothing_gets_a_page(user):

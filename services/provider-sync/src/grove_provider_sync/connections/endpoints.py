@@ -1,10 +1,11 @@
 """Connection routes."""
 
+import hashlib
 from typing import Annotated
 from uuid import UUID
 
 import structlog
-from fastapi import APIRouter, Cookie, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from grove.core.context import current_context
@@ -95,12 +96,13 @@ async def callback(
     state: Annotated[str, Query(max_length=200)],
     code: Annotated[str | None, Query(max_length=2000)] = None,
     error: Annotated[str | None, Query(max_length=200)] = None,
-    browser_key: Annotated[str | None, Cookie(alias=BROWSER_COOKIE, max_length=200)] = None,
 ) -> Response:
     """Where the provider sends the user back. A browser goes on to the portal; a program gets the connection."""
     context = current_context()
     await resources.limiter.enforce(ANONYMOUS_LIMIT, network_of(context.client_ip if context else None))
     user_id = await _bearer(request, resources.sign_in.authenticator)
+    cookie = cookie_of(state)
+    browser_key = request.cookies.get(cookie)
     portal = resources.settings.public_url if "text/html" in request.headers.get("accept", "") else None
     try:
         connection = await linking.finish(state, code=code, error=error, browser_key=browser_key, user_id=user_id)
@@ -113,7 +115,7 @@ async def callback(
         answer: Response = RedirectResponse(f"{portal}/connected", 303)
     else:
         answer = Response(_read(connection).model_dump_json(), media_type="application/json")
-    answer.delete_cookie(BROWSER_COOKIE, path="/", secure=True, httponly=True)
+    answer.delete_cookie(cookie, path="/", secure=True, httponly=True)
     return answer
 
 
@@ -163,9 +165,15 @@ async def remove_connection(connection_id: UUID, user: ConnectionWriter, connect
     await connections.remove(user.user_id, connection_id)
 
 
+def cookie_of(state: str) -> str:
+    """The cookie of one try: what is begun in another tab leaves it alone."""
+    return f"{BROWSER_COOKIE}-{hashlib.sha256(state.encode()).hexdigest()[:8]}"
+
+
 def _started(connection: Connection, prepared: Prepared, seconds: int, response: Response) -> ConnectionStarted:
+    name = cookie_of(prepared.state)
     response.set_cookie(
-        BROWSER_COOKIE, prepared.browser_key, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax"
+        name, prepared.browser_key, max_age=seconds, path="/", secure=True, httponly=True, samesite="lax"
     )
     return ConnectionStarted(**_read(connection).model_dump(), authorization_url=prepared.url)
 
