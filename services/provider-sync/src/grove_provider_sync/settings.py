@@ -22,7 +22,7 @@ class ProviderSyncSettings(PostgresServiceSettings):
     )
     callback_seconds: float = Field(10, gt=0, description="Longest a provider may take while a user waits")
     sync_interval_minutes: float = Field(240, gt=0, description="Pause between scheduled runs of a connection")
-    sync_lease_seconds: int = Field(60, ge=5, description="A run whose worker went silent this long is taken over")
+    sync_lease_seconds: int = Field(30, ge=5, description="A run whose worker went silent this long is taken over")
     sync_concurrency: int = Field(4, ge=1, description="Runs at once in one worker")
     sync_retry_seconds: float = Field(
         60, gt=0, description="Pause after a failed run, doubled with each, up to 6 hours, and random within that"

@@ -109,7 +109,7 @@ async def test_a_run_whose_message_was_lost_is_handed_over_again(queued, hand_ov
 
 
 async def test_a_run_under_way_is_left_alone_until_its_worker_goes_silent(queued, hand_over, change):
-    [mine] = await queued(ADA, status="running", handed_over_at=LONG_AGO)
+    [mine] = await queued(ADA, status="running", handed_over_at=now())
     await change(Connection, Connection.id == mine, lease_until=now() + timedelta(seconds=60), leased_by=new_id())
     await queued(ADA, created_at=now())
     assert await hand_over() == [], "it holds its user's slot"
@@ -163,8 +163,11 @@ async def test_the_queue_is_not_given_more_than_it_carries(resources, queued, ha
     assert len(await hand_over()) == 50
     assert await hand_over() == []
     async with resources.sessions.begin() as session:
-        begun = select(SyncRun.id).where(SyncRun.handed_over_at.is_not(None)).limit(20)
-        await session.execute(update(SyncRun).where(SyncRun.id.in_(begun)).values(status="running"))
+        some = select(SyncRun.connection_id).where(SyncRun.handed_over_at.is_not(None)).limit(20)
+        begun = (await session.scalars(some)).all()
+        await session.execute(update(SyncRun).where(SyncRun.connection_id.in_(begun)).values(status="running"))
+        lease = {"lease_until": now() + timedelta(minutes=1), "leased_by": new_id()}
+        await session.execute(update(Connection).where(Connection.id.in_(begun)).values(**lease))
     assert len(await hand_over()) == 10
 
 

@@ -144,8 +144,8 @@ class SyncRunRepository:
 
 
 def _in_flight(run: type[SyncRun], connection: type[Connection], moment: datetime) -> ColumnElement[bool]:
-    """Whether the queue or a worker has it."""
+    """Whether the queue or a worker has it. One that was begun and whose lease is over has lost its worker."""
     return or_(
-        func.coalesce(run.handed_over_at >= moment - HAND_OVER_AGAIN, False),
+        and_(run.status == "queued", func.coalesce(run.handed_over_at >= moment - HAND_OVER_AGAIN, False)),
         func.coalesce(connection.lease_until >= moment, False),
     )
