@@ -110,6 +110,16 @@ async def test_a_user_who_leaves_plaids_page_is_not_connected(user):
     assert (await user.finish(started, "allow")).status_code == 410, "nobody can wait for what is agreed to later"
 
 
+async def test_who_sent_somebody_else_to_plaid_gets_nothing_of_what_they_agreed_to(user):
+    """The callback bears no code: whoever began the try knows all of it."""
+    started = await user.begin()
+    back = await user.world.visit(started["authorization_url"], customer=user.customer, decision="allow")
+    user.client.cookies.clear()
+    assert (await user.client.get("/api/v1/connections/callback", params=back)).status_code == 403
+    assert (await user.call("GET", "/connections/callback", params=back)).status_code == 410
+    assert (await user.standing(started))["status"] == "pending"
+
+
 @pytest.mark.parametrize("told_by", ["webhook", "run"])
 async def test_a_withdrawn_consent_is_given_anew_for_the_same_connection(user, runner, resources, plaid, told_by):
     """Plaid has another item then: what was of the one before is in its place."""
