@@ -5,10 +5,8 @@ data between pages and takes consents back, while workers are killed at random: 
 import asyncio
 import os
 import random
-import signal
-import sys
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from typing import Any
@@ -19,10 +17,9 @@ import asyncpg
 import httpx2
 import pytest
 
-from grove.core.tasks import end
 from grove_stack.plan import Plan
-from grove_stack.services import SERVICES
 from grove_stack.settings import StackSettings
+from grove_stack.testing.crew import Crew, crew
 
 SOAK = int(os.environ.get("GROVE_ROUNDS", "1")) > 1
 CONNECTIONS = 200 if SOAK else 24
@@ -89,69 +86,15 @@ class Bank:
         return {name: values[0] for name, values in parse_qs(urlparse(answer.headers["location"]).query).items()}
 
 
-class Crew:
-    """Workers, of which one is killed every second or so, and started again as an orchestrator would."""
-
-    def __init__(self, environments: list[dict[str, str]]) -> None:
-        self._environments = environments
-        self._running: dict[int, asyncio.subprocess.Process] = {}
-        self._chance = random.Random(SEED)  # noqa: S311 - the same at each run
-        self.killed = 0
-
-    async def start(self, number: int) -> None:
-        command = (sys.executable, "-m", "grove_provider_sync", "worker")
-        nowhere = asyncio.subprocess.DEVNULL
-        self._running[number] = await asyncio.create_subprocess_exec(
-            *command, env=self._environments[number], stdout=nowhere, stderr=nowhere
-        )
-
-    async def kill_at_random(self) -> None:
-        while True:
-            number = self._chance.randrange(len(self._environments))
-            while not await self._works(number):
-                await asyncio.sleep(0.1)
-            await asyncio.sleep(self._chance.uniform(0.5, 2))
-            self._running[number].send_signal(signal.SIGKILL)
-            await self._running[number].wait()
-            self.killed += 1
-            await self.start(number)
-
-    async def end(self) -> None:
-        for process in self._running.values():
-            with suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
-
-    async def _works(self, number: int) -> bool:
-        ops = f"http://127.0.0.1:{self._environments[number]['OPS_PORT']}/health/ready"
-        try:
-            async with httpx2.AsyncClient(trust_env=False) as client:
-                return "jobs" not in (await client.get(ops)).json()["degraded"]
-        except (httpx2.HTTPError, ValueError):
-            return False
+async def kill_at_random(workers: Crew) -> None:
+    chance = random.Random(SEED)  # noqa: S311 - the same at each run
+    while True:
+        await workers.kill(chance.randrange(WORKERS), after_seconds=chance.uniform(0.5, 2))
 
 
 @pytest.fixture
 def plan(suite) -> Plan:
     return Plan(StackSettings(state_dir=suite.folder, https_port=0, http_port=0, durable=False))
-
-
-@asynccontextmanager
-async def crew(plan: Plan):
-    service = next(service for service in SERVICES if service.name == "provider-sync")
-    environments = []
-    for number in range(WORKERS):
-        instance = f"provider-sync-month-{number}"
-        plan.layout.ensure_identity("provider-sync", instance)
-        own = {"OPS_PORT": str(plan.ports.pick(f"{instance}-ops")), "PORT": "0"}
-        environments.append({**os.environ, **plan.environment(service, instance), **HASTE, **own})
-    found = Crew(environments)
-    try:
-        for number in range(WORKERS):
-            await found.start(number)
-        yield found
-    finally:
-        await found.end()
 
 
 @pytest.fixture
@@ -208,8 +151,8 @@ async def test_after_a_month_of_bad_weather_we_hold_what_the_provider_holds(plan
     chance = random.Random(SEED)  # noqa: S311 - the same at each run
     limits = {"calls_per_second": CALLS, "customer_calls_per_second": CUSTOMER_CALLS, "page_size": 25}
     withdrawn: set[str] = set()
-    async with crew(plan) as workers:
-        killing = asyncio.create_task(workers.kill_at_random())
+    async with crew(plan, "provider-sync", copies=WORKERS, job="jobs", **HASTE) as workers:
+        workers.begin_killing(kill_at_random(workers))
         for day in count():
             if day >= DAYS and workers.killed >= KILLS:
                 break
@@ -224,7 +167,7 @@ async def test_after_a_month_of_bad_weather_we_hold_what_the_provider_holds(plan
                 await bank.call("POST", f"/customers/{gone}/revoke")
                 withdrawn.add(gone)
             await day_ends(rows, list(connections))
-        await end(killing)
+        await workers.spare()
         await bank.conduct(access_token_seconds=1800, **limits)
         [calm] = await rows("SELECT clock_timestamp() AS moment")
 

@@ -3,29 +3,25 @@ each applied once, none lost, each task's story in its order."""
 
 import asyncio
 import os
-import signal
-import sys
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
 from itertools import cycle
 from typing import Any
 from uuid import UUID
 
 import asyncpg
-import httpx2
 import pytest
 
 from grove.contracts import resource
 from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove.core.tasks import end
 from grove.messaging.broker import BROKER_ERRORS, Broker, EventPublisher
 from grove.outbox.event import OutboxEvent, outbox_event
 from grove.security.mtls import TlsMaterial
 from grove_stack.plan import Plan
-from grove_stack.services import SERVICES
 from grove_stack.settings import StackSettings
+from grove_stack.testing.crew import Crew, crew
 
 SOAK = int(os.environ.get("GROVE_ROUNDS", "1")) > 1
 TASKS = 4000 if SOAK else 400
@@ -62,80 +58,14 @@ def all_events() -> list[OutboxEvent]:
     ]
 
 
-class Workers:
-    """Copies of the worker. Each second one of those at work is killed, and started again as an orchestrator would:
-    one that is starting is left alone, or a slow machine would do nothing but start them."""
-
-    def __init__(self, environments: list[dict[str, str]]) -> None:
-        self._environments = environments
-        self._running: dict[int, asyncio.subprocess.Process] = {}
-        self._killing: asyncio.Task[None] | None = None
-        self.killed = 0
-
-    async def start(self) -> None:
-        for number in range(len(self._environments)):
-            await self._start(number)
-        self._killing = asyncio.create_task(self._kill_one_each_second())
-
-    async def end(self) -> None:
-        if self._killing is not None:
-            await end(self._killing)
-        for process in self._running.values():
-            with suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
-
-    async def _start(self, number: int) -> None:
-        self._running[number] = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "grove_notification",
-            "worker",
-            env=self._environments[number],
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-
-    async def _kill_one_each_second(self) -> None:
-        for number in cycle(range(len(self._environments))):
-            while not await self._works(number):
-                await asyncio.sleep(0.1)
-            await asyncio.sleep(1)
-            process = self._running[number]
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
-            self.killed += 1
-            await self._start(number)
-
-    async def _works(self, number: int) -> bool:
-        ops = f"http://127.0.0.1:{self._environments[number]['OPS_PORT']}/health/ready"
-        try:
-            async with httpx2.AsyncClient(trust_env=False) as client:
-                return "consumer" not in (await client.get(ops)).json()["degraded"]
-        except (httpx2.HTTPError, ValueError):
-            return False
+async def kill_one_each_second(workers: Crew) -> None:
+    for number in cycle(range(WORKERS)):
+        await workers.kill(number, after_seconds=1)
 
 
 @pytest.fixture
 def plan(suite) -> Plan:
     return Plan(StackSettings(state_dir=suite.folder, https_port=0, http_port=0, durable=False))
-
-
-@asynccontextmanager
-async def workers(plan: Plan):
-    service = next(service for service in SERVICES if service.name == "notification")
-    environments = []
-    for number in range(WORKERS):
-        instance = f"notification-soak-{number}"
-        plan.layout.ensure_identity("notification", instance)
-        own = {"OPS_PORT": str(plan.ports.pick(f"{instance}-ops")), "PORT": "0"}
-        environments.append({**os.environ, **plan.environment(service, instance), **own})
-    found = Workers(environments)
-    try:
-        await found.start()
-        yield found
-    finally:
-        await found.end()
 
 
 async def publish(plan: Plan, events: list[OutboxEvent]) -> None:
@@ -176,7 +106,8 @@ async def test_workers_killed_each_second_apply_each_event_once(suite, plan, wai
     events = all_events()
     suite.grove("stack", "up", "--scale", "notification-worker=0")
     try:
-        async with workers(plan) as crew:
+        async with crew(plan, "notification", copies=WORKERS, job="consumer") as workers:
+            workers.begin_killing(kill_one_each_second(workers))
             publishing = asyncio.create_task(publish(plan, events))
             for server in ("rabbitmq", "postgres"):
                 await asyncio.sleep(SECONDS / 3)
@@ -192,7 +123,7 @@ async def test_workers_killed_each_second_apply_each_event_once(suite, plan, wai
             async with asyncio.timeout(GUARD_SECONDS):
                 await publishing
                 await wait_until(all_told, GUARD_SECONDS)
-            assert crew.killed >= 3
+            assert workers.killed >= 3
     finally:
         suite.grove("stack", "up", "--scale", "notification-worker=1")
     await asyncio.sleep(1)  # whatever is delivered again is now

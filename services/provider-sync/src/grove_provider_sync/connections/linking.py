@@ -173,15 +173,16 @@ class Linking:
 
     async def _linked(self, state: str, claimed: _Claimed, grant: Grant) -> Connection:
         """A store that is away for a moment is waited for: a grant can't be had again."""
-        for wait in (*LINK_AGAIN_SECONDS, None):
+        waits = iter(LINK_AGAIN_SECONDS)
+        while True:
             try:
                 async with self._resources.sessions.begin() as session:
                     return await self._link(session, state, claimed, grant)
             except STORE_ERRORS as error:
+                wait = next(waits, None)
                 if wait is None or not is_unavailable(error):
                     raise
-                await asyncio.sleep(wait)
-        raise AssertionError
+            await asyncio.sleep(wait)
 
     async def _spend_without_code(self, state: str) -> None:
         """Somebody came back to another's try. Where the callback bears no code, whoever knows the state could finish

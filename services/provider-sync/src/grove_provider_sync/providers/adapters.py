@@ -1,5 +1,6 @@
 """What an adapter's folder offers, and what it is built with. docs/adding-a-provider.md shows one."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -11,7 +12,7 @@ from grove_provider_sync.providers.http import ProviderHttp
 from grove_provider_sync.providers.interface import Description, Provider
 
 
-class AdapterSettings(BaseSettings):
+class AdapterSettings(BaseSettings, ABC):
     """Settings of one adapter, from the environment as all are. It is offered with its `required_secrets` only."""
 
     model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
@@ -20,9 +21,9 @@ class AdapterSettings(BaseSettings):
     required_secrets: ClassVar[tuple[str, ...]] = ()
 
     @property
+    @abstractmethod
     def offered(self) -> bool:
         """Whether there is all that it takes to offer the provider."""
-        raise NotImplementedError
 
 
 class Connect(Protocol):
