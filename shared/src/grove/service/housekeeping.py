@@ -1,10 +1,9 @@
 """Forgetting what has served its time, and whom it concerned."""
 
-import asyncio
-
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from grove.core.recurring import every
 from grove.outbox.postgres import PostgresInbox
 from grove.postgres.engine import STORE_ERRORS
 from grove.service.erasure import Erasure
@@ -25,12 +24,7 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Clean until cancelled."""
-        while True:
-            try:
-                await self.clean()
-            except STORE_ERRORS as error:
-                log.warning("housekeeping.store_unreachable", error=str(error))
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await every(INTERVAL_SECONDS, self.clean, away=STORE_ERRORS)
 
     async def clean(self) -> None:
         """Once."""

@@ -194,14 +194,15 @@ async def background(jobs: Mapping[str, Callable[[], Awaitable[None]]]) -> Async
 
 
 async def _keep_running(name: str, job: Callable[[], Awaitable[None]]) -> None:
+    structlog.contextvars.bind_contextvars(job=name)  # whatever it logs says so
     pause = 0.5
     while True:
         started = asyncio.get_running_loop().time()
         try:
             await job()
-            log.warning("job.ended", job=name)
+            log.warning("job.ended")
         except Exception:
-            log.exception("job.failed", job=name)
+            log.exception("job.failed")
         ran = asyncio.get_running_loop().time() - started
         pause = 0.5 if ran > 60 else min(30.0, pause * 2)
         await asyncio.sleep(pause)

@@ -1,6 +1,5 @@
 """The rules of administration."""
 
-import asyncio
 from uuid import UUID
 
 import structlog
@@ -9,6 +8,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from grove.contracts.auth import UserBlocked, UserUnblocked
 from grove.core.clock import now
 from grove.core.errors import Conflict
+from grove.core.recurring import every
 from grove.mongo.client import MONGO_ERRORS
 from grove.security.principal import Principal
 from grove_auth.admin.errors import AboveYou, NotYourself, UserNotFound
@@ -113,13 +113,11 @@ class AdminService:
 
     async def run(self) -> None:
         """End blocks whose time is over, until cancelled."""
-        while True:
-            try:
-                for user_id in await self._accounts.expired_blocks(AT_ONCE):
-                    await self._unblock(await self.get(user_id))
-            except BLOCK_ERRORS as error:
-                log.warning("blocks.waiting", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self._end_blocks, away=BLOCK_ERRORS)
+
+    async def _end_blocks(self) -> None:
+        for user_id in await self._accounts.expired_blocks(AT_ONCE):
+            await self._unblock(await self.get(user_id))
 
     async def _unblock(self, user: User) -> None:
         if user.blocked_until is None:

@@ -1,18 +1,14 @@
 """Seals the audit log each second, so that nothing that writes to it waits for the chain."""
 
-import asyncio
-
-import structlog
 from pymongo.errors import PyMongoError
 
 from grove.core.clock import now
 from grove.core.ids import made_at
+from grove.core.recurring import every
 from grove.observability.metrics import AUDIT_UNSEALED_AGE
 from grove_auth.audit import seals
 from grove_auth.audit.keys import AuditKeys
 from grove_auth.audit.repository import AuditRepository
-
-log = structlog.get_logger()
 
 SECONDS = 1
 ALARM_SECONDS = 60
@@ -27,13 +23,12 @@ class Sealer:
 
     async def run(self) -> None:
         """Seal until cancelled."""
-        while True:
-            try:
-                if await self.seal() == seals.MOST:
-                    continue
-            except PyMongoError as error:
-                log.warning("audit.sealing_waits", error=str(error) or type(error).__name__)
-            await asyncio.sleep(SECONDS)
+        await every(SECONDS, self.seal_all, away=(PyMongoError,))
+
+    async def seal_all(self) -> None:
+        """Write seals until nothing is left, some entries at a time."""
+        while await self.seal() == seals.MOST:
+            continue
 
     async def seal(self) -> int:
         """Write one seal over what has none yet; how many entries it took, 0 too when another worker was first."""

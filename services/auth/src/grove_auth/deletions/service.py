@@ -1,6 +1,5 @@
 """The rules of closing an account: at once for good, or first for some days in which it can be had back."""
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -12,6 +11,7 @@ from grove.contracts.auth import MailRequested, UserDeleted
 from grove.contracts.catalogue import BY_TYPE
 from grove.core.clock import now
 from grove.core.errors import Gone, InvalidToken
+from grove.core.recurring import every
 from grove.mongo.client import MONGO_ERRORS
 from grove_auth.deletions.repository import DeletionRepository
 from grove_auth.models import DeletedUser, User
@@ -89,12 +89,7 @@ class DeletionService:
 
     async def run(self) -> None:
         """Delete closed accounts whose time is over, until cancelled."""
-        while True:
-            try:
-                await self.delete_due()
-            except MONGO_ERRORS as error:
-                log.warning("deletions.waiting", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self.delete_due, away=MONGO_ERRORS)
 
     async def delete_due(self) -> None:
         """Delete those whose time is over by now. One that is had back meanwhile stays."""

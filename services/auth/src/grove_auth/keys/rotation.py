@@ -1,6 +1,5 @@
 """Rotation of signing keys: planned, so that no valid token is refused meanwhile; or at once, after a breach."""
 
-import asyncio
 from datetime import datetime, timedelta
 
 import structlog
@@ -8,6 +7,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from grove.core.clock import now
 from grove.core.errors import Conflict
+from grove.core.recurring import every
 from grove.mongo.client import MONGO_ERRORS
 from grove_auth.keys.repository import SigningKeyRepository
 from grove_auth.models import SigningKey
@@ -66,12 +66,10 @@ class KeyRotation:
 
     async def run(self) -> None:
         """Remove old keys when their time has come, until cancelled."""
-        while True:
-            try:
-                await self.remove_old(now())
-            except MONGO_ERRORS as error:
-                log.warning("signing_keys.waiting", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self._remove_due, away=MONGO_ERRORS)
+
+    async def _remove_due(self) -> None:
+        await self.remove_old(now())
 
     async def remove_old(self, moment: datetime) -> None:
         """Remove the keys whose last token is dead by then."""

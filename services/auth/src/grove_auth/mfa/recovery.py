@@ -1,6 +1,5 @@
 """The way back for who lost the device: by mail and a long wait, which whoever reads the mail can stop."""
 
-import asyncio
 from datetime import timedelta
 
 import structlog
@@ -9,6 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from grove.core.clock import now
 from grove.core.errors import Gone
+from grove.core.recurring import every
 from grove.mongo.client import MONGO_ERRORS
 from grove_auth.mfa.errors import FactorsChanged
 from grove_auth.mfa.factors import FactorService
@@ -99,12 +99,7 @@ class RecoveryService:
 
     async def run(self) -> None:
         """Turn off what is due, until cancelled."""
-        while True:
-            try:
-                await self.finish_due()
-            except MONGO_ERRORS as error:
-                log.warning("recoveries.waiting", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self.finish_due, away=MONGO_ERRORS)
 
     async def finish_due(self) -> None:
         """Turn off the second factors whose recovery waited long enough."""

@@ -4,20 +4,17 @@ Who joins a digest holds its row until they commit (opening.py): it is passed ov
 being mailed waits for its row to be gone, and opens the next one.
 """
 
-import asyncio
 from datetime import datetime
 
-import structlog
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove_notification.mails.queue import Letter, MailQueue
 from grove_notification.models import Digest, DigestItem
 from grove_notification.users.recipients import recipient
-
-log = structlog.get_logger()
 
 LOOK_SECONDS = 5.0
 MOST_ITEMS = 50
@@ -33,13 +30,12 @@ class DigestMailing:
 
     async def run(self) -> None:
         """Mail digests until cancelled."""
-        while True:
-            try:
-                while await self.mail_one():
-                    continue
-            except STORE_ERRORS as error:
-                log.warning("digests.store_failed", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self.mail_due, away=STORE_ERRORS)
+
+    async def mail_due(self) -> None:
+        """Queue the mails of all digests that are due."""
+        while await self.mail_one():
+            continue
 
     async def mail_one(self) -> bool:
         """Queue the mail of one due digest; False when none is due, or others have all of them in hand."""

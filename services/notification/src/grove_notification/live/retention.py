@@ -1,12 +1,12 @@
 """Forgetting frames that nobody resumes from any more."""
 
-import asyncio
 from datetime import timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove.service.deleting import delete_in_pieces
 from grove_notification.models import LiveFrame
@@ -27,14 +27,11 @@ class FramePurge:
 
     async def run(self) -> None:
         """Purge until cancelled."""
-        while True:
-            try:
-                log.info("live.purged", frames=await self.purge())
-            except STORE_ERRORS as error:
-                log.warning("live.purge_store_unreachable", error=str(error) or type(error).__name__)
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await every(INTERVAL_SECONDS, self.purge, away=STORE_ERRORS)
 
     async def purge(self) -> int:
         """Once. How many frames are gone."""
         old = LiveFrame.created_at < now() - self._age
-        return await delete_in_pieces(self._sessions, LiveFrame, old, at_once=BATCH)
+        gone = await delete_in_pieces(self._sessions, LiveFrame, old, at_once=BATCH)
+        log.info("live.purged", frames=gone)
+        return gone

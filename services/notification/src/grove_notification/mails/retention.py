@@ -1,6 +1,5 @@
 """Forgetting mails: what was sent long ago, and what was given up, whose content is sealed but there."""
 
-import asyncio
 from datetime import timedelta
 
 import structlog
@@ -8,6 +7,7 @@ from sqlalchemy import and_
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove.service.deleting import delete_in_pieces
 from grove_notification.models import Mail
@@ -27,14 +27,11 @@ class MailRetention:
 
     async def run(self) -> None:
         """Delete until cancelled."""
-        while True:
-            try:
-                log.info("mails.deleted", mails=await self.delete())
-            except STORE_ERRORS as error:
-                log.warning("mails.retention_store_failed", error=str(error) or type(error).__name__)
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await every(INTERVAL_SECONDS, self.delete, away=STORE_ERRORS)
 
     async def delete(self) -> int:
         """Once. How many are gone."""
         old = and_(Mail.created_at < now() - self._age, Mail.status != "queued")
-        return await delete_in_pieces(self._sessions, Mail, old, at_once=BATCH)
+        gone = await delete_in_pieces(self._sessions, Mail, old, at_once=BATCH)
+        log.info("mails.deleted", mails=gone)
+        return gone

@@ -1,20 +1,16 @@
 """The end of quiet hours: live frames that waited for it are sent, unless they were read meanwhile."""
 
-import asyncio
-
-import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove.service.erasure import erased_of
 from grove_notification.live import stream
 from grove_notification.live.push import LivePush
 from grove_notification.models import Notification
 from grove_notification.notifications.tell import frame_of
-
-log = structlog.get_logger()
 
 BATCH = 100
 LOOK_SECONDS = 1.0
@@ -29,13 +25,12 @@ class Release:
 
     async def run(self) -> None:
         """Release until cancelled."""
-        while True:
-            try:
-                while await self.release_batch():
-                    continue
-            except STORE_ERRORS as error:
-                log.warning("release.store_unreachable", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self.release_due, away=STORE_ERRORS)
+
+    async def release_due(self) -> None:
+        """Release all that are due."""
+        while await self.release_batch():
+            continue
 
     async def release_batch(self) -> int:
         """Release up to BATCH in one transaction. How many were due."""

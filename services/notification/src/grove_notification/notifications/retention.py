@@ -1,12 +1,12 @@
 """Forgetting notifications that were read long ago."""
 
-import asyncio
 from datetime import timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove.service.deleting import delete_in_pieces
 from grove_notification.models import Notification
@@ -26,14 +26,11 @@ class Retention:
 
     async def run(self) -> None:
         """Purge until cancelled."""
-        while True:
-            try:
-                log.info("notifications.purged", count=await self.purge())
-            except STORE_ERRORS as error:
-                log.warning("retention.store_unreachable", error=str(error) or type(error).__name__)
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await every(INTERVAL_SECONDS, self.purge, away=STORE_ERRORS)
 
     async def purge(self) -> int:
         """Delete what was read longer ago than it is kept; how many rows."""
         old = Notification.read_at < now() - self._kept
-        return await delete_in_pieces(self._sessions, Notification, old, at_once=AT_ONCE)
+        gone = await delete_in_pieces(self._sessions, Notification, old, at_once=AT_ONCE)
+        log.info("notifications.purged", notifications=gone)
+        return gone

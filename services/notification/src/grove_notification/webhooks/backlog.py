@@ -1,21 +1,18 @@
 """Once a minute: a webhook for which more waits than may is disabled, so that no endpoint fills the table."""
 
-import asyncio
 from functools import partial
 from uuid import UUID
 
-import structlog
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove_notification.mails.queue import MailQueue
 from grove_notification.models import Webhook
 from grove_notification.webhooks.disabling import disable
 from grove_notification.wording.webhooks import too_much_waited
-
-log = structlog.get_logger()
 
 INTERVAL_SECONDS = 60
 # of each webhook as many entries of an index are read as may wait; most have none
@@ -36,12 +33,7 @@ class Backlog:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except STORE_ERRORS as error:
-                log.warning("webhooks.store_unreachable", error=str(error) or type(error).__name__)
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await every(INTERVAL_SECONDS, self.look, away=STORE_ERRORS)
 
     async def look(self) -> int:
         """Once; how many were disabled."""

@@ -2,7 +2,6 @@
 key.
 """
 
-import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove.security.encryption import DecryptionFailed, FieldCipher
 from grove.service.deleting import delete_in_pieces
@@ -35,12 +35,7 @@ class WebhookCleaning:
 
     async def run(self) -> None:
         """Clean until cancelled."""
-        while True:
-            try:
-                await self.clean()
-            except STORE_ERRORS as error:
-                log.warning("webhooks.store_unreachable", error=str(error) or type(error).__name__)
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await every(INTERVAL_SECONDS, self.clean, away=STORE_ERRORS)
 
     async def clean(self) -> None:
         """Once."""

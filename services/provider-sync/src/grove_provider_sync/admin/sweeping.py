@@ -1,12 +1,12 @@
 """After all access to a provider was ended: takes the dead tokens from their connections, and tells the users."""
 
-import asyncio
 from datetime import timedelta
 from uuid import UUID
 
 import structlog
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove_provider_sync.admin.repository import RevocationRepository
 from grove_provider_sync.connections.linking import CLAIM_MARGIN_SECONDS
@@ -37,14 +37,12 @@ class DeadTokenSweep:
 
     async def run(self) -> None:
         """Sweep until cancelled."""
-        while True:
-            try:
-                swept = await self.sweep()
-            except STORE_ERRORS as error:
-                log.warning("dead_tokens.store_unreachable", error=str(error) or type(error).__name__)
-                swept = 0
-            if not swept:
-                await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self.sweep_all, away=STORE_ERRORS)
+
+    async def sweep_all(self) -> None:
+        """Sweep until nothing is left."""
+        while await self.sweep():
+            continue
 
     async def sweep(self) -> int:
         """Up to AT_ONCE connections of each provider; how many."""

@@ -1,7 +1,5 @@
 """What is no longer needed of connections: all of those that their users removed, soon; the rest once an hour."""
 
-import asyncio
-import time
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,6 +9,8 @@ from sqlalchemy.orm import aliased
 
 from grove.core.clock import now
 from grove.core.ids import earliest_at
+from grove.core.recurring import every
+from grove.core.tasks import side_by_side
 from grove.postgres.base import Base
 from grove.postgres.engine import STORE_ERRORS
 from grove.service.deleting import delete_in_pieces
@@ -35,16 +35,10 @@ class ConnectionCleaning:
 
     async def run(self) -> None:
         """Clean until cancelled."""
-        tidied: float | None = None
-        while True:
-            try:
-                await self.erase_removed()
-                if tidied is None or time.monotonic() > tidied + INTERVAL_SECONDS:
-                    await self.tidy()
-                    tidied = time.monotonic()
-            except STORE_ERRORS as error:
-                log.warning("connections.store_unreachable", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await side_by_side(
+            every(LOOK_SECONDS, self.erase_removed, away=STORE_ERRORS),
+            every(INTERVAL_SECONDS, self.tidy, away=STORE_ERRORS),
+        )
 
     async def erase_removed(self) -> int:
         """Erase the connections that were removed, with what they have; how many."""

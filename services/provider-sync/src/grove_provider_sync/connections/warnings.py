@@ -1,6 +1,5 @@
 """Access that ends by itself: its user is told some days ahead, and at the end."""
 
-import asyncio
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, case, func, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove_provider_sync.connections import events
 from grove_provider_sync.connections.standing import lose_access, with_warning
@@ -35,13 +35,12 @@ class AccessWarnings:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                while await self.look() == AT_ONCE:
-                    continue
-            except STORE_ERRORS as error:
-                log.warning("access_warnings.store_unreachable", error=str(error) or type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+        await every(LOOK_SECONDS, self.look_at_all, away=STORE_ERRORS)
+
+    async def look_at_all(self) -> None:
+        """Tell all that is due now."""
+        while await self.look() == AT_ONCE:
+            continue
 
     async def look(self) -> int:
         """Tell what is due now, some at once; how many connections that were."""

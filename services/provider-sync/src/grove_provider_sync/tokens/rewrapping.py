@@ -4,7 +4,6 @@ Only the data keys are sealed anew; the tokens are not decrypted, but for values
 go from the ring once `tokens.rewrapped` is logged with nothing rewrapped and nothing unreadable.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 from uuid import UUID
@@ -12,6 +11,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import select, update
 
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove.security.encryption import DecryptionFailed
 from grove_provider_sync.models import Connection, TokenRevocation
@@ -38,12 +38,7 @@ class TokenRewrapping:
 
     async def run(self) -> None:
         """Rewrap until cancelled."""
-        while True:
-            try:
-                await self.rewrap()
-            except STORE_ERRORS as error:
-                log.warning("rewrapping.store_unreachable", error=str(error) or type(error).__name__)
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await every(INTERVAL_SECONDS, self.rewrap, away=STORE_ERRORS)
 
     async def rewrap(self) -> int:
         """Once; how many values are under the newest key now that were not."""

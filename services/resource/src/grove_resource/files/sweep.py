@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import ARRAY, Uuid, any_, bindparam, select
 
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
 from grove.postgres.reads import Reads, Statement
 from grove_resource.files.store import FileStore, FileStoreAway, StoredFile
@@ -41,12 +42,7 @@ class Sweep:
 
     async def run(self) -> None:
         """Clean until cancelled."""
-        while True:
-            try:
-                await self.clean()
-            except _AWAY as error:
-                log.warning("files.sweep_failed", error=str(error)[:500])
-            await asyncio.sleep(self._every_seconds)
+        await every(self._every_seconds, self.clean, away=_AWAY)
 
     async def clean(self) -> int:
         """Once. Returns how many files were removed. Raises FileStoreAway."""

@@ -1,6 +1,5 @@
 """Removing for good what was deleted long ago."""
 
-import asyncio
 from datetime import timedelta
 
 import structlog
@@ -8,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.contracts.event import EventData
 from grove.core.clock import now
+from grove.core.recurring import every
 from grove.outbox.postgres import Outbox
 from grove.postgres.engine import STORE_ERRORS
 from grove_resource.settings import ResourceSettings
@@ -29,18 +29,14 @@ class Purge:
 
     async def run(self) -> None:
         """Purge until cancelled."""
-        while True:
-            try:
-                log.info("tasks.purged", tasks=await self.purge())
-            except STORE_ERRORS as error:
-                log.warning("tasks.purge_store_unreachable", error=str(error) or type(error).__name__)
-            await asyncio.sleep(INTERVAL_SECONDS)
+        await every(INTERVAL_SECONDS, self.purge, away=STORE_ERRORS)
 
     async def purge(self) -> int:
         """Once. How many tasks are gone."""
         gone = 0
         while count := await self.purge_batch():
             gone += count
+        log.info("tasks.purged", tasks=gone)
         return gone
 
     async def purge_batch(self) -> int:
