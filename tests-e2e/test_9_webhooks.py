@@ -88,6 +88,8 @@ async def test_a_test_a_retry_and_a_redelivery(ada, hook, wait_until):
     await wait_until(delivered, 20)
     ids = [got["headers"]["webhook-id"] for got in await hook.got()]
     assert ids == [delivery["event_id"]] * 3
+    told = (await ada.call("GET", f"{path}/deliveries/{delivery['id']}")).json()["tries"]
+    assert [each["response_status"] for each in told] == [500, 200, 200]
 
 
 async def test_no_place_inside_can_be_called(suite, ada, hook):

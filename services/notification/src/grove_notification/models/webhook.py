@@ -1,6 +1,7 @@
 """Webhooks and their deliveries."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, SmallInteger, String, Text, column, text
@@ -47,7 +48,7 @@ class WebhookDelivery(Base):
     """One event on its way to one endpoint, or told. `body` is what is signed, byte for byte.
 
     `leased_until`: a worker is sending it; `next_attempt_at` is the same then, so that it is due again by itself when
-    the worker died.
+    the worker died. `tries`: the newest ones, as `schemas.TryRead`; `attempts` counts those since it was queued.
     """
 
     __tablename__ = "webhook_deliveries"
@@ -65,6 +66,7 @@ class WebhookDelivery(Base):
     response_status: Mapped[int | None] = mapped_column(SmallInteger)
     response_excerpt: Mapped[str | None] = mapped_column(String(1000))
     last_error: Mapped[str | None] = mapped_column(String(300))
+    tries: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 

@@ -15,7 +15,7 @@ from grove_notification.webhooks.repository import IS_THERE
 from grove_notification.webhooks.schemas import (
     DeliveryRead,
     DeliveryStatus,
-    DeliveryWithBody,
+    DeliveryWithTries,
     Queued,
     Redelivery,
 )
@@ -51,7 +51,7 @@ HAS_STATUS: dict[str, ColumnElement[bool]] = {
     status: WebhookDelivery.status == literal_column(f"'{status}'") for status in get_args(DeliveryStatus)
 }
 """By constants, as indexes have them: a plan for all values can use those then."""
-_WHOLE = DELIVERY_JSON.extended(DeliveryWithBody, {"body": WebhookDelivery.body})
+_WHOLE = DELIVERY_JSON.extended(DeliveryWithTries, {"body": WebhookDelivery.body, "tries": WebhookDelivery.tries})
 _GET = Statement(
     _WHOLE.select().where(
         WebhookDelivery.id == bindparam("delivery_id"),

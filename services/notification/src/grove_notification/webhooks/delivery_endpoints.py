@@ -17,7 +17,7 @@ from grove_notification.models import WebhookDelivery
 from grove_notification.webhooks.deliveries import DELIVERY_JSON, DeliveryQueries
 from grove_notification.webhooks.listing import DELIVERY_FILTERS, DELIVERY_ORDERS, DeliveryFilter
 from grove_notification.webhooks.repository import WebhookQueries
-from grove_notification.webhooks.schemas import DeliveryRead, DeliveryWithBody, Queued, Redelivery, delivery_read
+from grove_notification.webhooks.schemas import DeliveryRead, DeliveryWithTries, Queued, Redelivery, delivery_read
 from grove_notification.webhooks.wiring import WebhookOnce, Webhooks
 
 router = APIRouter(
@@ -62,9 +62,9 @@ async def list_deliveries(
     return await _DELIVERIES.answer(request, reads, wanted, given, when_empty=lambda: check(webhook_id))
 
 
-@router.get("/deliveries/{delivery_id}", response_model=DeliveryWithBody)
+@router.get("/deliveries/{delivery_id}", response_model=DeliveryWithTries)
 async def get_delivery(webhook_id: UUID, delivery_id: UUID, user: WebhookReader, reads: ReadsDep) -> Response:
-    """Read a delivery, with the body that is posted."""
+    """Read a delivery, with the body that is posted, and what came of each of its newest 20 tries."""
     return json_text(await DeliveryQueries(reads, user.user_id).get(webhook_id, delivery_id))
 
 

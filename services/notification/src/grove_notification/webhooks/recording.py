@@ -1,12 +1,14 @@
 """Writing down how a try ended. The webhook is held before its delivery, as everywhere: nobody waits in a circle."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, or_, select, update
+from sqlalchemy import ColumnElement, case, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.core.clock import rfc3339
 from grove_notification.mails.queue import MailQueue
 from grove_notification.models import Webhook, WebhookDelivery
 from grove_notification.webhooks.calling import Answer
@@ -18,6 +20,12 @@ from grove_notification.wording.webhooks import last_failure
 SLOW = timedelta(seconds=3)
 """A try that takes as long as this makes its endpoint a slow one."""
 SLOW_FOR = timedelta(minutes=10)
+TRIES = 20
+"""Tries that a delivery tells of: all of a schedule, and some of the one before it was sent again."""
+_NEWEST = case(
+    (func.jsonb_array_length(WebhookDelivery.tries) >= TRIES, WebhookDelivery.tries.op("-")(literal_column("0"))),
+    else_=WebhookDelivery.tries,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,17 @@ class Ending:
     outcome: Outcome
     started: datetime
     moment: datetime
+
+    @property
+    def as_try(self) -> dict[str, Any]:
+        """As the delivery tells of it (`schemas.TryRead`)."""
+        return {
+            "at": rfc3339(self.started),
+            "duration_ms": round((self.moment - self.started).total_seconds() * 1000),
+            "response_status": self.answer.status,
+            "response_excerpt": self.answer.excerpt,
+            "error": self.outcome.error,
+        }
 
 
 class Recorder:
@@ -45,7 +64,7 @@ class Recorder:
             await self._slow(delivery, moment)
         if outcome.kind == "delivered":
             await self._healed(delivery, moment)
-            return await self._end(delivery, ending.answer, "delivered", None, moment)
+            return await self._end(delivery, ending, "delivered", None)
         webhook = await self._session.scalar(
             select(Webhook).where(Webhook.id == delivery.webhook_id).with_for_update(key_share=True)
         )
@@ -62,11 +81,11 @@ class Recorder:
 
     async def record_alone(self, delivery: Claimed, ending: Ending) -> bool:
         """The outcome, and nothing of what follows from it: for when that could not be written."""
-        answer, outcome = Answer(status=ending.answer.status), ending.outcome
+        outcome = ending.outcome
+        short = replace(ending, answer=Answer(status=ending.answer.status))
         if outcome.retry_at is not None:
-            return await self._again(delivery, answer, outcome.error, outcome.retry_at)
-        status = "delivered" if outcome.kind == "delivered" else "failed"
-        return await self._end(delivery, answer, status, outcome.error, ending.moment)
+            return await self._again(delivery, short, outcome.retry_at)
+        return await self._end(delivery, short, "delivered" if outcome.kind == "delivered" else "failed", outcome.error)
 
     async def _failing(self, webhook: Webhook, outcome: Outcome, moment: datetime) -> None:
         if webhook.failing_since is None:
@@ -79,16 +98,16 @@ class Recorder:
     async def _failed_elsewhere(self, delivery: Claimed, ending: Ending, webhook: Webhook) -> bool:
         """At a URL that is the webhook's no more: that says nothing of the present one, which is tried at once."""
         if webhook.status != "active":
-            return await self._end(delivery, ending.answer, "failed", DISABLED, ending.moment)
-        return await self._again(delivery, ending.answer, ending.outcome.error, ending.moment)
+            return await self._end(delivery, ending, "failed", DISABLED)
+        return await self._again(delivery, ending, ending.moment)
 
     async def _failed(self, delivery: Claimed, ending: Ending, webhook: Webhook) -> bool:
-        answer, outcome, moment = ending.answer, ending.outcome, ending.moment
+        outcome = ending.outcome
         if outcome.retry_at is None:
-            return await self._end(delivery, answer, "failed", outcome.error, moment)
+            return await self._end(delivery, ending, "failed", outcome.error)
         if webhook.status != "active":
-            return await self._end(delivery, answer, "failed", DISABLED, moment)
-        return await self._again(delivery, answer, outcome.error, outcome.retry_at)
+            return await self._end(delivery, ending, "failed", DISABLED)
+        return await self._again(delivery, ending, outcome.retry_at)
 
     def _reason(self, outcome: Outcome, webhook: Webhook, moment: datetime) -> str | None:
         """Why the webhook is to be disabled. By time only when a delivery has had all its tries: where little is sent,
@@ -123,23 +142,26 @@ class Recorder:
             execution_options={"synchronize_session": False},
         )
 
-    async def _end(self, delivery: Claimed, answer: Answer, status: str, error: str | None, moment: datetime) -> bool:
+    async def _end(self, delivery: Claimed, ending: Ending, status: str, error: str | None) -> bool:
         return await self._write(
-            delivery, answer, status=status, last_error=error, next_attempt_at=None, finished_at=moment
+            delivery, ending, status=status, last_error=error, next_attempt_at=None, finished_at=ending.moment
         )
 
-    async def _again(self, delivery: Claimed, answer: Answer, error: str | None, due: datetime) -> bool:
-        return await self._write(delivery, answer, status="pending", last_error=error, next_attempt_at=due)
+    async def _again(self, delivery: Claimed, ending: Ending, due: datetime) -> bool:
+        return await self._write(
+            delivery, ending, status="pending", last_error=ending.outcome.error, next_attempt_at=due
+        )
 
-    async def _write(self, delivery: Claimed, answer: Answer, **values: object) -> bool:
+    async def _write(self, delivery: Claimed, ending: Ending, **values: object) -> bool:
         written = await self._session.execute(
             update(WebhookDelivery)
             .where(WebhookDelivery.id == delivery.id, WebhookDelivery.leased_until == delivery.leased_until)
             .values(
                 attempts=WebhookDelivery.attempts + 1,
                 leased_until=None,
-                response_status=answer.status,
-                response_excerpt=answer.excerpt,
+                response_status=ending.answer.status,
+                response_excerpt=ending.answer.excerpt,
+                tries=_NEWEST.concat([ending.as_try]),
                 **values,
             )
             .returning(WebhookDelivery.id),

@@ -167,10 +167,24 @@ class DeliveryRead:
 
 
 @dataclass(slots=True, kw_only=True)
-class DeliveryWithBody(DeliveryRead):
-    """A delivery with what is posted, byte for byte."""
+class TryRead:
+    """One POST, and what came of it: a `response_status`, or an `error` in words instead; an `error` beside a status
+    says why that is a failure.
+    """
+
+    at: Moment
+    duration_ms: int
+    response_status: int | None
+    response_excerpt: str | None
+    error: str | None
+
+
+@dataclass(slots=True, kw_only=True)
+class DeliveryWithTries(DeliveryRead):
+    """A delivery with what is posted, byte for byte, and the newest of its tries, the oldest of them first."""
 
     body: str
+    tries: list[TryRead]
 
 
 def delivery_read(row: WebhookDelivery) -> DeliveryRead:
