@@ -16,7 +16,7 @@ help: ## List the targets
 	@echo "── Python environment ($$($(PYTHON) --version))"
 	@$(PYTHON) -m venv .venv 2>/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; $(PYTHON) -m venv .venv; } || { echo "$(PYTHON) can't make a virtual environment; what it said is above. On Debian: apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@$(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps $(EDITABLE)
 	@touch .venv/ready
 

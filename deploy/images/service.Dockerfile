@@ -4,11 +4,12 @@ ARG PART
 RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir --disable-pip-version-check uv==0.13.8
 WORKDIR /src
 COPY requirements/ requirements/
-RUN name=$(basename "$PART") && VIRTUAL_ENV=/venv /venv/bin/uv pip sync --require-hashes "requirements/$name.txt"
+RUN name=$(basename "$PART") && VIRTUAL_ENV=/venv /venv/bin/uv pip sync --require-hashes --compile-bytecode "requirements/$name.txt"
 COPY shared/ shared/
 COPY ${PART}/ ${PART}/
 RUN python -m venv /tools && /tools/bin/pip install --no-cache-dir --disable-pip-version-check uv==0.13.8 \
-    && VIRTUAL_ENV=/venv /tools/bin/uv pip install --no-deps ./shared && VIRTUAL_ENV=/venv /tools/bin/uv pip install --no-deps -e "./${PART}"
+    && VIRTUAL_ENV=/venv /tools/bin/uv pip install --no-deps --compile-bytecode ./shared && VIRTUAL_ENV=/venv /tools/bin/uv pip install --no-deps -e "./${PART}" \
+    && /venv/bin/python -m compileall -q "./${PART}/src"
 
 FROM python:3.13-slim
 ARG PART

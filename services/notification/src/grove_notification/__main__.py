@@ -1,13 +1,14 @@
 """`grove-notification api | worker | migrate`."""
 
-from grove.postgres.migrations import migrate
 from grove.service.commands import service_command
-from grove_notification import main as api
-from grove_notification import worker
-from grove_notification.settings import NotificationSettings
 
 main = service_command(
-    "grove-notification", {"api": api.run, "worker": worker.run, "migrate": migrate(NotificationSettings)}
+    "grove-notification",
+    {
+        "api": "grove_notification.main:run",
+        "worker": "grove_notification.worker:run",
+        "migrate": "grove_notification.migrate:run",
+    },
 )
 
 if __name__ == "__main__":

@@ -1,12 +1,11 @@
 """`grove-resource api | worker | migrate`."""
 
-from grove.postgres.migrations import migrate
 from grove.service.commands import service_command
-from grove_resource import main as api
-from grove_resource import worker
-from grove_resource.settings import ResourceSettings
 
-main = service_command("grove-resource", {"api": api.run, "worker": worker.run, "migrate": migrate(ResourceSettings)})
+main = service_command(
+    "grove-resource",
+    {"api": "grove_resource.main:run", "worker": "grove_resource.worker:run", "migrate": "grove_resource.migrate:run"},
+)
 
 if __name__ == "__main__":
     main()

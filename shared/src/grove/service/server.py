@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import resource
 import signal
 import socket
@@ -170,6 +171,8 @@ async def _serve(
     if main is not None:
         serving.append(asyncio.create_task(main.serve()))
     stopping = asyncio.create_task(stop.wait())
+    gc.collect()
+    gc.freeze()  # what is there now stays; each look through it would hold up everybody
     log.info("process.started", port=settings.port if main else None, ops_port=settings.ops_port)
     async with background(jobs):
         await asyncio.wait([*serving, stopping], return_when=asyncio.FIRST_COMPLETED)

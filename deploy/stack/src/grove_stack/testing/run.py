@@ -112,7 +112,7 @@ def _run(part: str, arguments: list[str], environment: dict[str, str], *, measur
     process = subprocess.Popen(
         [sys.executable, *measuring, "-m", "pytest", *arguments],
         cwd=ROOT,
-        env={**_without_addresses(), **environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**_without_addresses(), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
