@@ -13,7 +13,7 @@ from grove.testing.postgres import empty, migrate_both_ways
 from grove.testing.tokens import AUDIENCE, ISSUER, Issuer, OpenGate
 from grove.web.auth import Authenticator
 from grove_notification.consumers import handlers
-from grove_notification.mails.sender import MailSender
+from grove_notification.mails.sending.sender import MailSender
 from grove_notification.main import build
 from grove_notification.models import Base
 from grove_notification.resources import Resources

@@ -13,7 +13,7 @@ from grove.testing.smtp import SmtpServer, serving
 from grove_notification.mails.catalogue import TEMPLATES
 from grove_notification.mails.queue import Letter
 from grove_notification.mails.retention import MailRetention
-from grove_notification.mails.sender import MailSender
+from grove_notification.mails.sending.sender import MailSender
 from grove_notification.models import Mail, User
 from grove_notification.resources import Resources
 

@@ -15,9 +15,9 @@ from grove.core.secrets import Secrets
 from grove.core.tasks import end
 from grove.testing.postgres import outbox_types
 from grove.testing.smtp import STAGES, SmtpServer, serving
-from grove_notification.mails import connection, leasing, sender
 from grove_notification.mails.queue import Letter
-from grove_notification.mails.sender import SENDERS, MailSender
+from grove_notification.mails.sending import connection, leasing, sender
+from grove_notification.mails.sending.sender import SENDERS, MailSender
 from grove_notification.models import Mail
 from grove_notification.resources import Resources
 from grove_stack.pki.authority import Authority

@@ -15,9 +15,9 @@ from grove.outbox.postgres import Outbox
 from grove.testing import smtp
 from grove.testing.postgres import outbox_types
 from grove.testing.smtp import SmtpServer, serving
-from grove_notification.mails import leasing, recording, sender
 from grove_notification.mails.repository import MailRepository
-from grove_notification.mails.sender import SENDERS, MailSender
+from grove_notification.mails.sending import leasing, recording, sender
+from grove_notification.mails.sending.sender import SENDERS, MailSender
 from grove_notification.models import Mail
 from grove_notification.resources import Resources
 

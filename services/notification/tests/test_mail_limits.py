@@ -16,9 +16,9 @@ from grove.core.tasks import end
 from grove.testing.smtp import SmtpServer, serving
 from grove.web.rate_limit import Limit, RateLimiter
 from grove_notification.mails.addresses import address_mac
-from grove_notification.mails.limits import NoticeLimits
 from grove_notification.mails.queue import Letter
-from grove_notification.mails.sender import SENDERS, MailSender
+from grove_notification.mails.sending.limits import NoticeLimits
+from grove_notification.mails.sending.sender import SENDERS, MailSender
 from grove_notification.models import Mail, User
 from grove_notification.resources import Resources
 
@@ -255,7 +255,7 @@ async def test_pauses_grow_and_are_not_all_the_same(resources, server, worker, a
 
 
 async def test_the_health_check_says_what_waits_and_why(resources, sender, notify):
-    from grove_notification.mails.metrics import MAILS_LATE, MAILS_QUEUED
+    from grove_notification.mails.sending.metrics import MAILS_LATE, MAILS_QUEUED
 
     async def set_all(**values) -> None:
         async with resources.sessions.begin() as session:
@@ -302,7 +302,7 @@ async def test_a_relay_that_refuses_every_recipient_is_no_bounce(resources, serv
 
 
 async def test_outcomes_are_counted(resources, server, worker, notify):
-    from grove_notification.mails.metrics import MAIL_SECONDS, MAILS
+    from grove_notification.mails.sending.metrics import MAIL_SECONDS, MAILS
 
     def sent() -> float:
         return MAILS.labels("notice", "sent")._value.get()

@@ -13,8 +13,8 @@ from grove.contracts.auth import MailRequested
 from grove.contracts.mails import MAILS
 from grove.core.ids import new_id
 from grove_notification.mails.catalogue import TEMPLATES
-from grove_notification.mails.message import compose
 from grove_notification.mails.rendering import Links, NotRenderable, Rendered, render, subject_of
+from grove_notification.mails.sending.message import compose
 from grove_notification.texts import LANGUAGES
 
 LINKS = Links("https://portal.test/", "https://app.test/")

@@ -12,11 +12,11 @@ from grove.core.ids import new_id
 from grove.testing.smtp import SmtpServer, serving
 from grove_notification.digests.mailing import DigestMailing
 from grove_notification.mails.queue import Letter
-from grove_notification.mails.sender import MailSender
-from grove_notification.mails.unsubscribe_tokens import Unsubscribing
+from grove_notification.mails.sending.sender import MailSender
 from grove_notification.models import Digest, DigestItem, Preferences, User
 from grove_notification.preferences.types import TYPES
 from grove_notification.resources import Resources
+from grove_notification.unsubscribing.links import Unsubscribing
 
 pytestmark = pytest.mark.integration
 

@@ -19,10 +19,10 @@ from grove_notification.mails import repository
 from grove_notification.mails.addresses import address_mac
 from grove_notification.mails.queue import Letter, MailQueue
 from grove_notification.mails.repository import MailRepository
-from grove_notification.mails.sender import MailSender
-from grove_notification.mails.unsubscribe_tokens import Unsubscribing
+from grove_notification.mails.sending.sender import MailSender
 from grove_notification.models import Digest, DigestItem, Mail, Preferences, User
 from grove_notification.resources import Resources
+from grove_notification.unsubscribing.links import Unsubscribing
 
 pytestmark = pytest.mark.integration
 

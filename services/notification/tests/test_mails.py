@@ -13,7 +13,7 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.core.tasks import end
 from grove.testing.postgres import outbox_types
-from grove_notification.mails.sender import SENDERS, MailSender
+from grove_notification.mails.sending.sender import SENDERS, MailSender
 from grove_notification.models import Mail, User
 from grove_notification.resources import Resources
 
@@ -151,7 +151,7 @@ async def test_a_changed_address_is_the_newest_whatever_order_events_come_in(res
 
 async def test_the_sender_wakes_when_a_mail_is_queued(resources, sender, happen, address, inbox, monkeypatch):
     """It has looked and found nothing, and does not look again by itself."""
-    monkeypatch.setattr("grove_notification.mails.sender.LOOK_SECONDS", 3600)
+    monkeypatch.setattr("grove_notification.mails.sending.sender.LOOK_SECONDS", 3600)
     looked, look = [], sender.send_one
 
     async def watched(*args, **kwargs) -> bool:

@@ -5,11 +5,11 @@ from fastapi import APIRouter
 from grove_notification.live import endpoints as live
 from grove_notification.mails import admin_endpoints as mail_administration
 from grove_notification.mails import endpoints as mails
-from grove_notification.mails import unsubscribe
 from grove_notification.notifications import endpoints as notifications
 from grove_notification.preferences import endpoints as preferences
-from grove_notification.webhooks import delivery_endpoints as webhook_deliveries
+from grove_notification.unsubscribing import endpoints as unsubscribing
 from grove_notification.webhooks import endpoints as webhooks
+from grove_notification.webhooks.deliveries import endpoints as webhook_deliveries
 
 ROUTERS: tuple[APIRouter, ...] = (
     live.router,
@@ -19,5 +19,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     webhook_deliveries.router,
     mails.router,
     mail_administration.router,
-    unsubscribe.router,
+    unsubscribing.router,
 )

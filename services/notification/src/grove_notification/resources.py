@@ -10,7 +10,7 @@ from grove_notification.live.push import LivePush
 from grove_notification.live.sweeper import Sweeper
 from grove_notification.mails.queue import MailQueue
 from grove_notification.settings import NotificationSettings
-from grove_notification.webhooks.queue import WebhookQueue
+from grove_notification.webhooks.deliveries.queue import WebhookQueue
 from grove_notification.webhooks.resolving import resolve
 from grove_notification.webhooks.targets import Targets
 

@@ -10,15 +10,15 @@ from grove_notification.consumers import handlers
 from grove_notification.digests.mailing import DigestMailing
 from grove_notification.live.retention import FramePurge
 from grove_notification.mails.retention import MailRetention
-from grove_notification.mails.sender import MailSender
+from grove_notification.mails.sending.sender import MailSender
 from grove_notification.notifications.release import Release
 from grove_notification.notifications.retention import Retention
 from grove_notification.resources import Resources
 from grove_notification.settings import NotificationSettings
 from grove_notification.users.erasure import ERASURE
-from grove_notification.webhooks.backlog import Backlog
 from grove_notification.webhooks.cleaning import WebhookCleaning
-from grove_notification.webhooks.sender import WebhookSender
+from grove_notification.webhooks.deliveries.backlog import Backlog
+from grove_notification.webhooks.deliveries.sender import WebhookSender
 
 
 def run() -> None:

@@ -16,7 +16,7 @@ from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove_notification.models import Webhook, WebhookDelivery
-from grove_notification.webhooks.sender import WebhookSender
+from grove_notification.webhooks.deliveries.sender import WebhookSender
 from grove_notification.webhooks.targets import Targets
 
 URL = "/api/v1/webhooks"

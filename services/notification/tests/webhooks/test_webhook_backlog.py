@@ -11,8 +11,8 @@ from grove.contracts.auth import UserRegistered
 from grove.core.clock import now
 from grove.outbox.postgres import OutboxRow
 from grove_notification.models import Mail, Webhook
-from grove_notification.webhooks import backlog as module
-from grove_notification.webhooks.backlog import Backlog
+from grove_notification.webhooks.deliveries import backlog as module
+from grove_notification.webhooks.deliveries.backlog import Backlog
 
 pytestmark = pytest.mark.integration
 LATER = {"next_attempt_at": now() + timedelta(hours=1)}

@@ -9,7 +9,7 @@ import httpcore2
 import pytest
 
 from grove_notification.webhooks import targets as targets_module
-from grove_notification.webhooks.calling import BoundedStream, Caller
+from grove_notification.webhooks.deliveries.calling import BoundedStream, Caller
 from grove_notification.webhooks.targets import Targets
 from grove_stack.pki.authority import Authority
 

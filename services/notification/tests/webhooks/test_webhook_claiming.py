@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from grove.core.clock import now
 from grove_notification.models import Webhook
-from grove_notification.webhooks.calling import Answer
-from grove_notification.webhooks.claiming import claim
-from grove_notification.webhooks.outcomes import Outcome
-from grove_notification.webhooks.recording import Ending, Recorder
+from grove_notification.webhooks.deliveries.calling import Answer
+from grove_notification.webhooks.deliveries.claiming import claim
+from grove_notification.webhooks.deliveries.outcomes import Outcome
+from grove_notification.webhooks.deliveries.recording import Ending, Recorder
 
 pytestmark = pytest.mark.integration
 GUARD = 30

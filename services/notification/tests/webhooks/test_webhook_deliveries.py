@@ -83,7 +83,7 @@ async def test_more_than_one_request_takes_is_sent_by_asking_again(
     client, me, made, receiver, hooks, queue, rows, monkeypatch
 ):
     """Also of those that were delivered: what was queued before is not queued again, and the end comes."""
-    monkeypatch.setattr("grove_notification.webhooks.deliveries.AT_ONCE", 2)
+    monkeypatch.setattr("grove_notification.webhooks.deliveries.repository.AT_ONCE", 2)
     webhook, begin = await made(), now() - timedelta(hours=1)
     for number in (0, 1, 1, 2, 3):
         created = begin + timedelta(microseconds=number)

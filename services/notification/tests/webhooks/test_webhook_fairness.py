@@ -114,7 +114,7 @@ async def test_who_took_long_is_slow_for_a_while_though_quick_again(create, rece
     await sender.send_due()
     assert (await rows.webhook()).slow_until is None
     with monkeypatch.context() as patched:
-        patched.setattr("grove_notification.webhooks.recording.SLOW", timedelta(0))
+        patched.setattr("grove_notification.webhooks.deliveries.recording.SLOW", timedelta(0))
         await queue(webhook, ["slow"])
         await sender.send_due()
     assert (await rows.webhook()).slow_until > now() + timedelta(minutes=9)
@@ -222,7 +222,7 @@ async def test_what_could_be_tried_and_is_not_shows(create, receiver, hooks, que
 
 async def test_an_end_makes_room_for_the_next_at_once(create, receiver, hooks, queue, monkeypatch):
     """Without waiting for the next look."""
-    monkeypatch.setattr("grove_notification.webhooks.sender.LOOK_SECONDS", 3600)
+    monkeypatch.setattr("grove_notification.webhooks.deliveries.sender.LOOK_SECONDS", 3600)
     await queue(await create(receiver.url, ordered=True), ["a", "b", "c"])
     running = asyncio.create_task(hooks().run())
     await receiver.have(3)

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from grove_notification.settings import WebhookSettings
-from grove_notification.webhooks.calling import Answer
-from grove_notification.webhooks.outcomes import JITTER, Outcome, Schedule
+from grove_notification.webhooks.deliveries.calling import Answer
+from grove_notification.webhooks.deliveries.outcomes import JITTER, Outcome, Schedule
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 PAUSES = [5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 10 * 3600]

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from grove.core.ids import new_id
 from grove.web.pagination import ListQuery
 from grove.web.sorting import parse_sort
-from grove_notification.webhooks import delivery_endpoints as endpoints
-from grove_notification.webhooks.listing import DELIVERY_ORDERS, DeliveryFilter
+from grove_notification.webhooks.deliveries import endpoints
+from grove_notification.webhooks.deliveries.listing import ORDERS, DeliveryFilter
 
 pytestmark = pytest.mark.integration
 OTHERS, EACH, MINE, FAILED, SIZE = 1000, 5, 3000, 7, 20
@@ -53,7 +53,7 @@ def read(resources, webhook, ada):
     """The rows that an answer costs, at the most expensive part of its plan."""
 
     async def read(wanted: DeliveryFilter, *, walk: bool) -> float:
-        listed, sort = endpoints._DELIVERIES, parse_sort(ListQuery().sort, DELIVERY_ORDERS.names)
+        listed, sort = endpoints._DELIVERIES, parse_sort(ListQuery().sort, ORDERS.names)
         values = {"user_id": ada, "webhook_id": webhook["id"], "mine": True, **wanted.given}
         names = listed._names.intersection(values)
         statement = listed._walk(names, sort, begun=False) if walk else listed._numbered(names, sort)

@@ -9,8 +9,8 @@ from standardwebhooks import Webhook as Verifier
 
 from grove.core.clock import now
 from grove_notification.models import Webhook, WebhookDelivery
-from grove_notification.webhooks.calling import Caller
-from grove_notification.webhooks.recording import Recorder
+from grove_notification.webhooks.deliveries.calling import Caller
+from grove_notification.webhooks.deliveries.recording import Recorder
 
 pytestmark = pytest.mark.integration
 FAST = 1e-7
@@ -188,7 +188,7 @@ async def test_an_endpoint_that_does_not_answer(create, receiver, configure, hoo
 
 
 async def test_a_body_without_end_does_not_undo_the_status(create, receiver, hooks, task, rows, monkeypatch):
-    monkeypatch.setattr("grove_notification.webhooks.calling.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("grove_notification.webhooks.deliveries.calling.BODY_SECONDS", 0.2)
     await create(receiver.url)
     receiver.reply.drip = True
     await task()
@@ -277,7 +277,7 @@ async def test_a_database_that_is_away_for_a_moment_makes_no_delivery_twice(
         return await record(self, *arguments)
 
     monkeypatch.setattr(Recorder, "record", away_at_first)
-    monkeypatch.setattr("grove_notification.webhooks.sender.AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("grove_notification.webhooks.deliveries.sender.AGAIN_SECONDS", 0.01)
     await create(receiver.url)
     await task()
     await hooks().send_due()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from grove_notification.webhooks.recording import TRIES
+from grove_notification.webhooks.deliveries.recording import TRIES
 
 pytestmark = pytest.mark.integration
 URL = "/api/v1/webhooks"
@@ -87,7 +87,7 @@ async def test_a_try_that_could_not_be_written_as_a_whole_is_told_of(made, recei
     async def broken(*_):
         raise ValueError("some fault")
 
-    monkeypatch.setattr("grove_notification.webhooks.recording.Recorder._healed", broken)
+    monkeypatch.setattr("grove_notification.webhooks.deliveries.recording.Recorder._healed", broken)
     webhook = await made()
     await task()
     await hooks().send_due()

@@ -27,8 +27,8 @@ from grove_notification.mails.schemas import (
     TemplateRead,
     Templates,
 )
-from grove_notification.mails.unsubscribe_tokens import page_url
 from grove_notification.texts import LANGUAGES
+from grove_notification.unsubscribing.links import page_url
 
 router = APIRouter(
     prefix="/api/v1/admin/notification",

@@ -48,7 +48,7 @@ class WebhookDelivery(Base):
     """One event on its way to one endpoint, or told. `body` is what is signed, byte for byte.
 
     `leased_until`: a worker is sending it; `next_attempt_at` is the same then, so that it is due again by itself when
-    the worker died. `tries`: the newest ones, as `schemas.TryRead`; `attempts` counts those since it was queued.
+    the worker died. `tries`: the newest ones (TryRead); `attempts` counts those since it was queued.
     """
 
     __tablename__ = "webhook_deliveries"

@@ -10,7 +10,7 @@ from grove.messaging.handlers import Received
 from grove.web.etag import etag
 from grove_notification.live.stream import Frame
 from grove_notification.notifications.tell import Teller
-from grove_notification.webhooks.queue import WebhookQueue
+from grove_notification.webhooks.deliveries.queue import WebhookQueue
 
 
 async def on_fact(teller: Teller, session: AsyncSession, event: Received[Any]) -> None:

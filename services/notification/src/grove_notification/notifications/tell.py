@@ -18,8 +18,8 @@ from grove_notification.models import Notification
 from grove_notification.notifications.schemas import NOTIFICATION, NotificationRead
 from grove_notification.preferences.types import TYPES
 from grove_notification.users.recipients import Recipient, recipient, settled
-from grove_notification.webhooks import queue as webhooks
-from grove_notification.webhooks.queue import WebhookQueue
+from grove_notification.webhooks.deliveries import queue as webhooks
+from grove_notification.webhooks.deliveries.queue import WebhookQueue
 from grove_notification.wording.wording import wording
 from grove_notification.wording.words import Wording
 

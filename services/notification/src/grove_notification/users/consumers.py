@@ -10,7 +10,7 @@ from grove_notification.notifications.tell import Teller
 from grove_notification.preferences.repository import PreferencesRepository
 from grove_notification.preferences.service import follow_clock
 from grove_notification.users.repository import UserRepository
-from grove_notification.webhooks.queue import WebhookQueue
+from grove_notification.webhooks.deliveries.queue import WebhookQueue
 
 
 async def on_registered(

@@ -8,12 +8,13 @@ from grove.core.ids import new_id
 from grove.security.encryption import DecryptionFailed, FieldCipher
 from grove.web.etag import Conditions, etag
 from grove_notification.models import Webhook, WebhookDelivery
-from grove_notification.webhooks import payload
-from grove_notification.webhooks.deliveries import DeliveryRepository, again
+from grove_notification.webhooks.deliveries import payload
+from grove_notification.webhooks.deliveries.repository import DeliveryRepository, again
+from grove_notification.webhooks.deliveries.schemas import Queued, Redelivery
 from grove_notification.webhooks.errors import DeliveryPending, TooManyWebhooks, WebhookDisabled
 from grove_notification.webhooks.event_types import TEST
 from grove_notification.webhooks.repository import DELETED, WebhookRepository
-from grove_notification.webhooks.schemas import Queued, Redelivery, WebhookCreate, WebhookPatch, WebhookReplace
+from grove_notification.webhooks.schemas import WebhookCreate, WebhookPatch, WebhookReplace
 from grove_notification.webhooks.sealing import open_keys, seal_keys
 from grove_notification.webhooks.signing import Keys
 

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from grove.service.idempotency_keys import PostgresIdempotency
 from grove.web import idempotency
 from grove_notification.deps import ResourcesDep, WebhookWriter, WriteSession
-from grove_notification.webhooks.deliveries import DeliveryRepository
+from grove_notification.webhooks.deliveries.repository import DeliveryRepository
 from grove_notification.webhooks.errors import UrlRefused
 from grove_notification.webhooks.replaying import SealedAnswers
 from grove_notification.webhooks.repository import WebhookRepository

@@ -11,8 +11,8 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
 from grove_notification.deps import ResourcesDep
-from grove_notification.mails.unsubscribe_tokens import API_PATH, Unsubscribing
-from grove_notification.mails.unsubscribing import unsubscribe
+from grove_notification.unsubscribing.links import API_PATH, Unsubscribing
+from grove_notification.unsubscribing.service import unsubscribe
 
 router = APIRouter(tags=["notification-preferences"], route_class=GroveRoute)
 

@@ -12,10 +12,10 @@ from grove.contracts.notification import EmailFailed, EmailSent
 from grove.core.clock import now
 from grove.outbox.postgres import Outbox
 from grove.postgres.engine import is_unavailable
-from grove_notification.mails.delivery import Outcome
-from grove_notification.mails.leasing import Lease
-from grove_notification.mails.metrics import MAIL_SECONDS, MAILS
 from grove_notification.mails.repository import MailRepository
+from grove_notification.mails.sending.delivery import Outcome
+from grove_notification.mails.sending.leasing import Lease
+from grove_notification.mails.sending.metrics import MAIL_SECONDS, MAILS
 from grove_notification.models import Mail
 from grove_notification.settings import NotificationSettings
 

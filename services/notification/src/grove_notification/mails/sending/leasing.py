@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from grove.core.clock import now
 from grove.postgres.engine import is_unavailable
-from grove_notification.mails.admission import Admission
-from grove_notification.mails.connection import DELIVERY_SECONDS
 from grove_notification.mails.repository import NOTICE, MailRepository
+from grove_notification.mails.sending.admission import Admission
+from grove_notification.mails.sending.connection import DELIVERY_SECONDS
 from grove_notification.models import Mail
 
 log = structlog.get_logger()

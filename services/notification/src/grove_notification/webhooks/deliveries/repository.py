@@ -10,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from grove.postgres.json_rows import JsonRow
 from grove.postgres.reads import Reads, Statement
 from grove_notification.models import Webhook, WebhookDelivery
-from grove_notification.webhooks.errors import DeliveryNotFound
-from grove_notification.webhooks.repository import IS_THERE
-from grove_notification.webhooks.schemas import (
+from grove_notification.webhooks.deliveries.schemas import (
     DeliveryRead,
     DeliveryStatus,
     DeliveryWithTries,
     Queued,
     Redelivery,
 )
+from grove_notification.webhooks.errors import DeliveryNotFound
+from grove_notification.webhooks.repository import IS_THERE
 
 AT_ONCE = 5000
 """Deliveries that one request sends once more at most."""

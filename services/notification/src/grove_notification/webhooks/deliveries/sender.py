@@ -11,11 +11,12 @@ from grove.core.tasks import finish
 from grove.postgres.engine import STORE_ERRORS, is_unavailable
 from grove.security.encryption import DecryptionFailed
 from grove_notification.resources import Resources
-from grove_notification.webhooks import metrics, signing
-from grove_notification.webhooks.calling import Answer, Caller
-from grove_notification.webhooks.claiming import Claimed, claim, seconds_late
-from grove_notification.webhooks.outcomes import Schedule
-from grove_notification.webhooks.recording import Ending, Recorder
+from grove_notification.webhooks import signing
+from grove_notification.webhooks.deliveries import metrics
+from grove_notification.webhooks.deliveries.calling import Answer, Caller
+from grove_notification.webhooks.deliveries.claiming import Claimed, claim, seconds_late
+from grove_notification.webhooks.deliveries.outcomes import Schedule
+from grove_notification.webhooks.deliveries.recording import Ending, Recorder
 from grove_notification.webhooks.sealing import open_keys
 
 log = structlog.get_logger()

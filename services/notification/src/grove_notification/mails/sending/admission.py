@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from grove.core.clock import now
 from grove.security.encryption import FieldCipher
 from grove_notification.mails.addresses import address_mac, address_macs, masked
-from grove_notification.mails.limits import NoticeLimits
-from grove_notification.mails.metrics import MAILS
 from grove_notification.mails.repository import MailRepository
+from grove_notification.mails.sending.limits import NoticeLimits
+from grove_notification.mails.sending.metrics import MAILS
 from grove_notification.models import Mail
 from grove_notification.preferences.repository import UNWANTED
 from grove_notification.preferences.rules import Choice

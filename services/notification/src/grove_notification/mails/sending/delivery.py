@@ -8,15 +8,15 @@ from typing import Literal
 import aiosmtplib
 
 from grove.security.encryption import DecryptionFailed, FieldCipher
-from grove_notification.mails.answers import is_bounce, reason_of
-from grove_notification.mails.connection import SmtpConnection
-from grove_notification.mails.message import compose
 from grove_notification.mails.queue import purpose_of
 from grove_notification.mails.rendering import Links, NotRenderable, render
 from grove_notification.mails.repository import NOTICE
-from grove_notification.mails.unsubscribe_tokens import Unsubscribing, one_click_url, page_url
+from grove_notification.mails.sending.answers import is_bounce, reason_of
+from grove_notification.mails.sending.connection import SmtpConnection
+from grove_notification.mails.sending.message import compose
 from grove_notification.models import Mail
 from grove_notification.settings import NotificationSettings
+from grove_notification.unsubscribing.links import Unsubscribing, one_click_url, page_url
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from grove.core.clock import rfc3339
 from grove_notification.mails.queue import MailQueue
 from grove_notification.models import Webhook, WebhookDelivery
-from grove_notification.webhooks.calling import Answer
-from grove_notification.webhooks.claiming import Claimed
+from grove_notification.webhooks.deliveries.calling import Answer
+from grove_notification.webhooks.deliveries.claiming import Claimed
+from grove_notification.webhooks.deliveries.outcomes import Outcome
 from grove_notification.webhooks.disabling import DISABLED, disable
-from grove_notification.webhooks.outcomes import Outcome
 from grove_notification.wording.webhooks import last_failure
 
 SLOW = timedelta(seconds=3)
@@ -39,7 +39,7 @@ class Ending:
 
     @property
     def as_try(self) -> dict[str, Any]:
-        """As the delivery tells of it (`schemas.TryRead`)."""
+        """As the delivery tells of it (TryRead)."""
         return {
             "at": rfc3339(self.started),
             "duration_ms": round((self.moment - self.started).total_seconds() * 1000),

@@ -4,9 +4,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.service.erasure import is_erased
-from grove_notification.mails.unsubscribe_tokens import Unsubscribing
 from grove_notification.preferences.repository import PreferencesRepository
 from grove_notification.preferences.types import TYPES
+from grove_notification.unsubscribing.links import Unsubscribing
 
 _OPTIONAL = [each.name for each in TYPES.values() if not each.mailed_by_auth]
 

@@ -14,10 +14,16 @@ from grove.web.pagination import CursorPage, Page
 from grove.web.query import parameters_of, query_as
 from grove_notification.deps import ReadsDep, WebhookReader, WebhookTester
 from grove_notification.models import WebhookDelivery
-from grove_notification.webhooks.deliveries import DELIVERY_JSON, DeliveryQueries
-from grove_notification.webhooks.listing import DELIVERY_FILTERS, DELIVERY_ORDERS, DeliveryFilter
+from grove_notification.webhooks.deliveries.listing import FILTERS, ORDERS, DeliveryFilter
+from grove_notification.webhooks.deliveries.repository import DELIVERY_JSON, DeliveryQueries
+from grove_notification.webhooks.deliveries.schemas import (
+    DeliveryRead,
+    DeliveryWithTries,
+    Queued,
+    Redelivery,
+    delivery_read,
+)
 from grove_notification.webhooks.repository import WebhookQueries
-from grove_notification.webhooks.schemas import DeliveryRead, DeliveryWithTries, Queued, Redelivery, delivery_read
 from grove_notification.webhooks.wiring import WebhookOnce, Webhooks
 
 router = APIRouter(
@@ -28,7 +34,7 @@ router = APIRouter(
 )
 
 _DELIVERY = TypeAdapter(DeliveryRead)
-_DELIVERIES = List(item=DELIVERY_JSON, filters=DELIVERY_FILTERS, orders=DELIVERY_ORDERS)
+_DELIVERIES = List(item=DELIVERY_JSON, filters=FILTERS, orders=ORDERS)
 Wanted = Annotated[DeliveryFilter, query_as(DeliveryFilter)]
 
 

@@ -12,7 +12,7 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.messaging.handlers import Received
 from grove_notification.models import Webhook, WebhookDelivery
-from grove_notification.webhooks import payload
+from grove_notification.webhooks.deliveries import payload
 from grove_notification.webhooks.event_types import EVENT_TYPES, subscribed
 
 _FACTS = "webhook_facts"

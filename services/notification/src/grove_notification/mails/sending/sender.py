@@ -8,14 +8,14 @@ import structlog
 from grove.core.clock import now
 from grove.core.tasks import finish, side_by_side
 from grove.postgres.engine import is_lost, is_unavailable
-from grove_notification.mails.admission import Admission
-from grove_notification.mails.connection import SmtpConnection
-from grove_notification.mails.delivery import Delivery
-from grove_notification.mails.leasing import Leasing
-from grove_notification.mails.limits import NoticeLimits
-from grove_notification.mails.metrics import MAILS_LATE, MAILS_QUEUED
-from grove_notification.mails.recording import Recording
 from grove_notification.mails.repository import MailRepository
+from grove_notification.mails.sending.admission import Admission
+from grove_notification.mails.sending.connection import SmtpConnection
+from grove_notification.mails.sending.delivery import Delivery
+from grove_notification.mails.sending.leasing import Leasing
+from grove_notification.mails.sending.limits import NoticeLimits
+from grove_notification.mails.sending.metrics import MAILS_LATE, MAILS_QUEUED
+from grove_notification.mails.sending.recording import Recording
 from grove_notification.resources import Resources
 
 log = structlog.get_logger()

@@ -7,7 +7,7 @@ from typing import Literal
 
 from grove.web.retry_after import retry_after
 from grove_notification.settings import WebhookSettings
-from grove_notification.webhooks.calling import Answer
+from grove_notification.webhooks.deliveries.calling import Answer
 
 Kind = Literal["delivered", "retry", "failed", "gone"]
 JITTER = 0.1

@@ -1,0 +1,1 @@
+"""Mails on their way: which go next, over kept connections, and what became of each."""

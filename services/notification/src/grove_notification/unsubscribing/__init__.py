@@ -1,0 +1,1 @@
+"""Switching mails off by a link in one of them."""

@@ -1,0 +1,1 @@
+"""Deliveries to webhooks: queued with their fact, claimed, tried, recorded, sent again."""
