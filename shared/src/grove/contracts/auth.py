@@ -223,6 +223,8 @@ class MailRequested(EventData):
     user_id: UUID | None = None
     """Whose mail it is, so that it can be erased with the account; None before there is one."""
     locale: str
+    expires_at: Time | None = None
+    """When what it says holds no longer, such as a code: it is not sent after that. None: it holds for ever."""
     sealed: str
     """`{"to": …, "variables": {…}}`, encrypted for the notification service (security/encryption.py)."""
 

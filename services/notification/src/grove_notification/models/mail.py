@@ -3,20 +3,23 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, SmallInteger, String, Text, column, text
+from sqlalchemy import Index, Integer, LargeBinary, SmallInteger, String, Text, column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grove.postgres.base import Base
+
+_WAITING = text("status = 'queued' AND kind IN ('notice', 'digest')")
 
 
 class Mail(Base):
     """One mail on its way. Address and variables are sealed; they are dropped once the mail is sent.
 
-    `kind`: `security` and `account` mails go out at once and without limit; a `notice` waits for quiet hours and
-    limits, and can be unsubscribed from. `address_mac` finds an address without showing it; `masked` shows whose it is.
-    `status`: queued, sent, failed (given up), bounced (the address does not take mails), suppressed (it would not have,
-    or its reader wants none). `resent_at`: an operator had it sent again, whatever was known of the address.
-    `leased_until`: a sender has it in hand until then, and no other takes it.
+    `kind`: `security` and `account` mails go out at once and without limit; a `notice` or a `digest` waits for quiet
+    hours and limits, and can be unsubscribed from. `address_mac` finds an address without showing it; `masked` shows
+    whose it is. `status`: queued, sent, failed (given up), bounced (the address does not take mails), suppressed (it
+    would not have, or its reader wants none), expired (what it says held until `expires_at`). `resent_at`: an operator
+    had it sent again, whatever was known of the address. `leased_until`: a sender has it in hand until then, and no
+    other takes it. `sequence`: of the newest event about it.
     """
 
     __tablename__ = "mails"
@@ -36,8 +39,11 @@ class Mail(Base):
     due_at: Mapped[datetime]
     leased_until: Mapped[datetime | None]
     last_error: Mapped[str | None] = mapped_column(String(500))
+    sequence: Mapped[int] = mapped_column(Integer, server_default="0")
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
     bounced_at: Mapped[datetime | None]
     resent_at: Mapped[datetime | None]
 
@@ -45,7 +51,7 @@ class Mail(Base):
         # what is due, by kind: a flood of notices is not looked through for a security mail
         Index("ix_mails_due", "kind", "due_at", "id", postgresql_where=text("status = 'queued'")),
         # what waits for one recipient, in its order: spread by their limit, moved or dropped by their choice
-        Index("ix_mails_waiting", "user_id", "id", postgresql_where=text("status = 'queued' AND kind = 'notice'")),
+        Index("ix_mails_waiting", "user_id", "id", postgresql_where=_WAITING),
         # what was given up: counted by each health check, resent together
         Index("ix_mails_failed", "created_at", "id", postgresql_where=text("status = 'failed'")),
         # whether an address bounced
