@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from grove.postgres.base import Base
 
+_HELD = text("held_until IS NOT NULL")
+
 
 class Notification(Base):
     """Something a user was told. `version` is the ETag; `held_until`: its live frame waits for quiet hours to end."""
@@ -29,10 +31,12 @@ class Notification(Base):
     __table_args__ = (
         # GET /notifications, numbered and by cursor; replays of the live stream
         Index("ix_notifications_user_created", "user_id", column("created_at").desc(), column("id").desc()),
-        # GET /notifications?unread_only=true, the unread count, mark-all-read
-        Index("ix_notifications_user_unread", "user_id", postgresql_where=text("read_at IS NULL")),
+        # GET /notifications?unread_only=true, the unread count, mark-all-read in pieces
+        Index("ix_notifications_unread", "user_id", "id", postgresql_where=text("read_at IS NULL")),
         # whose quiet hours are over
-        Index("ix_notifications_held", "held_until", postgresql_where=text("held_until IS NOT NULL")),
+        Index("ix_notifications_held", "held_until", postgresql_where=_HELD),
+        # what waits for a user's other quiet hours, in pieces
+        Index("ix_notifications_held_user", "user_id", "id", postgresql_where=_HELD),
         # for the purge of what was read long ago
         Index("ix_notifications_read", "read_at", postgresql_where=text("read_at IS NOT NULL")),
     )

@@ -23,7 +23,6 @@ async def on_registered(
     await UserRepository(session).store(
         data.user_id,
         email=data.email,
-        name=data.name,
         locale=data.locale,
         timezone=data.timezone,
         sequence=event.sequence,
@@ -56,7 +55,6 @@ async def on_updated(webhooks: WebhookQueue, session: AsyncSession, event: Recei
     await UserRepository(session).store(
         data.user_id,
         email=None,
-        name=None,
         locale=data.locale,
         timezone=data.timezone,
         sequence=event.sequence,

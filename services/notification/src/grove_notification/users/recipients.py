@@ -23,7 +23,6 @@ class Recipient:
 
     user_id: UUID
     email: str | None
-    name: str | None
     locale: str
     timezone: str
     choice: Choice
@@ -47,7 +46,6 @@ _RECIPIENT = (
         exists(select(ErasedUser.user_id).where(ErasedUser.user_id == _ID)).label("erased"),
         exists(select(Webhook.id).where(Webhook.user_id == _ID, Webhook.status == "active")).label("webhooks"),
         User.email,
-        User.name,
         User.locale,
         User.timezone,
         Preferences.types,
@@ -104,7 +102,6 @@ def _recipient(user_id: UUID, row: Any) -> Recipient:
     return Recipient(
         user_id=user_id,
         email=row.email,
-        name=row.name,
         locale=row.locale or "en",
         timezone=row.timezone or "UTC",
         choice=Choice() if row.types is None else Choice.stored(row, row.types),

@@ -17,15 +17,12 @@ class UserRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def store(
-        self, user_id: UUID, *, email: str | None, name: str | None, locale: str, timezone: str, sequence: int
-    ) -> None:
+    async def store(self, user_id: UUID, *, email: str | None, locale: str, timezone: str, sequence: int) -> None:
         """Insert or update; of two events the newer one's values stay, whatever order they come in."""
         forget(self._session, user_id)
         row = insert(User).values(
             id=user_id,
             email=email,
-            name=name,
             locale=locale,
             timezone=timezone,
             sequence=sequence,
@@ -37,7 +34,6 @@ class UserRepository:
                 index_elements=[User.id],
                 set_={
                     "email": func.coalesce(User.email, new.email),
-                    "name": func.coalesce(User.name, new.name),
                     "locale": case((newer, new.locale), else_=User.locale),
                     "timezone": case((newer, new.timezone), else_=User.timezone),
                     "sequence": func.greatest(User.sequence, new.sequence),
@@ -55,7 +51,6 @@ class UserRepository:
         row = insert(User).values(
             id=user_id,
             email=email,
-            name=None,
             locale="en",
             timezone="UTC",
             sequence=0,
