@@ -24,7 +24,7 @@ PATIENCE = 60
 def user(resources):
     async def user(email: str | None = "ada@example.com", locale: str = "en"):
         user_id = new_id()
-        fields = {"email": email, "name": "Ada", "locale": locale, "timezone": "UTC", "sequence": 1}
+        fields = {"email": email, "locale": locale, "timezone": "UTC", "sequence": 1}
         async with resources.sessions.begin() as session:
             session.add(User(id=user_id, email_sequence=0, updated_at=now(), **fields))
         return user_id

@@ -222,7 +222,7 @@ async def test_a_reported_bounce_keeps_notices_away(client, operator, queue, sen
         answer = await client.post(url, headers=operator, json={"reason": "mailbox closed"})
         assert answer.status_code == 204
     async with resources.sessions.begin() as session:
-        known = {"name": "Ada", "locale": "en", "timezone": "UTC", "sequence": 1, "email_sequence": 0}
+        known = {"locale": "en", "timezone": "UTC", "sequence": 1, "email_sequence": 0}
         session.add(User(id=ADA, email="ada@example.com", updated_at=now(), **known))
     await queue(template="notification", variables={"title": "a", "message": "b", "link": None})
     await sender.send_one()

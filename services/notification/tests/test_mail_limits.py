@@ -62,7 +62,7 @@ async def people(resources) -> dict[str, UUID]:
     people = {address: new_id() for address in (ADA, BOB)}
     async with resources.sessions.begin() as session:
         for address, user_id in people.items():
-            known = {"name": "Ada", "locale": "en", "timezone": "UTC", "sequence": 1, "email_sequence": 0}
+            known = {"locale": "en", "timezone": "UTC", "sequence": 1, "email_sequence": 0}
             session.add(User(id=user_id, email=address, updated_at=now(), **known))
     return people
 

@@ -49,7 +49,6 @@ async def ada(resources):
         user = User(
             id=ADA,
             email="ada@example.com",
-            name="Ada",
             locale="en",
             timezone="UTC",
             sequence=1,

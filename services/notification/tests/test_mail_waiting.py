@@ -62,7 +62,7 @@ async def worker(settings, resources, server):
 
 @pytest.fixture
 async def ada(resources) -> None:
-    known = {"name": "Ada", "locale": "en", "timezone": "UTC", "sequence": 1, "email_sequence": 0}
+    known = {"locale": "en", "timezone": "UTC", "sequence": 1, "email_sequence": 0}
     async with resources.sessions.begin() as session:
         session.add(User(id=ADA, email="ada@example.com", updated_at=now(), **known))
 
