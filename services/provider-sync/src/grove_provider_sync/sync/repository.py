@@ -4,17 +4,21 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, exists, func, literal, or_, select, true, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove_provider_sync.connections.standing import TOLD_FAILURES
 from grove_provider_sync.models import Connection, SyncRun
 
 HAND_OVER_AGAIN = timedelta(seconds=30)
 OPEN = ("queued", "running")
+ASKED = ("user", "initial")
+"""Triggers of runs that their user waits for, at the screen; a failure of one is told at once."""
+UNASKED = ("scheduled", "webhook")
 _HANDING_OVER = 0x70736A6F  # the advisory lock of who hands runs over
 
 
@@ -30,7 +34,14 @@ class SyncRunRepository:
         self._session = session
 
     async def enqueue(self, connection: Connection, trigger: str) -> None:
-        """A run for the connection, unless one is queued or running: then that one serves."""
+        """A run for the connection, unless one is queued or running: then that one serves, as its user's when they ask
+        for it.
+        """
+        open_run = and_(SyncRun.connection_id == connection.id, SyncRun.status.in_(OPEN))
+        if trigger == "user":
+            await self._session.execute(
+                update(SyncRun).where(open_run, SyncRun.trigger.in_(UNASKED)).values(trigger=trigger)
+            )
         await self._session.execute(
             insert(SyncRun)
             .values(
@@ -84,7 +95,7 @@ class SyncRunRepository:
             _in_flight(other, its, moment),
         )
         turn = func.coalesce(SyncRun.not_before, SyncRun.created_at)
-        asked = case((SyncRun.trigger.in_(("user", "initial")), 0), else_=1)
+        asked = case((SyncRun.trigger.in_(ASKED), 0), else_=1)
         first = (
             select(SyncRun.id, turn.label("turn"), asked.label("asked"))
             .join(Connection, Connection.id == SyncRun.connection_id)
@@ -132,6 +143,15 @@ class SyncRunRepository:
         return await self._session.scalar(
             select(SyncRun).where(SyncRun.connection_id == connection_id, SyncRun.status.in_(OPEN))
         )
+
+    async def failure_was_told(self, connection: Connection) -> bool:
+        """Whether the user was told of a run that failed since the last one that worked."""
+        if connection.failures >= TOLD_FAILURES:
+            return True
+        failed = and_(SyncRun.connection_id == connection.id, SyncRun.status == "failed", SyncRun.trigger.in_(ASKED))
+        since = true() if connection.last_synced_at is None else SyncRun.finished_at > connection.last_synced_at
+        told = select(exists().where(failed, since))
+        return connection.failures > 0 and bool(await self._session.scalar(told))
 
     async def _leased(self, connection_id: UUID, condition: ColumnElement[bool], by: UUID, until: datetime) -> bool:
         taken = await self._session.execute(

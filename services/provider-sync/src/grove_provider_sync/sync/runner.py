@@ -17,7 +17,7 @@ from grove.postgres.engine import STORE_ERRORS, is_unavailable
 from grove.security.encryption import DecryptionFailed
 from grove.web.client import CircuitOpen
 from grove_provider_sync.connections import events, standing
-from grove_provider_sync.connections.standing import TOLD_FAILURES, UP_TO_DATE, Lost
+from grove_provider_sync.connections.standing import UP_TO_DATE, Lost
 from grove_provider_sync.models import Connection, SyncRun
 from grove_provider_sync.providers.interface import HistoryChanged, Provider, ProviderRefused, ProviderThrottled
 from grove_provider_sync.providers.registry import ProviderNotFound
@@ -120,7 +120,7 @@ class SyncRunner:
         async with self._resources.sessions.begin() as session:
             connection, run = await lease.of(session)
             moment, begun = now(), run.started_at or now()
-            failing = connection.failures >= TOLD_FAILURES
+            failing = await SyncRunRepository(session).failure_was_told(connection)
             again = run.trigger == "initial" and connection.last_synced_at is not None
             news = connection.news_at is not None and connection.news_at > begun
             standing.end_run(run, "completed", None, None)
