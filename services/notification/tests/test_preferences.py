@@ -1,12 +1,14 @@
 """Preferences: what they mean at a moment, and their routes."""
 
-from datetime import UTC, datetime, time
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from grove.core.ids import new_id
-from grove_notification.preferences.rules import Choice, QuietHours
+from grove_notification.preferences.rules import Choice, QuietHours, next_time
 from grove_notification.preferences.types import TYPES
 
 URL = "/api/v1/notification-preferences"
@@ -46,6 +48,79 @@ def test_quiet_hours_always_end_later_and_outside_of_themselves():
         if until is not None:
             assert until > moment
             assert quiet.end_of(until, BERLIN) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "until"),
+    [
+        ("2026-10-25T00:10", "2026-10-25T00:30"),  # 02:10 for the first time
+        ("2026-10-25T00:40", None),
+        ("2026-10-25T01:10", "2026-10-25T01:30"),  # 02:10 for the second time
+        ("2026-10-25T01:30", None),
+        ("2026-03-29T00:50", "2026-03-29T01:30"),  # 01:50, ten minutes before 03:00
+    ],
+)
+def test_quiet_hours_that_end_in_an_hour_that_comes_twice_or_never(moment, until):
+    ends = QuietHours(time(22), time(2, 30)).end_of(at(moment), BERLIN)
+    assert ends == (at(until) if until else None)
+
+
+CHANGES = [  # zone and about when its clocks changed: by an hour, half an hour, a day; at midnight, a minute after it
+    ("Europe/Berlin", "2026-03-29T01:00"),
+    ("Europe/Berlin", "2026-10-25T01:00"),
+    ("Australia/Lord_Howe", "2026-04-04T15:00"),
+    ("Australia/Lord_Howe", "2026-10-03T15:30"),
+    ("Pacific/Apia", "2011-12-30T10:00"),
+    ("Pacific/Kwajalein", "1993-08-21T12:00"),
+    ("America/Sao_Paulo", "2018-02-18T02:00"),
+    ("America/Sao_Paulo", "2018-11-04T03:00"),
+    ("America/St_Johns", "2010-11-07T02:31"),
+    ("Asia/Pyongyang", "2018-05-04T15:00"),
+    ("Antarctica/Troll", "2026-03-29T01:00"),
+    ("Antarctica/Troll", "2026-10-25T01:00"),
+]
+NEAR = st.tuples(st.sampled_from(CHANGES), st.integers(-3000, 3000)).map(
+    lambda drawn: (ZoneInfo(drawn[0][0]), at(drawn[0][1]) + timedelta(minutes=drawn[1]))
+)
+ANYWHERE = st.tuples(
+    st.sampled_from(sorted(available_timezones())).map(ZoneInfo),
+    st.integers(0, 60 * 24 * 365 * 60).map(lambda minutes: at("1975-01-01T00:00") + timedelta(minutes=minutes)),
+)
+CLOCK = st.builds(time, st.integers(0, 23), st.integers(0, 59))
+
+
+def shown_next(moment: datetime, clock: time, zone: ZoneInfo) -> datetime:
+    """What somebody sees who looks at the wall each minute; from three days before, for what was skipped then."""
+    seen, skipped = (moment - timedelta(days=3)).astimezone(zone).replace(tzinfo=None), []
+    for minute in range(-3 * 24 * 60 + 1, 3 * 24 * 60):
+        now = moment + timedelta(minutes=minute)
+        wall = now.astimezone(zone).replace(tzinfo=None)
+        expected = seen + timedelta(minutes=1)
+        ahead = (timedelta(minutes=each) for each in range(int((wall - expected).total_seconds()) // 60))
+        skipped += [now + each for each in ahead if (expected + each).time() == clock]
+        if now > moment and (wall.time() == clock or now in skipped):
+            return now
+        seen = wall
+    raise AssertionError("never")
+
+
+@given(where=NEAR | ANYWHERE, clock=CLOCK)
+@example(where=(ZoneInfo("America/St_Johns"), at("2010-11-07T02:30")), clock=time(23, 30))  # back over midnight
+@settings(max_examples=150, deadline=None)
+def test_what_waits_for_a_time_waits_for_the_next_one_on_the_wall(where, clock):
+    zone, moment = where
+    assert next_time(moment, clock, zone) == shown_next(moment, clock, zone)
+
+
+@given(where=NEAR | ANYWHERE, start=CLOCK, end=CLOCK, digest_at=CLOCK)
+@settings(max_examples=300, deadline=None)
+def test_quiet_hours_and_digests_end_later_whatever_clocks_do(where, start, end, digest_at):
+    zone, moment = where
+    choice = Choice(digest="daily", digest_at=digest_at, quiet_hours=QuietHours(start, end))
+    due, until = choice.digest_due(moment, zone), choice.quiet_until(moment, zone)
+    assert due is not None
+    assert due > moment
+    assert until is None or until == next_time(moment, end, zone) > moment
 
 
 def test_a_digest_is_due_after_quiet_hours():

@@ -1,6 +1,6 @@
 """What a user's choice means at a moment: channels of a type, quiet hours, when a digest is due."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal, Protocol
@@ -20,17 +20,11 @@ class QuietHours:
     end: time
 
     def end_of(self, moment: datetime, zone: ZoneInfo) -> datetime | None:
-        """When the quiet hours end that `moment` is in; None outside of them.
-
-        The clock of a night when clocks change counts as it shows: an end that is skipped is when it would have been.
-        """
-        local = moment.astimezone(zone)
-        clock = local.time()
-        if self.start <= self.end:
-            return _at(local.date(), self.end, zone) if self.start <= clock < self.end else None
-        if clock >= self.start:
-            return _at(local.date() + timedelta(days=1), self.end, zone)
-        return _at(local.date(), self.end, zone) if clock < self.end else None
+        """When the quiet hours end that `moment` is in, always later than it; None outside of them."""
+        clock = moment.astimezone(zone).time()
+        begun, ended = clock >= self.start, clock >= self.end
+        quiet = begun and not ended if self.start <= self.end else begun or not ended
+        return next_time(moment, self.end, zone) if quiet else None
 
 
 class Stored(Protocol):
@@ -77,15 +71,22 @@ class Choice:
         """When a digest that opens at `moment` is mailed, which is not in quiet hours; None without digests."""
         if self.digest == "off":
             return None
-        due = moment + timedelta(hours=1) if self.digest == "hourly" else _next(moment, self.digest_at, zone)
+        due = moment + timedelta(hours=1) if self.digest == "hourly" else next_time(moment, self.digest_at, zone)
         return self.quiet_until(due, zone) or due
 
 
-def _next(moment: datetime, clock: time, zone: ZoneInfo) -> datetime:
+def next_time(moment: datetime, clock: time, zone: ZoneInfo) -> datetime:
+    """The first time after `moment` that the zone's clocks show `clock`.
+
+    Where clocks go back they may show it twice; a time that they skip is when it would have been.
+    """
     today = moment.astimezone(zone).date()
-    due = _at(today, clock, zone)
-    return due if due > moment else _at(today + timedelta(days=1), clock, zone)
+    days = (today + timedelta(days=ahead) for ahead in (-1, 0, 1))  # yesterday comes again when clocks go back over it
+    return min(shown for day in days for shown in _times(day, clock, zone) if shown > moment)
 
 
-def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, clock, zone).astimezone(UTC)
+def _times(day: date, clock: time, zone: ZoneInfo) -> Iterator[datetime]:
+    once, again = (datetime.combine(day, clock.replace(fold=fold), zone).astimezone(UTC) for fold in (0, 1))
+    yield once
+    if again > once:  # what is skipped would be earlier by the clock after the change
+        yield again
