@@ -66,7 +66,7 @@ async def test_a_task_is_told_to_an_endpoint_which_can_tell_that_it_is_us(ada, h
     assert fact["type"] == "resource.task.created.v1"
     assert (fact["data"]["task_id"], fact["data"]["title"]) == (task["id"], "Plant “Ünï”")
     [delivery] = await deliveries(ada, webhook)
-    assert delivery["event_id"] == got["headers"]["webhook-id"]
+    assert delivery["message_id"] == got["headers"]["webhook-id"]
     assert (delivery["attempts"], delivery["response_status"], delivery["response_excerpt"]) == (1, 200, "ok")
 
 
@@ -87,7 +87,7 @@ async def test_a_test_a_retry_and_a_redelivery(ada, hook, wait_until):
     assert again.status_code == 202, again.text
     await wait_until(delivered, 20)
     ids = [got["headers"]["webhook-id"] for got in await hook.got()]
-    assert ids == [delivery["event_id"]] * 3
+    assert ids == [delivery["message_id"]] * 3
     told = (await ada.call("GET", f"{path}/deliveries/{delivery['id']}")).json()["tries"]
     assert [each["response_status"] for each in told] == [500, 200, 200]
 

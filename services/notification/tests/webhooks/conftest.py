@@ -275,6 +275,7 @@ def queue(resources):
                     "webhook_id": webhook["id"],
                     "user_id": owner,
                     "event_id": new_id(),
+                    "message_id": new_id(),
                     "event_type": "resource.task.created.v1",
                     "body": json.dumps({"title": title}),
                     "status": "pending",

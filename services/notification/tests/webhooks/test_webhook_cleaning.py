@@ -28,6 +28,7 @@ def add(resources, ada):
             "webhook_id": webhook["id"],
             "user_id": ada,
             "event_id": new_id(),
+            "message_id": new_id(),
             "event_type": "resource.task.created.v1",
             "body": "{}",
             "attempts": 1,

@@ -24,7 +24,7 @@ async def test_deliveries_are_listed_and_filtered(client, me, made, receiver, de
     items = await delivered(webhook, 5)
     path = f"{URL}/{webhook['id']}/deliveries"
     assert [each["status"] for each in items] == ["failed", *["delivered"] * 4]
-    assert list(items[0]) == ["id", "event_id", "event_type", "status", "attempts", "response_status",
+    assert list(items[0]) == ["id", "event_id", "message_id", "event_type", "status", "attempts", "response_status",
                               "response_excerpt", "error", "next_attempt_at", "created_at", "finished_at"]  # fmt: skip
     failed = (await client.get(f"{path}?status=failed", headers=me)).json()
     assert failed["items"] == [items[0]]

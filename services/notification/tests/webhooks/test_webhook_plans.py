@@ -18,9 +18,9 @@ WEBHOOKS = """INSERT INTO webhooks (id, user_id, url, event_types, description, 
   proven, version, created_at, updated_at)
 SELECT uuidv7(), uuidv7(), 'https://example.com/', '[]', '', 'v1', false, '', 'active', true, 1, now(), now()
 FROM generate_series(1, :others)"""
-DELIVERIES = """INSERT INTO webhook_deliveries (id, webhook_id, user_id, event_id, event_type, body, status, attempts,
-  created_at, finished_at)
-SELECT uuidv7(), w.id, w.user_id, uuidv7(), 'resource.task.created.v1', '{}',
+DELIVERIES = """INSERT INTO webhook_deliveries (id, webhook_id, user_id, event_id, message_id, event_type, body, status,
+  attempts, created_at, finished_at)
+SELECT uuidv7(), w.id, w.user_id, uuidv7(), uuidv7(), 'resource.task.created.v1', '{}',
   CASE WHEN n <= :failed THEN 'failed' ELSE 'delivered' END, 1, now() - n * interval '1 minute', now()
 FROM webhooks w, generate_series(1, :mine) n WHERE n <= CASE WHEN w.user_id = :ada THEN :mine ELSE :each END"""
 

@@ -85,11 +85,24 @@ async def test_a_fact_is_queued_for_each_webhook_that_subscribed(create, receive
     assert {str(each.webhook_id) for each in deliveries} == {everything["id"], tasks["id"]}
     first, second = deliveries
     assert (first.event_id, first.body) == (second.event_id, second.body)
+    assert first.message_id == second.message_id
     body = json.loads(first.body)
     assert list(body) == ["type", "timestamp", "data"]
     assert body["type"] == first.event_type == "resource.task.created.v1"
     assert body["timestamp"].endswith("Z")
     assert body["data"] == json.loads(fact.model_dump_json(exclude={"participants"}))
+
+
+async def test_one_receiver_for_two_users_gets_two_ids(create, receiver, happen, ada, bobs, bob, rows, hooks):
+    """It passes over ids that it knows, and the body says nothing of whose it is."""
+    await create(receiver.url)
+    await create(receiver.url, bobs)
+    await happen("resource", created(ada, participants=[bob]))
+    first, second = await rows.deliveries()
+    assert (first.event_id, first.body) == (second.event_id, second.body)
+    await hooks().send_due()
+    assert {got.headers["webhook-id"] for got in receiver.got} == {str(first.message_id), str(second.message_id)}
+    assert first.message_id != second.message_id
 
 
 async def test_participants_of_a_task_are_told_and_nobody_else(create, receiver, happen, ada, bobs, bob, rows):

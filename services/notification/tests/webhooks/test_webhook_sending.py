@@ -34,7 +34,7 @@ async def test_a_delivery_is_what_standard_webhooks_says(create, receiver, hooks
     body = Verifier(webhook["secret"]).verify(got.body, got.headers)
     assert (body["type"], body["data"]["title"]) == ("resource.task.created.v1", "Ünï “x”")
     delivery = await rows.one()
-    assert got.headers["webhook-id"] == str(delivery.event_id)
+    assert got.headers["webhook-id"] == str(delivery.message_id)
     assert (delivery.status, delivery.attempts, delivery.response_status) == ("delivered", 1, 200)
     assert (delivery.response_excerpt, delivery.last_error, delivery.next_attempt_at) == ("ok", None, None)
     assert delivery.finished_at is not None

@@ -20,6 +20,7 @@ class Webhook(Base):
     `ordered`: its deliveries go out one after another, each when the one before has ended. `public_key` is that of the
     newest secret, where that is one half of a pair. `slow_until`: it took long lately, and may not hold up others.
     `resume_at`: it wants nothing before that. `proven`: it has taken something; until then it gets one at a time.
+    `due_at`: nothing of its deliveries is due before that; null: nothing waits. `tried_at`: when it was called last.
     """
 
     __tablename__ = "webhooks"
@@ -39,13 +40,21 @@ class Webhook(Base):
     slow_until: Mapped[datetime | None]
     resume_at: Mapped[datetime | None]
     proven: Mapped[bool] = mapped_column(Boolean)
+    due_at: Mapped[datetime | None]
+    tried_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
+    __table_args__ = (
+        # whose turn it is
+        Index("ix_webhooks_due", "due_at", postgresql_where=text("due_at IS NOT NULL AND status = 'active'")),
+    )
+
 
 class WebhookDelivery(Base):
-    """One event on its way to one endpoint, or told. `body` is what is signed, byte for byte.
+    """One event on its way to one endpoint, or told. `body` is what is signed, byte for byte. `message_id` is the
+    `webhook-id` of each try: one for a user and an event, so that whoever receives for several users loses none.
 
     `leased_until`: a worker is sending it; `next_attempt_at` is the same then, so that it is due again by itself when
     the worker died. `tries`: the newest ones (TryRead); `attempts` counts those since it was queued.
@@ -57,6 +66,7 @@ class WebhookDelivery(Base):
     webhook_id: Mapped[UUID] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     user_id: Mapped[UUID]
     event_id: Mapped[UUID]
+    message_id: Mapped[UUID]
     event_type: Mapped[str] = mapped_column(String(100))
     body: Mapped[str] = mapped_column(Text)
     status: Mapped[str] = mapped_column(String(10))
@@ -79,6 +89,8 @@ class WebhookDelivery(Base):
         Index("ix_webhook_deliveries_leased", "webhook_id", postgresql_where=text("leased_until IS NOT NULL")),
         # the list of an endpoint's deliveries
         Index("ix_webhook_deliveries_webhook", "webhook_id", column("created_at").desc(), column("id").desc()),
+        # one of them, by the only id that its receiver knows
+        Index("ix_webhook_deliveries_message", "webhook_id", "message_id"),
         # those of them that failed, however many did not
         Index("ix_webhook_deliveries_failed", "webhook_id", "created_at", "id", postgresql_where=_FAILED),
         # whose they are, when the account is erased

@@ -110,12 +110,13 @@ class WebhookService:
     async def test(self, webhook_id: UUID) -> WebhookDelivery:
         """Queue a message that says nothing. Raises WebhookDisabled."""
         webhook = await self._active(webhook_id)
-        moment = now()
+        moment, event_id = now(), new_id()
         delivery = WebhookDelivery(
             id=new_id(),
             webhook_id=webhook.id,
             user_id=webhook.user_id,
-            event_id=new_id(),
+            event_id=event_id,
+            message_id=payload.message_id(event_id, webhook.user_id),
             event_type=TEST,
             body=payload.body(TEST, moment, {"webhook_id": str(webhook.id)}),
             status="pending",

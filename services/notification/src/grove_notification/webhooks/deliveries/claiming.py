@@ -92,7 +92,7 @@ WITH {_BUSY}, held AS (
 UPDATE webhook_deliveries d SET leased_until = lease.ends, next_attempt_at = lease.ends
 FROM taken, lease
 WHERE d.id = taken.id AND d.status = 'pending' AND d.next_attempt_at <= statement_timestamp()
-RETURNING d.id, d.webhook_id, d.user_id, d.event_id, d.event_type, d.body, d.attempts, d.leased_until,
+RETURNING d.id, d.webhook_id, d.user_id, d.event_id, d.message_id, d.event_type, d.body, d.attempts, d.leased_until,
   taken.url, taken.secrets, taken.held_back
 """  # noqa: S608 - of constants
 )
@@ -119,6 +119,7 @@ class Claimed:
     webhook_id: UUID
     user_id: UUID
     event_id: UUID
+    message_id: UUID
     event_type: str
     body: str
     attempts: int

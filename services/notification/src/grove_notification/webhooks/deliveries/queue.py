@@ -85,6 +85,7 @@ def _rows(fact: _Fact, webhooks: list[UUID]) -> list[dict[str, Any]]:
             "webhook_id": webhook_id,
             "user_id": fact.user_id,
             "event_id": envelope.id,
+            "message_id": payload.message_id(envelope.id, fact.user_id),
             "event_type": envelope.type,
             "body": body,
             "status": "pending",

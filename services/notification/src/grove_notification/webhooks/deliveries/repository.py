@@ -29,6 +29,7 @@ DELIVERY_JSON = JsonRow(
     {
         "id": WebhookDelivery.id,
         "event_id": WebhookDelivery.event_id,
+        "message_id": WebhookDelivery.message_id,
         "event_type": WebhookDelivery.event_type,
         "status": WebhookDelivery.status,
         "attempts": WebhookDelivery.attempts,

@@ -15,13 +15,14 @@ DeliveryStatus = Literal["pending", "delivered", "failed"]
 
 @dataclass(slots=True, kw_only=True)
 class DeliveryRead:
-    """An event on its way to an endpoint, or told. `event_id` is the `webhook-id` of each try.
+    """An event on its way to an endpoint, or told. `message_id` is the `webhook-id` of each try.
 
     `next_attempt_at` is null once it has ended, and while a try is under way.
     """
 
     id: UUID
     event_id: UUID
+    message_id: UUID
     event_type: str
     status: DeliveryStatus
     attempts: int
@@ -59,6 +60,7 @@ def delivery_read(row: WebhookDelivery) -> DeliveryRead:
     return DeliveryRead(
         id=row.id,
         event_id=row.event_id,
+        message_id=row.message_id,
         event_type=row.event_type,
         status="pending",
         attempts=row.attempts,

@@ -170,7 +170,7 @@ class WebhookSender:
             log.error("webhook.secret_unreadable", webhook_id=str(delivery.webhook_id), error=str(error))
             return Answer(error="Grove could not read the webhook's secret. Rotate it.")
         moment = now()
-        headers = signing.headers(keys.signing(moment), str(delivery.event_id), moment, delivery.body)
+        headers = signing.headers(keys.signing(moment), str(delivery.message_id), moment, delivery.body)
         headers |= {"Content-Type": "application/json", "User-Agent": _USER_AGENT}
         return await self._caller.post(delivery.url, headers, delivery.body.encode())
 
