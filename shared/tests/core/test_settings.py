@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 from pydantic import ValidationError
 
@@ -51,3 +55,23 @@ def test_an_empty_secret_is_missing(tmp_path):
     (tmp_path / "key").write_text(" \n")
     with pytest.raises(SecretMissing, match="empty"):
         Secrets(tmp_path).read("key")
+
+
+def test_every_concern_is_read_from_the_env_file(tmp_path):
+    chosen = {"LOG_LEVEL": "DEBUG", "CORS_ORIGINS": '["https://app.example"]', "VALKEY_HOST": "cache.example"}
+    (tmp_path / ".env").write_text("\n".join(f"{name}={value}" for name, value in chosen.items()))
+    (tmp_path / "other.env").write_text("LOG_LEVEL=ERROR")
+    asked = "from grove.core.settings import ServiceSettings; s = ServiceSettings()"
+    asked += "; print(s.log_level, s.cors_origins, s.valkey_host)"
+
+    def told(**environment: str) -> str:
+        given = {name: value for name, value in os.environ.items() if name not in {*chosen, "ENV_FILE"}} | environment
+        done = subprocess.run(
+            [sys.executable, "-c", asked], cwd=tmp_path, env=given, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    assert told() == "DEBUG ['https://app.example'] cache.example"
+    assert told(LOG_LEVEL="WARNING").startswith("WARNING "), "the environment goes before the file"
+    assert told(ENV_FILE="other.env") == "ERROR [] valkey"
+    assert told(ENV_FILE="") == "INFO [] valkey"

@@ -114,7 +114,9 @@ def started_at(pid: int) -> float | None:
 
 def _environment(extra: dict[str, str]) -> dict[str, str]:
     kept = {
-        name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE") if name in os.environ
+        name: os.environ[name]
+        for name in ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE", "ENV_FILE")
+        if name in os.environ
     }
     return {"HOME": os.environ.get("HOME", "/"), "PYTHONUNBUFFERED": "1", **kept, **extra}
 

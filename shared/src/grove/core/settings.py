@@ -4,6 +4,7 @@ Each class is one concern; a service's settings inherit the concerns it has. `.e
 `docs/configuration.md` are generated from these classes (`grove config docs`).
 """
 
+import os
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +15,19 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from grove.core.secrets import SecretMissing, Secrets
 
+ENV_FILE = os.environ.get("ENV_FILE", ".env") or None
+"""Another file may be named in the environment; an empty name is none."""
 PLACEHOLDERS = ("changeme", "change-me", "placeholder", "example-secret", "todo")
 
 
-class ProcessSettings(BaseSettings):
-    """The process itself"""
+class Concern(BaseSettings):
+    """What every class of settings is: of several bases the last one's configuration counts, so all have this one."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+
+class ProcessSettings(Concern):
+    """The process itself"""
 
     service: ClassVar[str] = "grove"
     """Name of the service: prefix of its events, common name of its certificates."""
@@ -57,7 +64,7 @@ class ProcessSettings(BaseSettings):
         return self
 
 
-class PublicSettings(BaseSettings):
+class PublicSettings(Concern):
     """Where clients find the suite"""
 
     public_url: str = Field("https://localhost:8443", description="The portal's address")
@@ -71,7 +78,7 @@ class PublicSettings(BaseSettings):
     feature_flags_file: Path | None = Field(None, description="Flag definitions (flagd JSON), read again on change")
 
 
-class TlsSettings(BaseSettings):
+class TlsSettings(Concern):
     """mTLS inside the suite"""
 
     tls_identity_file: Path = Field(
@@ -82,14 +89,14 @@ class TlsSettings(BaseSettings):
     auth_internal_url: str = Field("https://auth-api:8000", description="The auth service inside the suite")
 
 
-class BrokerSettings(BaseSettings):
+class BrokerSettings(Concern):
     """RabbitMQ"""
 
     broker_url: str = Field("amqps://rabbitmq:5671/grove", description="Address; sign-in is by certificate (EXTERNAL)")
     consumer_prefetch: int = Field(64, ge=1, le=300, description="Events in hand per worker")
 
 
-class ValkeySettings(BaseSettings):
+class ValkeySettings(Concern):
     """Valkey (Redis protocol)"""
 
     valkey_host: str = Field("valkey", description="Host")
@@ -97,7 +104,7 @@ class ValkeySettings(BaseSettings):
     valkey_username: str = Field("", description="ACL user; empty: the service's name")
 
 
-class PostgresSettings(BaseSettings):
+class PostgresSettings(Concern):
     """PostgreSQL"""
 
     database_host: str = Field("postgres", description="Host")
@@ -108,7 +115,7 @@ class PostgresSettings(BaseSettings):
     database_statement_timeout_ms: int = Field(5000, ge=100, description="A statement is cancelled after this")
 
 
-class TelemetrySettings(BaseSettings):
+class TelemetrySettings(Concern):
     """Traces and error reports"""
 
     otlp_endpoint: str = Field(

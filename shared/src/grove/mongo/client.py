@@ -6,7 +6,6 @@ from typing import Any, ClassVar, TypeVar
 import pymongo
 from opentelemetry.instrumentation.pymongo import PymongoInstrumentor
 from pydantic import Field
-from pydantic_settings import BaseSettings
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import (
@@ -19,7 +18,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from grove.core.settings import ServiceSettings
+from grove.core.settings import Concern, ServiceSettings
 
 T = TypeVar("T")
 TRANSACTION_SECONDS = 5
@@ -39,7 +38,7 @@ def is_unavailable(error: BaseException) -> bool:
     return isinstance(error, MONGO_ERRORS)
 
 
-class MongoSettings(BaseSettings):
+class MongoSettings(Concern):
     """MongoDB"""
 
     mongo_host: str = Field("mongodb", description="Host")

@@ -60,7 +60,7 @@ class Stores:
         saved = dict(os.environ)
         os.environ.update({key.upper(): value for key, value in environment.items()})
         try:
-            return kind(**changes)
+            return kind(_env_file=None, **changes)
         finally:
             os.environ.clear()
             os.environ.update(saved)

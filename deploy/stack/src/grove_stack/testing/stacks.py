@@ -26,6 +26,7 @@ def new_folder() -> Path:
 def environment(folder: Path, **settings: str) -> dict[str, str]:
     """The environment of `grove stack` commands for the stack in `folder`."""
     own = {"GROVE_STATE_DIR": str(folder), "GROVE_HTTPS_PORT": "0", "GROVE_HTTP_PORT": "0", "GROVE_DURABLE": "false"}
+    own["ENV_FILE"] = ""  # what a developer chose is not tested
     return {**os.environ, **own, **{f"GROVE_{name.upper()}": value for name, value in settings.items()}}
 
 

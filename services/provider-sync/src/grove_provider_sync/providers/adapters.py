@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import httpx2
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from grove.core.settings import Concern
 from grove_provider_sync.providers.http import ProviderHttp
 from grove_provider_sync.providers.interface import Description, Provider
 
 
-class AdapterSettings(BaseSettings, ABC):
+class AdapterSettings(Concern, ABC):
     """Settings of one adapter, from the environment as all are. It is offered with its `required_secrets` only."""
-
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
 
     service: ClassVar[str] = "provider-sync"
     required_secrets: ClassVar[tuple[str, ...]] = ()
