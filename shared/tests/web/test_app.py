@@ -153,3 +153,19 @@ async def test_the_portal_may_call_and_strangers_may_not(client):
     for origin, allowed in (("https://portal.test", "https://portal.test"), ("https://evil.test", None)):
         answer = await client.get("/nowhere", headers={"Origin": origin})
         assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+@pytest.mark.parametrize("path", ["/api/v1/lost", "/api/v1/broken", "/api/v1/things?x=%00", "/api/v1/things/7"])
+async def test_web_apps_can_read_every_error(client, path):
+    answer = await client.get(path, headers={"Origin": "https://portal.test"})
+    assert answer.is_error
+    assert answer.headers["access-control-allow-origin"] == "https://portal.test"
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
+
+
+async def test_web_apps_can_read_that_a_body_is_too_large(client):
+    headers = {"Origin": "https://portal.test", "Content-Type": "application/json"}
+    answer = await client.post("/api/v1/things", content=b"[" + b"1," * 600_000 + b"1]", headers=headers)
+    assert answer.status_code == 413
+    assert answer.headers["access-control-allow-origin"] == "https://portal.test"
+    assert "Content-Disposition" in answer.headers["access-control-expose-headers"]

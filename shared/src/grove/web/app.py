@@ -11,9 +11,10 @@ from grove.core.settings import AppSettings
 from grove.observability.health import Health, health_routes
 from grove.web import errors
 from grove.web.auth import callers
-from grove.web.middleware import RequestContextMiddleware
+from grove.web.middleware import ErrorNetMiddleware, RequestContextMiddleware
 
 EXPOSED_HEADERS = [
+    "Content-Disposition",
     "ETag",
     "Link",
     "Location",
@@ -57,6 +58,7 @@ def create_app(
         app.include_router(router)
     app.include_router(_internal(app))
     app.router.routes.extend(health_routes(health))
+    app.add_middleware(ErrorNetMiddleware, on_unknown=app.state.on_unknown_error)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=[settings.public_url, *settings.cors_origins],
@@ -66,7 +68,7 @@ def create_app(
         expose_headers=EXPOSED_HEADERS,
         max_age=600,
     )
-    app.add_middleware(RequestContextMiddleware, on_unknown=app.state.on_unknown_error)
+    app.add_middleware(RequestContextMiddleware)
     return app
 
 

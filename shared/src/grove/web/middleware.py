@@ -41,11 +41,10 @@ _STANDARD_HEADERS = [
 
 
 class RequestContextMiddleware:
-    """Outermost. `on_unknown` renders what nothing else caught."""
+    """Outermost: the context of a request, its access line, and the headers of its answer."""
 
-    def __init__(self, app: ASGIApp, on_unknown: Callable[[Request, Exception], Awaitable[Any]]) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._on_unknown = on_unknown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request or WebSocket."""
@@ -64,35 +63,21 @@ class RequestContextMiddleware:
             if scope["type"] == "websocket":
                 await self.app(scope, receive, send)
             else:
-                await self._http(scope, receive, send, context, headers)
+                await self._http(scope, receive, send, context)
 
-    async def _http(
-        self, scope: Scope, receive: Receive, send: Send, context: RequestContext, headers: Headers
-    ) -> None:
+    async def _http(self, scope: Scope, receive: Receive, send: Send, context: RequestContext) -> None:
         started = time.perf_counter()
         status = 500
-        answered = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status, answered
+            nonlocal status
             if message["type"] == "http.response.start":
-                answered = True
                 status = message["status"]
                 message["headers"] = _completed(message["headers"], context)
             await send(message)
 
         try:
-            if "\x00" in unquote(scope["path"]) or b"%00" in scope["query_string"]:
-                raise Invalid("NUL characters are not allowed.")
-            await self.app(scope, _limited(scope, receive, headers), send_with_headers)
-        except Exception as error:
-            if answered:
-                raise
-            request = Request(scope)
-            response = (
-                render(request, error) if isinstance(error, GroveError) else await self._on_unknown(request, error)
-            )
-            await response(scope, receive, send_with_headers)
+            await self.app(scope, receive, send_with_headers)
         finally:
             if not scope["path"].startswith("/health/"):
                 log.info(
@@ -103,6 +88,41 @@ class RequestContextMiddleware:
                     milliseconds=round((time.perf_counter() - started) * 1000, 1),
                     client=context.client_ip,
                 )
+
+
+class ErrorNetMiddleware:
+    """The last net, inside CORS, so that web apps can read its answers too: what no route may get, and what no route
+    caught. `on_unknown` renders that.
+    """
+
+    def __init__(self, app: ASGIApp, on_unknown: Callable[[Request, Exception], Awaitable[Any]]) -> None:
+        self.app = app
+        self._on_unknown = on_unknown
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; others pass."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answered = False
+
+        async def sending(message: Message) -> None:
+            nonlocal answered
+            answered = answered or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            if "\x00" in unquote(scope["path"]) or b"%00" in scope["query_string"]:
+                raise Invalid("NUL characters are not allowed.")
+            await self.app(scope, _limited(scope, receive, Headers(scope=scope)), sending)
+        except Exception as error:
+            if answered:
+                raise
+            request = Request(scope)
+            response = (
+                render(request, error) if isinstance(error, GroveError) else await self._on_unknown(request, error)
+            )
+            await response(scope, receive, sending)
 
 
 def _completed(headers: Iterable[tuple[bytes, bytes]], context: RequestContext) -> list[tuple[bytes, bytes]]:
