@@ -3,11 +3,13 @@
 import asyncio
 
 import pytest
+from sqlalchemy import select, update
 
 from grove.contracts import resource
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove.testing.postgres import check_models, migrate_both_ways
+from grove.testing.postgres import check_models, migrate_both_ways, waiting_for_a_lock
+from grove_notification.models import Notification
 from grove_notification.notifications import service
 
 pytestmark = pytest.mark.integration
@@ -88,7 +90,10 @@ async def test_types_and_cursors(client, me, happen):
         seen += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]
     assert len(seen) == len(set(seen)) == 8
-    assert (await client.get(f"{URL}?type=lower", headers=me)).status_code == 422
+    for unknown in ("lower", "NO_SUCH_TYPE"):
+        [wrong] = (await client.get(f"{URL}?type={unknown}", headers=me)).json()["error"]["details"]
+        assert wrong["field"] == "query.type"
+        assert wrong["message"].startswith(f"{unknown} is not a type; they are: SIGNUP, LOGIN, ")
 
 
 async def test_another_users_notification_does_not_exist(client, me, happen, issuer):
@@ -118,6 +123,64 @@ async def test_marking_all_goes_in_pieces_that_end(client, me, happen, monkeypat
         await happen("resource", task(title=f"T{number}"))
     assert (await client.put(f"{URL}/mark-all-read", headers=me)).json() == {"updated": 5}
     assert (await client.get(f"{URL}/unread/count", headers=me)).json() == {"count": 0}
+
+
+async def test_what_comes_while_all_are_marked_stays_unread(client, me, happen, resources, monkeypatch):
+    """Marking waits in its second piece, for somebody who holds a row of it; meanwhile something new is told."""
+    monkeypatch.setattr(service, "AT_ONCE", 2)
+    for number in range(5):
+        await happen("resource", task(title=f"T{number}"))
+    third = select(Notification.id).order_by(Notification.id).offset(2).limit(1)
+    async with resources.engine.begin() as holder:
+        await holder.execute(select(Notification.id).where(Notification.id.in_(third)).with_for_update())
+        marking = asyncio.create_task(client.put(f"{URL}/mark-all-read", headers=me))
+        await waiting_for_a_lock(resources.engine)
+        await happen("resource", task(title="new"))
+    assert (await marking).json() == {"updated": 5}
+    unread = (await client.get(f"{URL}?unread_only=true", headers=me)).json()["items"]
+    assert [item["message"] for item in unread] == ["“new” was created."]
+
+
+async def test_both_counts_of_an_answer_are_of_one_moment(client, me, happen, resources, monkeypatch):
+    """All is read after the answer's first statement: it must be the last one."""
+    for number in range(3):
+        await happen("resource", task(title=f"T{number}"))
+    first, scalar = resources.reads.first, resources.reads.scalar
+
+    def then_all_are_read(run):
+        async def read(*statement, **values):
+            answer = await run(*statement, **values)
+            async with resources.engine.begin() as connection:
+                await connection.execute(update(Notification).values(read_at=now()))
+            return answer
+
+        return read
+
+    monkeypatch.setattr(resources.reads, "first", then_all_are_read(first))
+    monkeypatch.setattr(resources.reads, "scalar", then_all_are_read(scalar))
+    listed = await client.get(f"{URL}?unread_only=true", headers=me)
+    assert (listed.headers["x-total-count"], listed.headers["x-unread-count"]) == ("3", "3")
+
+
+async def test_a_walk_counts_what_is_unread_too(client, me, happen):
+    for number in range(3):
+        await happen("resource", task(title=f"T{number}"))
+    walked = await client.get(f"{URL}?cursor=&size=2", headers=me)
+    assert (len(walked.json()["items"]), walked.headers["x-unread-count"]) == (2, "3")
+    nobody = await client.get(f"{URL}?cursor=&type=SIGNUP", headers=me)
+    assert (nobody.json()["items"], nobody.headers["x-unread-count"]) == ([], "3")
+
+
+async def test_a_version_that_was_not_seen_is_not_deleted(client, me, happen):
+    await happen("resource", task())
+    [item] = (await client.get(URL, headers=me)).json()["items"]
+    one = f"{URL}/{item['id']}"
+    seen = (await client.get(one, headers=me)).headers["etag"]
+    read = (await client.put(one, json={"is_read": True}, headers=me)).headers["etag"]
+    refused = await client.delete(one, headers=me | {"If-Match": seen})
+    assert (refused.status_code, refused.headers["etag"]) == (412, read)
+    assert (await client.get(one, headers=me)).status_code == 200
+    assert (await client.delete(one, headers=me | {"If-Match": read})).status_code == 204
 
 
 async def test_marking_and_deleting_the_same_at_once_hold_nobody_up(client, me, happen):

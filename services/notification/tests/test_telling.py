@@ -5,7 +5,7 @@ import json
 from datetime import datetime, time, timedelta
 
 import pytest
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, update
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.contracts.provider_sync import ConnectionNeedsReauth, ConnectionRecovered
@@ -13,6 +13,7 @@ from grove.contracts.resource import TaskCreated, TaskReminderDue, TaskShared
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.outbox.event import outbox_event
+from grove.testing.postgres import waiting_for_a_lock
 from grove_notification.consumers import handlers
 from grove_notification.models import (
     Digest,
@@ -287,21 +288,10 @@ async def test_a_new_choice_finds_what_an_old_one_made_wait(resources, client, i
         await work.apply(session)
         url, headers = "/api/v1/notification-preferences", issuer.headers(ME)
         choosing = asyncio.create_task(client.put(url, json=wanted, headers=headers))
-        await waiting_for_a_lock(resources)
+        await waiting_for_a_lock(resources.engine)
         await write_collected(session)
     assert (await choosing).status_code == 200
     assert await held_until(rows) <= now()
-
-
-async def waiting_for_a_lock(resources) -> None:
-    """Until some statement waits for another transaction."""
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    async with asyncio.timeout(30), resources.engine.connect() as connection:
-        while not await connection.scalar(query):
-            await connection.rollback()
-            await asyncio.sleep(0.02)
 
 
 async def test_what_was_held_for_a_deleted_user_is_not_shown(resources, happen, choose, rows):

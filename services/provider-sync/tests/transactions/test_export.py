@@ -254,7 +254,7 @@ async def test_a_lost_database_is_told_before_anything_is_sent(user, resources, 
     async def lost(*_, **__):
         raise ConnectionResetError("gone")
 
-    monkeypatch.setattr(type(resources.reads), "scalar", lost)
+    monkeypatch.setattr(type(resources.reads), "all", lost)
     answer = await user.call("GET", EXPORT)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
 

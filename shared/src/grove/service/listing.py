@@ -47,6 +47,7 @@ class List:
 
     `filters`: a name each, whose condition takes its value from the bind parameter of that name, if it has one. What
     is given under other names are values that conditions share.
+    `counts`: headers of each answer, with what they count, as of the same moment as the items.
     `below`: the column by which rows belong to a parent, for `rows_below`.
     A statement is compiled once for each combination of filters and order (service/pages.py).
     """
@@ -58,11 +59,13 @@ class List:
         filters: Mapping[str, ColumnElement[bool]],
         orders: Keyset,
         either: Either | None = None,
+        counts: Mapping[str, ColumnElement[int]] | None = None,
         below: Expression | None = None,
     ) -> None:
         self._orders = orders
         self._names = frozenset(filters)
-        pages = Pages(item, filters, orders, either)
+        self._counts = tuple(counts or {})
+        pages = Pages(item, filters, orders, either, tuple((counts or {}).values()))
         self._numbered = lru_cache(maxsize=256)(pages.numbered)
         self._walk = lru_cache(maxsize=256)(pages.walk)
         self._rows = lru_cache(maxsize=256)(pages.rows)
@@ -75,7 +78,6 @@ class List:
         reads: Reads,
         query: ListQuery,
         given: Given,
-        headers: Mapping[str, str] | None = None,
         *,
         when_empty: Callable[[], Awaitable[None]] | None = None,
     ) -> Response:
@@ -83,31 +85,39 @@ class List:
 
         `when_empty` may raise what is wrong when there is nothing to show, such as a missing parent.
         """
-        answer = await self._answer(request, reads, query, given, headers)
+        answer = await self._answer(request, reads, query, given)
         if when_empty is not None and bytes(answer.body).startswith(_EMPTY):
             await when_empty()
         return answer
 
-    async def _answer(
-        self, request: Request, reads: Reads, query: ListQuery, given: Given, headers: Mapping[str, str] | None
-    ) -> Response:
+    async def _answer(self, request: Request, reads: Reads, query: ListQuery, given: Given) -> Response:
         if query.cursor is not None:
-            items, next_cursor = await self.walk(reads, query, given)
-            return _answer(items, f'"size":{query.size},"next_cursor":{json.dumps(next_cursor)}', headers)
+            items, next_cursor, counts = await self._walked(reads, query, given)
+            numbers = f'"size":{query.size},"next_cursor":{json.dumps(next_cursor)}'
+            return _answer(items, numbers, self._headers(counts))
         sort = parse_sort(query.sort, self._orders.names)
         statement = self._numbered(self._names.intersection(given), sort)
         row = await reads.first(statement, **given, _size=query.size, _offset=query.offset)
-        items, total = row or (None, 0)
+        items, total, *counts = row or (None, 0)
         numbers = f'"total":{total},"page":{query.number},"size":{query.size},"pages":{query.pages(total)}'
-        return _answer(items, numbers, {**(headers or {}), **page_headers(request, query, total)})
+        return _answer(items, numbers, {**self._headers(counts), **page_headers(request, query, total)})
 
     async def walk(self, reads: Reads, query: ListQuery, given: Given) -> tuple[str | None, str | None]:
         """The items' JSON behind `query.cursor`, joined by commas (None without any), and the next cursor."""
+        items, next_cursor, _ = await self._walked(reads, query, given)
+        return items, next_cursor
+
+    async def _walked(
+        self, reads: Reads, query: ListQuery, given: Given
+    ) -> tuple[str | None, str | None, Sequence[int]]:
         sort, names, place = self._begin(query)
         statement = self._walk(self._names.intersection(given), sort, begun=bool(place))
-        items, last, found = await reads.scalar(statement, **given, **place, _size=query.size)
+        [((items, last, found), *counts)] = await reads.all(statement, **given, **place, _size=query.size)
         more = int(found) > query.size
-        return items, encode_cursor(names, _place(last)) if more else None
+        return items, encode_cursor(names, _place(last)) if more else None, counts
+
+    def _headers(self, counts: Sequence[int]) -> dict[str, str]:
+        return {name: str(count) for name, count in zip(self._counts, counts, strict=True)}
 
     async def rows(self, reads: Reads, query: ListQuery, given: Given) -> Stretch:
         """The rows behind `query.cursor`, each by itself."""
@@ -146,5 +156,5 @@ def _place(row: str) -> list[Any]:
     return place
 
 
-def _answer(items: str | None, numbers: str, headers: Mapping[str, str] | None) -> Response:
+def _answer(items: str | None, numbers: str, headers: Mapping[str, str]) -> Response:
     return json_text(f'{{"items":[{items or ""}],{numbers}}}', headers=headers)

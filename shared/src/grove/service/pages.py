@@ -60,25 +60,29 @@ class Pages:
         filters: Mapping[str, ColumnElement[bool]],
         orders: Keyset,
         either: Either | None = None,
+        counts: Sequence[ColumnElement[int]] = (),
     ) -> None:
         self._item = item
         self._filters = dict(filters)
         self._orders = orders
         self._either = either
+        self._counts = counts
 
     def numbered(self, filters: Names, sort: Sort) -> Statement:
-        """A page by `_size` and `_offset`. Gives the items' JSON, joined by commas, and how many there are in all."""
+        """A page by `_size` and `_offset`. Gives the items' JSON, joined by commas, how many there are in all, and the
+        counts that come with each answer.
+        """
 
         def items(page: Subquery) -> Any:
             made = self._item.of(page).subquery("items")
             return select(func.string_agg(made.c.json, _COMMA)).scalar_subquery()
 
         total = sum((self._count(kind) for kind in self._kinds(filters)), start=literal_column("0"))
-        return Statement(select(self._either_page(filters, sort, [], items), total))
+        return Statement(select(self._either_page(filters, sort, [], items), total, *self._counts))
 
     def walk(self, filters: Names, sort: Sort, *, begun: bool) -> Statement:
         """The `_size` rows behind a place. Gives an array: the items' JSON, the place of the last one as a JSON
-        array, and how many rows there are, up to one more than `_size`.
+        array, and how many rows there are, up to one more than `_size`; beside it the counts.
         """
         behind = [self._orders.after(sort)] if begun else []
         keys = len(self._orders.columns(sort))
@@ -90,7 +94,7 @@ class Pages:
             last = func.max(made.c.place).filter(made.c.n == _SIZE)
             return select(array([asked_for, last, cast(func.count(), Text)])).scalar_subquery()
 
-        return Statement(select(self._either_page(filters, sort, behind, items, more=1)))
+        return Statement(select(self._either_page(filters, sort, behind, items, more=1), *self._counts))
 
     def rows(self, filters: Names, sort: Sort, *, begun: bool) -> Statement:
         """The `_size` rows behind a place, and one more if there is one. Gives an array with an array for each: its

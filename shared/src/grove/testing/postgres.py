@@ -1,5 +1,6 @@
 """A service's database in tests: migrated once, emptied before each test."""
 
+import asyncio
 from typing import Any
 
 from alembic import command
@@ -34,6 +35,15 @@ async def tables(engine: AsyncEngine) -> set[str]:
     """Names of the tables there are."""
     async with engine.connect() as connection:
         return set(await connection.run_sync(lambda sync: inspect(sync).get_table_names()))
+
+
+async def waiting_for_a_lock(engine: AsyncEngine) -> None:
+    """Until some statement waits for another transaction. Raises TimeoutError after half a minute."""
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with asyncio.timeout(30), engine.connect() as connection:
+        while not await connection.scalar(text(waits)):
+            await connection.rollback()
+            await asyncio.sleep(0.02)
 
 
 async def outbox_types(engine: AsyncEngine) -> list[str]:

@@ -25,6 +25,7 @@ from grove_notification.models import Notification
 from grove_notification.notifications.listing import FILTERS, ORDERS, NotificationFilter
 from grove_notification.notifications.repository import (
     NOTIFICATION_JSON,
+    UNREAD,
     NotificationQueries,
     NotificationRepository,
 )
@@ -45,7 +46,9 @@ router = APIRouter(
     responses=error_responses(404, 412),
 )
 
-_NOTIFICATIONS = List(item=NOTIFICATION_JSON, filters=FILTERS, orders=ORDERS)
+_NOTIFICATIONS = List(
+    item=NOTIFICATION_JSON, filters=FILTERS, orders=ORDERS, counts={"X-Unread-Count": UNREAD.scalar_subquery()}
+)
 MAX_DELETED = 100
 Wanted = Annotated[NotificationFilter, query_as(NotificationFilter)]
 
@@ -72,10 +75,8 @@ async def list_notifications(
     reads: ReadsDep,
     wanted: Wanted,
 ) -> Response:
-    """List your notifications, newest first; `X-Unread-Count` counts all that are unread."""
-    unread = await NotificationQueries(reads, user.user_id).unread()
-    given = {"user_id": user.user_id, **wanted.given}
-    return await _NOTIFICATIONS.answer(request, reads, wanted, given, {"X-Unread-Count": str(unread)})
+    """List your notifications, newest first; `X-Unread-Count` counts all that are unread, at the same moment."""
+    return await _NOTIFICATIONS.answer(request, reads, wanted, {"user_id": user.user_id, **wanted.given})
 
 
 @router.delete("")
@@ -88,9 +89,12 @@ async def delete_notifications(
 
 
 @router.put("/mark-all-read")
-async def mark_all_as_read(user: NotificationWriter, resources: ResourcesDep) -> Updated:
-    """Mark all your notifications as read."""
-    return Updated(updated=await mark_all_read(resources.sessions, resources.push, user.user_id))
+async def mark_all_as_read(user: NotificationWriter, reads: ReadsDep, resources: ResourcesDep) -> Updated:
+    """Mark all your notifications as read that you have at this moment; one that comes meanwhile stays unread."""
+    newest = await NotificationQueries(reads, user.user_id).newest_unread()
+    if newest is None:
+        return Updated(updated=0)
+    return Updated(updated=await mark_all_read(resources.sessions, resources.push, user.user_id, upto=newest))
 
 
 @router.get("/unread/count")
@@ -122,9 +126,11 @@ async def mark_notification(
 
 
 @router.delete("/{notification_id}", status_code=204)
-async def delete_notification(notification_id: UUID, notifications: Notifications) -> None:
-    """Delete one notification."""
-    await notifications.delete(notification_id)
+async def delete_notification(
+    notification_id: UUID, notifications: Notifications, conditions: RequestConditions
+) -> None:
+    """Delete one notification. Nothing is kept of it, so another time it is 404, as one that you never had."""
+    await notifications.delete(notification_id, conditions)
 
 
 def _answer(notification: Notification) -> Response:

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from sqlalchemy import ColumnElement, bindparam
 
 from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.pagination import ListQuery
 from grove_notification.models import Notification
+from grove_notification.preferences.types import TYPES, known
 
 ORDERS = Keyset({"created_at": Sortable(Notification.created_at, parse_time)}, tie=Notification.id)
 
@@ -24,7 +25,9 @@ class NotificationFilter(ListQuery):
 
     unread_only: Annotated[bool, Field(description="Only what is unread")] = False
     type: Annotated[
-        str | None, Field(pattern=r"^[A-Z_]{1,40}$", description="Only this type, such as TASK_CREATED")
+        str | None,
+        AfterValidator(known),
+        Field(description="Only this type, such as TASK_CREATED", json_schema_extra={"enum": list(TYPES)}),
     ] = None
 
     @property

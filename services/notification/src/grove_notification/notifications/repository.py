@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Select, Update, and_, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
@@ -28,18 +28,16 @@ NOTIFICATION_JSON = JsonRow(
         "read_at": Notification.read_at,
     },
 )
-MAX_REPLAY = 500
 
 _MINE = Notification.user_id == bindparam("user_id")
 _GET = Statement(
     NOTIFICATION_JSON.select(Notification.version).where(Notification.id == bindparam("notification_id"), _MINE)
 )
-_UNREAD = Statement(select(func.count()).select_from(Notification).where(_MINE, Notification.read_at.is_(None)))
-_AFTER = Statement(
-    NOTIFICATION_JSON.select(Notification.id)
-    .where(_MINE, Notification.id > bindparam("last_seen"))
-    .order_by(Notification.id)
-    .limit(MAX_REPLAY)
+UNREAD = select(func.count()).select_from(Notification).where(_MINE, Notification.read_at.is_(None))
+"""How many of `user_id`'s are unread."""
+_UNREAD = Statement(UNREAD)
+_NEWEST_UNREAD = Statement(
+    select(Notification.id).where(_MINE, Notification.read_at.is_(None)).order_by(Notification.id.desc()).limit(1)
 )
 
 
@@ -62,10 +60,10 @@ class NotificationQueries:
         count: int = await self._reads.scalar(_UNREAD, user_id=self._user_id)
         return count
 
-    async def after(self, last_seen: UUID) -> Sequence[tuple[str, UUID]]:
-        """What came after a notification, oldest first, as JSON with its id: ids rise with time."""
-        rows = await self._reads.all(_AFTER, last_seen=last_seen, user_id=self._user_id)
-        return [(row[0], row[1]) for row in rows]
+    async def newest_unread(self) -> UUID | None:
+        """The last of what is unread; None when nothing is. Ids rise with time."""
+        newest: UUID | None = await self._reads.scalar(_NEWEST_UNREAD, user_id=self._user_id)
+        return newest
 
 
 class NotificationRepository:
@@ -86,21 +84,16 @@ class NotificationRepository:
             raise NotificationNotFound
         return found
 
-    async def mark_read(self, limit: int) -> int:
-        """Mark up to `limit` of what is unread; how many that were."""
-        unread = (
-            select(Notification.id)
-            .where(Notification.user_id == self._user_id, Notification.read_at.is_(None))
-            .order_by(Notification.id)
-            .limit(limit)
-            .with_for_update()
-        )
-        changed = await (await self._session.connection()).execute(
-            update(Notification)
-            .where(Notification.id.in_(unread))
-            .values(read_at=now(), version=Notification.version + 1)
-        )
-        return changed.rowcount
+    async def mark_read(self, *, behind: UUID, upto: UUID, limit: int) -> Sequence[UUID]:
+        """Mark `limit` at most of what is unread behind one id and up to another; which those were, oldest first.
+
+        Locked by one statement and marked by the next: a plan of both together may read the whole table.
+        """
+        unread = unread_between(self._user_id, behind, upto).limit(limit).with_for_update()
+        ids = (await self._session.scalars(unread)).all()
+        if ids:
+            await (await self._session.connection()).execute(marking(ids))
+        return ids
 
     async def delete(self, ids: Sequence[UUID]) -> int:
         """Delete those of `ids` that are the user's; how many that were."""
@@ -112,3 +105,19 @@ class NotificationRepository:
         )
         gone = await (await self._session.connection()).execute(delete(Notification).where(Notification.id.in_(own)))
         return gone.rowcount
+
+
+def unread_between(user_id: UUID, behind: UUID, upto: UUID) -> Select[UUID]:
+    """The ids of what is unread behind one id and up to another, oldest first.
+
+    By pairs, as the index of what is unread has them: no plan can walk all users' ids instead.
+    """
+    pair = tuple_(Notification.user_id, Notification.id)
+    in_range = and_(pair > tuple_(user_id, behind), pair <= tuple_(user_id, upto))
+    unread = select(Notification.id).where(in_range, Notification.read_at.is_(None))
+    return unread.order_by(Notification.user_id, Notification.id)
+
+
+def marking(ids: Sequence[UUID]) -> Update:
+    """Marks as read what is locked."""
+    return update(Notification).where(Notification.id.in_(ids)).values(read_at=now(), version=Notification.version + 1)

@@ -11,10 +11,10 @@ from grove_notification.live import stream
 from grove_notification.live.push import LivePush
 from grove_notification.live.stream import Frame
 from grove_notification.models import Notification
-from grove_notification.notifications.errors import NotificationNotFound
 from grove_notification.notifications.repository import NotificationRepository
 
-AT_ONCE = 5000
+AT_ONCE = 2000
+_FIRST = UUID(int=0)
 
 
 class NotificationService:
@@ -35,10 +35,11 @@ class NotificationService:
             await self._changed()
         return notification
 
-    async def delete(self, notification_id: UUID) -> None:
+    async def delete(self, notification_id: UUID, conditions: Conditions) -> None:
         """Delete one. Raises NotificationNotFound."""
-        if not await self.delete_many([notification_id]):
-            raise NotificationNotFound
+        notification = await self._notifications.locked(notification_id)
+        conditions.require(etag(notification.id, notification.version))
+        await self.delete_many([notification_id])
 
     async def delete_many(self, ids: Sequence[UUID]) -> int:
         """Delete several; how many were there."""
@@ -55,19 +56,22 @@ async def count_changed(session: AsyncSession, user_id: UUID) -> Frame:
     return frame
 
 
-async def mark_all_read(sessions: async_sessionmaker[AsyncSession], push: LivePush, user_id: UUID) -> int:
-    """Mark what is unread, oldest first; how many that were.
+async def mark_all_read(
+    sessions: async_sessionmaker[AsyncSession], push: LivePush, user_id: UUID, *, upto: UUID
+) -> int:
+    """Mark what is unread up to that one, oldest first; how many that were. What comes meanwhile stays unread.
 
     Some in each transaction: however many somebody let come together, no statement runs into its time limit, and who
     has to try again has less to do.
     """
-    count = 0
+    count, last = 0, _FIRST
     while True:
         async with sessions.begin() as session:
-            marked = await NotificationRepository(session, user_id).mark_read(AT_ONCE)
+            marked = await NotificationRepository(session, user_id).mark_read(behind=last, upto=upto, limit=AT_ONCE)
             frame = await count_changed(session, user_id) if marked else None
         if frame is not None:
             await push.send(frame)
-        count += marked
-        if marked < AT_ONCE:
+        count += len(marked)
+        if len(marked) < AT_ONCE:
             return count
+        last = marked[-1]

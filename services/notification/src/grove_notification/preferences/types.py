@@ -62,3 +62,10 @@ _ALL = (
     NotificationType("PROVIDER_FAILED", email=True),
 )
 TYPES: dict[str, NotificationType] = {each.name: each for each in _ALL}
+
+
+def known(name: str) -> str:
+    """The name of a type, as it is. Raises ValueError for another."""
+    if name not in TYPES:
+        raise ValueError(f"{name[:40]} is not a type; they are: {', '.join(TYPES)}")
+    return name
