@@ -44,7 +44,7 @@ async def test_plain_http_redirects(suite, client):
     http_port = suite.layout.root / "ports.json"
     port = json.loads(http_port.read_text())["http"]
     answer = await client.get(f"http://api.localhost:{port}/api/v1/tasks")
-    assert answer.status_code in {301, 308}
+    assert answer.status_code in {302, 307}, "for ever in production only: browsers would not forget it"
     assert answer.headers["location"].startswith("https://api.localhost")
 
 

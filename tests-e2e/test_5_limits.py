@@ -1,6 +1,7 @@
 """The real rate limits, on a second stack with other ports beside the first."""
 
 import asyncio
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ EDGE_REFILLS_SECONDS = 2.5
 @pytest.fixture(scope="module")
 def strict(suite) -> Iterator[object]:
     folder = new_folder()
-    start(folder, limits="production")
+    start(folder, limits="production", domain="grove.localhost")
     try:
         yield type(suite)(folder)
     finally:
@@ -66,11 +67,15 @@ async def test_production_limits_hold(strict, ada):
 
 
 async def test_the_first_stack_is_not_disturbed(suite, strict, ada):
-    assert suite.file["api_url"] != strict.file["api_url"]
+    assert suite.file["api_url"].startswith("https://api.localhost:")
+    assert strict.file["api_url"].startswith("https://api.grove.localhost:")
     assert (await ada.call("GET", "/tasks")).status_code == 200
 
 
 async def test_production_pins_https(strict):
     async with strict.client() as client:
+        port = json.loads((strict.layout.root / "ports.json").read_text())["http"]
+        plain = await client.get(f"http://api.grove.localhost:{port}/api/v1/tasks")
+        assert plain.status_code in {301, 308}
         answer = await client.get(f"{strict.file['portal_url']}/")
         assert answer.headers["strict-transport-security"].startswith("max-age=63072000")

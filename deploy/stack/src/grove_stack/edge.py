@@ -113,6 +113,8 @@ class Edge:
             "HSTS_HEADER": ""
             if settings.development
             else ', Strict-Transport-Security: "max-age=63072000; includeSubDomains; preload"',
+            # A browser would remember it for whatever listens there next.
+            "PERMANENT": "false" if settings.development else "true",
             "IN_FLIGHT": str(64 * factor),
             "AUTH_AVERAGE": str(20 * factor),
             "AUTH_BURST": str(40 * factor),

@@ -13,7 +13,7 @@ from typing import Any
 from cryptography import x509
 
 from grove.security.encryption import new_key
-from grove_stack.pki.authority import EDGE_DAYS, Authority, needs_renewal, write_private
+from grove_stack.pki.authority import EDGE_DAYS, Authority, names_of, needs_renewal, write_private
 from grove_stack.services import OPERATOR_SECRETS, SERVICES, SHARED_SECRETS
 
 SERVICE_SECRETS: dict[str, tuple[str, ...]] = {service.name: service.all_secrets for service in SERVICES} | {
@@ -87,7 +87,7 @@ class Layout:
         for name in SERVER_IDENTITIES:
             self.ensure_identity(name, name)
         edge = self.root / "pki" / "edge" / "edge.pem"
-        if needs_renewal(edge, days=30):
+        if needs_renewal(edge, days=30) or not set(hosts) <= set(names_of(edge)):
             self.edge_ca.issue(hosts[0], uri=None, hosts=hosts, into=edge, days=EDGE_DAYS)
         for service, names in SERVICE_SECRETS.items():
             for name in names:

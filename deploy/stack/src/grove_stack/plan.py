@@ -23,7 +23,6 @@ from grove_stack.services import SERVICES, Service
 from grove_stack.settings import StackSettings
 
 ADMIN_EMAIL = "admin@grove.example"
-EDGE_HOSTS = ("localhost", "auth.localhost", "api.localhost", "127.0.0.1")
 _MIGRATED = {"mongodb": ("mongodb-roles",), "postgres": ("databases",), "none": ()}
 
 
@@ -68,13 +67,15 @@ class Plan:
                 self.https_port,
                 self.http_port,
                 pick("traefik-ops"),
+                domain=settings.domain,
                 development=settings.limits == "development",
             ),
         )
 
     def prepare(self) -> None:
         """Certificates and secrets."""
-        self.layout.prepare(list(EDGE_HOSTS))
+        domain = self.settings.domain
+        self.layout.prepare([domain, f"auth.{domain}", f"api.{domain}", "127.0.0.1"])
 
     def operator(self) -> dict[str, str]:
         """How the `grove` command reaches this stack."""
@@ -199,17 +200,17 @@ class Plan:
     @property
     def portal_url(self) -> str:
         """The portal."""
-        return f"https://localhost:{self.https_port}"
+        return f"https://{self.settings.domain}:{self.https_port}"
 
     @property
     def auth_url(self) -> str:
         """The auth host."""
-        return f"https://auth.localhost:{self.https_port}"
+        return f"https://auth.{self.settings.domain}:{self.https_port}"
 
     @property
     def api_url(self) -> str:
         """The api host."""
-        return f"https://api.localhost:{self.https_port}"
+        return f"https://api.{self.settings.domain}:{self.https_port}"
 
     @property
     def sandbox_url(self) -> str:

@@ -15,6 +15,12 @@ class StackSettings(BaseSettings):
     state_dir: Path = Field(Path(".grove"), description="Where data, certificates, logs and pids live")
     https_port: int = Field(8443, ge=0, le=65535, description="The edge; 0: a free port")
     http_port: int = Field(8080, ge=0, le=65535, description="Redirects to HTTPS; 0: a free port")
+    domain: str = Field(
+        "localhost",
+        pattern=r"^([a-z0-9-]+\.)*localhost$",
+        description="Name of the suite on this machine. Only under one with a dot, such as `grove.localhost`, do "
+        "browsers send cookies from the portal's pages to `auth.` and `api.`",
+    )
     limits: Literal["development", "production"] = Field(
         "development", description="`production` holds the real rate limits"
     )

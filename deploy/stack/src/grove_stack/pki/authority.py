@@ -94,6 +94,13 @@ def needs_renewal(identity_file: Path, *, days: int = RENEW_DAYS) -> bool:
     return certificate.not_valid_after_utc - now() < timedelta(days=days)
 
 
+def names_of(identity_file: Path) -> list[str]:
+    """The hosts that the file's certificate is for."""
+    certificate = x509.load_pem_x509_certificate(identity_file.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return [*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))]
+
+
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner can read, in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
