@@ -1,6 +1,6 @@
 """The base of every event's data."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -23,6 +23,10 @@ class EventData(BaseModel):
     def subject(self) -> str:
         """The aggregate's id, by which order is kept."""
         raise TypeError(f"{self.__class__.__name__} names no subject")
+
+    def happened_at(self) -> datetime | None:
+        """When it happened, for facts whose moments rise with their sequence; None: when it is written down."""
+        return None
 
 
 class Erased(EventData):

@@ -1,5 +1,6 @@
 """Events of the resource service."""
 
+from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
@@ -15,6 +16,11 @@ class _Task(EventData):
 
     def subject(self) -> str:
         return str(self.task_id)
+
+    def happened_at(self) -> datetime:
+        """Each fact has its moment under the name of what happened: `created_at`, `updated_at`, …"""
+        moment: datetime = getattr(self, f"{self.type.split('.')[2]}_at")
+        return moment
 
 
 class TaskCreated(_Task):

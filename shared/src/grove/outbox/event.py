@@ -51,7 +51,7 @@ def outbox_event(service: str, data: EventData, *, sequence: int) -> OutboxEvent
         source=f"/grove/{service}",
         type=data.type,
         subject=subject,
-        time=now(),
+        time=data.happened_at() or now(),
         data=data.model_dump(mode="json"),
         traceparent=carrier.get("traceparent"),
         requestid=context.request_id if context else None,

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from grove_resource.models import Tag, Task
 from grove_resource.tags.errors import TagExists, TagNotFound
 from grove_resource.tags.schemas import TagRead
 from grove_resource.tasks.access import PARTICIPANTS
+from grove_resource.tasks.times import moment_of_each
 
 TAG_JSON = JsonRow(
     Tag,
@@ -124,8 +126,8 @@ class TagRepository:
             if tag.name == former:
                 await self._session.execute(change, execution_options=_APART)
                 return []
-            renamed = self._tasks_with(former).values(
-                tags=func.array_replace(Task.tags, former, tag.name), updated_at=tag.updated_at
+            renamed = self._tasks_with(former, tag.updated_at).values(
+                tags=func.array_replace(Task.tags, former, tag.name)
             )
             return await self._changed(renamed.add_cte(change.cte("renamed")))
         except IntegrityError:
@@ -133,16 +135,15 @@ class TagRepository:
 
     async def delete(self, tag: Tag) -> Sequence[Any]:
         """Delete a locked tag, and take it out of the tasks: which those were."""
-        without = self._tasks_with(tag.name).values(
-            tags=func.array_remove(Task.tags, tag.name), updated_at=tag.updated_at
-        )
+        without = self._tasks_with(tag.name, tag.updated_at).values(tags=func.array_remove(Task.tags, tag.name))
         return await self._changed(without.add_cte(delete(Tag).where(Tag.id == tag.id).cte("deleted")))
 
-    def _tasks_with(self, name: str) -> Update:
+    def _tasks_with(self, name: str, moment: datetime) -> Update:
+        """Their next versions."""
         return (
             update(Task)
             .where(Task.user_id == self.user_id, Task.tags.contains([name]))
-            .values(version=Task.version + 1)
+            .values(version=Task.version + 1, updated_at=moment_of_each(moment))
         )
 
     async def _changed(self, change: Update) -> Sequence[Any]:

@@ -8,8 +8,10 @@ from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from grove.core.clock import now
 from grove_resource.models import Task
 from grove_resource.tasks.access import PARTICIPANTS, HeldTask, Role
+from grove_resource.tasks.times import moment_of_each
 
 _OPTIONS = {"synchronize_session": False}
 
@@ -35,13 +37,13 @@ class DeletedTasks:
         )
         return list(rows)
 
-    async def free_below(self, ids: Collection[UUID], moment: datetime) -> list[HeldTask]:
+    async def free_below(self, ids: Collection[UUID]) -> list[HeldTask]:
         """Make a live subtask of the locked `ids` a task of its own: two changes at once could leave one there."""
         free = select(Task.id).where(Task.parent_id.in_(ids), Task.deleted_at.is_(None)).order_by(Task.id)
         freed = (
             update(Task)
             .where(Task.id.in_(free.with_for_update(skip_locked=True, key_share=True)))
-            .values(parent_id=None, updated_at=moment, version=Task.version + 1)
+            .values(parent_id=None, updated_at=moment_of_each(now()), version=Task.version + 1)
             .returning(Task, PARTICIPANTS)
         )
         return await self._held(freed)

@@ -13,6 +13,7 @@ from grove.postgres.engine import STORE_ERRORS
 from grove_resource.settings import ResourceSettings
 from grove_resource.tasks import events
 from grove_resource.tasks.deleted import DeletedTasks
+from grove_resource.tasks.times import touch
 
 log = structlog.get_logger()
 
@@ -46,12 +47,10 @@ class Purge:
             ids = await deleted.lock_old(now() - self._age, BATCH)
             if not ids:
                 return 0
-            moment = now()
-            freed = await deleted.free_below(ids, moment)
+            freed = await deleted.free_below(ids)
             gone = await deleted.remove(ids)
             for each in gone:
-                each.task.version += 1
-                each.task.updated_at = moment
+                touch(each.task)
             facts: list[tuple[EventData, int]] = []
             facts += [(events.updated(each, ["parent_id"]), each.task.version) for each in freed]
             facts += [(events.deleted(each, permanent=True), each.task.version) for each in gone]

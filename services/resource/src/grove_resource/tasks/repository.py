@@ -37,6 +37,7 @@ from grove_resource.tasks.locks import IS_THERE, STORED, TaskLocks
 from grove_resource.tasks.nesting import MAX_NESTING, above, below, levels
 from grove_resource.tasks.schemas import Priority, TaskRead
 from grove_resource.tasks.successor import copied
+from grove_resource.tasks.times import moment_of_each
 from grove_resource.tasks.versions import task_etag
 
 TASK_JSON = JsonRow(
@@ -159,7 +160,7 @@ class TaskRepository(TaskLocks):
         changed = (
             update(Task)
             .where(Task.id.in_(select(below(Task.id == task.id).c.id)), condition)
-            .values(deleted_at=deleted_at, updated_at=moment, version=Task.version + 1)
+            .values(deleted_at=deleted_at, updated_at=moment_of_each(moment), version=Task.version + 1)
         )
         return self._as_tree(task, await self._execute(changed.returning(Task, PARTICIPANTS)))
 

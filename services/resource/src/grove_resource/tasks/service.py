@@ -15,6 +15,7 @@ from grove_resource.tasks.access import HeldTask, Role
 from grove_resource.tasks.errors import ParentDeleted, ParentUnusable, TaskDeleted, TaskNotDeleted
 from grove_resource.tasks.repository import TaskRepository
 from grove_resource.tasks.schemas import Priority, TaskCreate, TaskPatch, TaskReplace
+from grove_resource.tasks.times import moment_of_change, touch
 from grove_resource.tasks.versions import require
 
 
@@ -73,7 +74,7 @@ class TaskService:
             await recurring.check(task.recurrence, task.due_at)
         facts: list[tuple[EventData, int]] = []
         if changed:
-            _touch(task)
+            touch(task)
             facts.append((events.updated(held, changed), task.version))
         if "completed" in data.model_fields_set and data.completed != was_completed:
             facts += await self._set_completed(held, completed=data.completed)
@@ -108,14 +109,12 @@ class TaskService:
         held = await self._owned(task_id, conditions, all_of_it=permanent)
         if permanent:
             gone = await self._tasks.remove_tree(held.task)
-            moment = now()
             for each in gone:
-                each.task.version += 1
-                each.task.updated_at = moment
+                touch(each.task)
         elif held.task.deleted_at is not None:
             return
         else:
-            gone = await self._tasks.delete_tree(held.task, now())
+            gone = await self._tasks.delete_tree(held.task, moment_of_change(held.task))
         await self._outbox.add(*((events.deleted(each, permanent=permanent), each.task.version) for each in gone))
 
     async def restore(self, task_id: UUID, conditions: Conditions) -> HeldTask:
@@ -128,7 +127,7 @@ class TaskService:
             raise TaskNotDeleted
         if held.task.parent_id is not None and await self._tasks.is_deleted(held.task.parent_id):
             raise ParentDeleted
-        restored = await self._tasks.restore_tree(held.task, now())
+        restored = await self._tasks.restore_tree(held.task, moment_of_change(held.task))
         await self._outbox.add(*((events.restored(each), each.task.version) for each in restored))
         return restored[0]
 
@@ -149,7 +148,7 @@ class TaskService:
     async def _set_completed(self, held: HeldTask, *, completed: bool) -> list[tuple[EventData, int]]:
         """Complete or reopen; a recurring task that is completed for the first time gets its successor."""
         task = held.task
-        _touch(task)
+        touch(task)
         task.completed_at = task.updated_at if completed else None
         if completed:
             held.successor = await recurring.successor(task, held.timezone)
@@ -165,11 +164,6 @@ class TaskService:
     async def _check_parent(self, parent_id: UUID | None, task_id: UUID | None) -> None:
         if parent_id is not None and not await self._tasks.can_be_parent(parent_id, task_id):
             raise ParentUnusable
-
-
-def _touch(task: Task) -> None:
-    task.version += 1
-    task.updated_at = now()
 
 
 def _apply(task: Task, data: TaskReplace | TaskPatch) -> list[str]:
