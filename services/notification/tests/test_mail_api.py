@@ -9,6 +9,8 @@ from sqlalchemy import select, update
 from grove.contracts.auth import MailRequested, UserRegistered
 from grove.core.clock import now
 from grove.core.ids import new_id
+from grove.outbox.postgres import OutboxRow
+from grove.testing.postgres import outbox_types
 from grove.testing.smtp import SmtpServer, serving
 from grove_notification.mails.catalogue import TEMPLATES
 from grove_notification.mails.queue import Letter
@@ -211,6 +213,71 @@ async def test_all_that_did_not_arrive_is_sent_again_at_once(client, operator, q
     assert wrong.status_code == 422
 
 
+async def test_what_is_sent_again_together_can_be_told_apart(client, operator, queue, change, resources):
+    moment = now()
+    await queue()
+    await queue(template="already_registered")
+    await queue(template="notification", variables={})
+    await change(status="failed", created_at=moment)
+    await change(Mail.template == "welcome", created_at=moment - timedelta(days=2))
+
+    async def resend(**which) -> int:
+        answer = await client.post(f"{ADMIN}/emails/resend", headers=operator, json={"status": "failed"} | which)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["queued"] == len([mail for mail in await stored(resources) if mail.status == "queued"])
+        await change(status="failed")
+        return answer.json()["queued"]
+
+    hour = timedelta(hours=1)
+    assert await resend() == 3
+    assert await resend(template="welcome") == 1
+    assert await resend(kind="account") == 2
+    assert await resend(kind="digest") == 0
+    assert await resend(date_from=(moment - hour).isoformat()) == 2
+    assert await resend(date_from=moment.isoformat(), date_to=(moment + hour).isoformat()) == 2
+    assert await resend(date_to=moment.isoformat()) == 1
+    assert await resend(kind="account", date_from=(moment - hour).isoformat()) == 1
+    same = {"date_from": moment.isoformat(), "date_to": moment.isoformat()}
+    for wrong in ({"template": "A"}, {"kind": "spam"}, same, {"user_id": str(ADA)}):
+        refused = await client.post(f"{ADMIN}/emails/resend", headers=operator, json={"status": "failed"} | wrong)
+        assert refused.status_code == 422
+
+
+async def test_what_has_expired_is_not_sent_again(client, operator, queue, change, resources):
+    await queue()
+    await queue(template="already_registered")
+    await queue(template="webhook_disabled")
+    await change(status="failed", failed_at=now())
+    await change(Mail.template == "welcome", expires_at=now() - timedelta(seconds=1))
+    await change(Mail.template == "webhook_disabled", expires_at=now() + timedelta(hours=1))
+    [welcome] = await search(client, operator, template="welcome")
+    for gone in ({"status": "failed"}, {"status": "expired", "sealed": None}):
+        await change(Mail.template == "welcome", **gone)
+        answer = await client.post(f"{ADMIN}/emails/{welcome['id']}/resend", headers=operator)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_STATE")
+        assert "expired" in answer.json()["error"]["message"]
+    await change(Mail.template == "welcome", status="failed", sealed="sealed")
+    answer = await client.post(f"{ADMIN}/emails/resend", headers=operator, json={"status": "failed"})
+    assert answer.json() == {"queued": 2}
+    assert [(mail.status, mail.failed_at is None) for mail in await stored(resources)] == [
+        ("failed", False),
+        ("queued", True),
+        ("queued", True),
+    ]
+
+
+async def test_expired_mails_and_digests_are_found(client, ada, operator, queue, change):
+    await queue()
+    await queue(template="digest", variables={"items": [], "more": 0})
+    await change(Mail.template == "welcome", status="expired", sealed=None)
+    [expired] = await search(client, operator, status="expired")
+    [digest] = await search(client, operator, kind="digest")
+    assert (expired["template"], digest["template"]) == ("welcome", "digest")
+    [own] = (await client.get(OWN, headers=ada, params={"status": "expired"})).json()["items"]
+    assert own["template"] == "welcome"
+    assert await search(client, operator, kind="notice") == []
+
+
 async def test_a_reported_bounce_keeps_notices_away(client, operator, queue, sender, resources):
     await queue()
     [mail] = await search(client, operator)
@@ -229,6 +296,7 @@ async def test_a_reported_bounce_keeps_notices_away(client, operator, queue, sen
     notice, bounced = await search(client, operator)
     assert (bounced["status"], bounced["last_error"]) == ("bounced", "reported: mailbox closed")
     assert notice["status"] == "suppressed"
+    assert await outbox_types(resources.engine) == ["notification.email.sent.v1", "notification.email.failed.v1"]
     for reason in ("", "a\nb", "x" * 401):
         assert (await client.post(url, headers=operator, json={"reason": reason})).status_code == 422
     nothing = await client.post(f"{ADMIN}/emails/{new_id()}/bounced", headers=operator, json={"reason": "x"})
@@ -247,7 +315,7 @@ async def test_every_template_can_be_looked_at_in_every_language(client, operato
             assert f'<html lang="{locale}"' in preview["html"]
             assert preview["subject"]
             assert preview["text"]
-            assert ("unsubscribe" in preview["html"]) is (each["kind"] == "notice")
+            assert ("unsubscribe" in preview["html"]) is (each["kind"] in {"notice", "digest"})
     german = await client.get(f"{ADMIN}/templates/welcome", headers=operator, params={"locale": "de"})
     assert german.json()["subject"] == "Willkommen bei Grove"
     assert (await client.get(f"{ADMIN}/templates/nonsense", headers=operator)).status_code == 404
@@ -287,13 +355,76 @@ async def test_a_welcome_is_in_the_list_of_who_registered(client, ada, happen):
 
 async def test_old_mails_are_forgotten_and_those_that_wait_are_not(queue, change, resources, monkeypatch):
     monkeypatch.setattr("grove_notification.mails.retention.BATCH", 2)
-    for status in ("sent", "failed", "bounced", "suppressed", "queued"):
+    for status in ("sent", "failed", "bounced", "suppressed", "expired", "queued"):
         await queue()
         await change(Mail.status == "queued", status=status, created_at=now() - timedelta(days=91))
     await queue()
     await change(Mail.created_at > now() - timedelta(days=1), status="failed")
-    assert await MailRetention(resources.sessions, days=90).delete() == 4
+    assert await MailRetention(resources.sessions, days=90).delete() == 5
     assert sorted(mail.status for mail in await stored(resources)) == ["failed", "queued"]
+
+
+async def told(resources) -> list[tuple[str, int, int, str | None]]:
+    """Of each event, in their order: its type, number, tries, and why."""
+    async with resources.sessions() as session:
+        bodies = [json.loads(row.body) for row in await session.scalars(select(OutboxRow).order_by(OutboxRow.position))]
+    return [
+        (body["type"].split(".")[-2], int(body["sequence"]), body["data"]["attempts"], body["data"].get("reason"))
+        for body in bodies
+    ]
+
+
+async def test_each_end_of_a_mail_is_one_event_and_their_numbers_rise(
+    client, operator, queue, change, settings, resources
+):
+    async with serving(SmtpServer()) as server:
+        own = Resources(settings.model_copy(update={"smtp_port": server.port, "mail_retry_seconds": [0]}))
+        sender = MailSender(own)
+
+        async def drain() -> None:
+            while await sender.send_one():
+                pass
+
+        await queue()
+        [mail] = await search(client, operator)
+        url = f"{ADMIN}/emails/{mail['id']}"
+        server.answers["RCPT"] = ["450 later", "450 later", "550 5.1.1 nobody", "554 no"]
+        for _ in range(4):
+            await drain()
+            await client.post(f"{url}/resend", headers=operator)
+        for _ in range(2):
+            assert (await client.post(f"{url}/bounced", headers=operator, json={"reason": "gone"})).status_code == 204
+        await client.post(f"{url}/resend", headers=operator)
+        await change(expires_at=now() - timedelta(seconds=1))
+        await drain()
+        await sender.aclose()
+        await own.aclose()
+    ends = await told(resources)
+    assert [(kind, number, tries) for kind, number, tries, _ in ends] == [
+        ("failed", 1, 2),
+        ("failed", 2, 1),
+        ("failed", 3, 1),
+        ("sent", 4, 1),
+        ("failed", 5, 1),
+    ]
+    reasons = [why or "" for *_, why in ends]
+    assert [word in why for word, why in zip(("450", "550", "554", "", "reported: gone"), reasons, strict=True)] == [
+        True
+    ] * 5
+
+
+async def test_an_expired_mail_is_not_sent_and_what_it_said_is_gone(client, operator, queue, change, sender, resources):
+    await queue()
+    moment = now() - timedelta(seconds=1)
+    await change(expires_at=moment)
+    assert await sender.send_one()
+    [mail] = await stored(resources)
+    assert (mail.status, mail.sealed, mail.attempts, mail.failed_at) == ("expired", None, 0, None)
+    why = f"it was not sent before it expired, on {moment:%Y-%m-%d %H:%M} UTC"
+    assert mail.last_error == why
+    assert await told(resources) == [("failed", 1, 0, why)]
+    assert not await sender.send_one()
+    assert await sender.check() is None, "nobody can do anything about it"
 
 
 async def test_a_bounce_at_the_server_is_told_to_operators(client, operator, queue, settings):

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, text, update
+from structlog.testing import capture_logs
 
 from grove.contracts.auth import MailRequested
 from grove.core.clock import now
@@ -17,7 +18,7 @@ from grove.testing.postgres import outbox_types
 from grove.testing.smtp import SmtpServer, serving
 from grove_notification.mails.repository import MailRepository
 from grove_notification.mails.sending import leasing, recording, sender
-from grove_notification.mails.sending.sender import SENDERS, MailSender
+from grove_notification.mails.sending.sender import MailSender
 from grove_notification.models import Mail
 from grove_notification.resources import Resources
 
@@ -122,11 +123,11 @@ def away(monkeypatch, times: int) -> list[str]:
     asked: list[str] = []
     write = recording.Recording._write
 
-    async def breaks(self, lease, outcome) -> None:
+    async def breaks(self, lease, outcome) -> bool:
         asked.append(outcome.status)
         if len(asked) <= times:
             raise ConnectionResetError("the database is away")
-        await write(self, lease, outcome)
+        return await write(self, lease, outcome)
 
     monkeypatch.setattr(recording.Recording, "_write", breaks)
     monkeypatch.setattr(recording, "PAUSE_SECONDS", 0.01)
@@ -144,23 +145,168 @@ async def test_an_outcome_is_written_as_soon_as_the_database_is_back(resources, 
     assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 1)]
 
 
-async def test_a_database_that_stays_away_longer_than_the_lease_doubles_the_mail(
-    resources, server, worker, ask, monkeypatch
+@pytest.fixture
+def short(monkeypatch) -> None:
+    """Leases that are over soon, and not renewed."""
+    monkeypatch.setattr(leasing, "LEASE_SECONDS", 0.5)
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 3600.0)
+
+
+async def lease_is_over(resources) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while (await rows(resources))[0].leased_until > now():
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_database_that_is_away_longer_than_the_lease_doubles_a_mail_that_another_took(
+    resources, server, worker, ask, short, monkeypatch, taken
 ):
-    """As the process that dies between the answer and the commit: then another one takes it, as the same mail."""
-    monkeypatch.setattr(leasing, "LEASE_SECONDS", 45.5)
-    monkeypatch.setattr(leasing.Lease, "seconds_left", property(lambda self: 46.0 if not asked else 0.0))
-    asked = away(monkeypatch, 1)
+    one, other, back = worker(), worker(), asyncio.Event()
+    write = one._recording._write
+
+    async def breaks(lease, outcome) -> bool:
+        if not back.is_set():
+            raise ConnectionResetError("the database is away")
+        return await write(lease, outcome)
+
+    monkeypatch.setattr(one._recording, "_write", breaks)
+    monkeypatch.setattr(recording, "PAUSE_SECONDS", 0.01)
     message_id = await ask()
-    await worker().send_one()
-    assert asked == ["sent"]
-    assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("queued", 0)]
-    assert not await worker().send_one(), "its lease lasts"
-    monkeypatch.undo()
-    await end_leases(resources)
-    await drain(worker())
-    assert ids(server) == [message_id] * 2
+    with capture_logs() as logs:
+        sending = asyncio.create_task(one.send_one())
+        async with asyncio.timeout(PATIENCE):
+            while not ids(server):
+                await asyncio.sleep(0.02)
+        if taken:
+            assert not await other.send_one(), "its lease lasts"
+        await lease_is_over(resources)
+        if taken:
+            await drain(other)
+        back.set()
+        await sending
+    assert ids(server) == [message_id] * (2 if taken else 1)
+    assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 2 if taken else 1)]
+    assert await outbox_types(resources.engine) == ["notification.email.sent.v1"]
+    assert ("mail.outcome_lost" in {each["event"] for each in logs}) is taken
+
+
+async def test_a_lease_is_kept_for_as_long_as_the_server_takes(resources, server, worker, ask, monkeypatch):
+    monkeypatch.setattr(leasing, "LEASE_SECONDS", 0.8)
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.1)
+    server.hangs["dot"] = 1
+    message_id = await ask()
+    one, other = worker(), worker()
+    async with asyncio.timeout(PATIENCE):
+        slow = asyncio.create_task(one.send_one())
+        await server.hanging.wait()
+        first = (await rows(resources))[0].leased_until
+        while (await rows(resources))[0].leased_until < first + timedelta(seconds=2):
+            assert not await other.send_one()
+            await asyncio.sleep(0.05)
+        server.released.set()
+        await slow
+    assert ids(server) == [message_id]
     assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 1)]
+
+
+def test_a_lease_outlives_a_renewal_that_fails():
+    assert leasing.LEASE_SECONDS > leasing.RENEW_SECONDS * 2 + leasing.AGAIN_SECONDS
+
+
+async def test_a_renewal_whose_answer_is_lost_loses_no_lease(resources, server, worker, ask, monkeypatch):
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.1)
+    monkeypatch.setattr(leasing, "AGAIN_SECONDS", 3600.0)
+    lost = asyncio.Event()
+
+    def breaks(_) -> None:
+        lost.set()
+        raise ConnectionResetError("it was written, but who knows")
+
+    monkeypatch.setattr(leasing.Lease, "renewed", breaks)
+    server.hangs["dot"] = 1
+    await ask()
+    async with asyncio.timeout(PATIENCE):
+        slow = asyncio.create_task(worker().send_one())
+        await lost.wait()
+        server.released.set()
+        await slow
+    assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 1)]
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "dot"])
+async def test_a_delivery_whose_lease_is_lost_is_given_up_before_the_final_dot_and_waited_for_behind_it(
+    resources, server, worker, ask, monkeypatch, stage
+):
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 0.1)
+    server.hangs[stage] = 1
+    message_id = await ask()
+    slow, other = worker(), worker()
+    async with asyncio.timeout(PATIENCE):
+        with capture_logs() as logs:
+            sending = asyncio.create_task(slow.send_one())
+            await server.hanging.wait()
+            await end_leases(resources)
+            await drain(other)
+            if stage == "dot":
+                await asyncio.sleep(0.3)
+                assert not sending.done(), "whether the server has it nobody knows"
+                server.released.set()
+            await sending
+        server.released.set()
+    assert ids(server) == [message_id] * (2 if stage == "dot" else 1)
+    said = {each["event"] for each in logs}
+    assert ("mail.outcome_lost" in said, "mail.lease_lost" in said) == (stage == "dot", stage != "dot")
+    assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 2)]
+    assert await outbox_types(resources.engine) == ["notification.email.sent.v1"]
+
+
+async def test_who_stood_still_for_longer_than_the_lease_hands_nothing_over(resources, server, worker, ask, short):
+    server.hangs["RCPT"] = 1
+    message_id = await ask()
+    async with asyncio.timeout(PATIENCE):
+        still = asyncio.create_task(worker().send_one())
+        await server.hanging.wait()
+        await lease_is_over(resources)
+        await drain(worker())
+        assert ids(server) == [message_id]
+        server.released.set()
+        await still
+    assert ids(server) == [message_id]
+
+
+async def die(worker: MailSender, resources) -> None:
+    """A sender has it in hand, and is never heard of again."""
+    assert isinstance(await worker._leasing.take(notices=True), leasing.Lease)
+    await end_leases(resources)
+
+
+async def test_a_mail_that_kills_its_senders_is_given_up_after_its_tries(resources, server, worker, ask):
+    await ask()
+    doomed = worker(mail_retry_seconds=[600, 600])
+    await die(doomed, resources)
+    await die(doomed, resources)
+    assert await doomed.send_one()
+    [mail] = await rows(resources)
+    assert (mail.status, mail.attempts, mail.leased_until) == ("queued", 2, None)
+    assert mail.due_at > now() + timedelta(minutes=5), "it was no chance: others are not killed with it each time"
+    async with resources.sessions.begin() as session:
+        await session.execute(update(Mail).values(due_at=now()))
+    await die(doomed, resources)
+    await drain(doomed)
+    [mail] = await rows(resources)
+    assert (mail.status, mail.attempts, mail.last_error) == ("failed", 3, leasing.DIED)
+    assert mail.failed_at is not None
+    assert server.mails == []
+    assert await outbox_types(resources.engine) == ["notification.email.failed.v1"]
+
+
+async def test_a_kill_in_the_middle_costs_a_try_and_no_mail(resources, server, worker, ask):
+    message_id = await ask()
+    await die(worker(), resources)
+    await drain(worker())
+    assert ids(server) == [message_id]
+    assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 2)]
 
 
 async def test_a_worker_that_dies_in_the_middle_leaves_the_mail_to_others_later(resources, server, worker, ask):
@@ -191,7 +337,7 @@ async def test_who_lost_the_lease_writes_nothing(resources, server, worker, ask)
         server.released.set()
         await slow
     [mail] = await rows(resources)
-    assert (mail.status, mail.sent_at, mail.attempts) == ("sent", before, 1)
+    assert (mail.status, mail.sent_at, mail.attempts) == ("sent", before, 2)
     assert await outbox_types(resources.engine) == ["notification.email.sent.v1"]
 
 
@@ -242,7 +388,7 @@ async def run_until(worker: MailSender, condition) -> None:
         await end(running)
 
 
-@pytest.mark.parametrize("bad", [1, SENDERS + 1])
+@pytest.mark.parametrize("bad", [1, 5])
 @pytest.mark.parametrize("written_plainly", [True, False])
 async def test_a_mail_whose_outcome_can_not_be_written_moves_on_and_starves_nobody(
     resources, server, worker, ask, monkeypatch, bad, written_plainly
@@ -251,10 +397,10 @@ async def test_a_mail_whose_outcome_can_not_be_written_moves_on_and_starves_nobo
     doomed = {await ask(f"bad{number}@example.com") for number in range(bad)}
     good = {await ask() for _ in range(20)}
 
-    async def refuses(write, self, lease, outcome) -> None:
+    async def refuses(write, self, lease, outcome) -> bool:
         if f"<{lease.mail.id}@grove.example>" in doomed:
             raise ValueError("no value for a column")
-        await write(self, lease, outcome)
+        return await write(self, lease, outcome)
 
     for name in ("_write",) if written_plainly else ("_write", "_write_plainly"):
         write = getattr(recording.Recording, name)
@@ -324,12 +470,55 @@ async def test_a_mail_that_can_not_be_taken_in_hand_moves_on(resources, server, 
     async with resources.sessions.begin() as session:
         await session.execute(update(Mail).values(due_at=now()))
     await drain(lasting)
-    assert (await rows(resources))[0].status == "failed", "it was tried as often as any other"
+    mail = (await rows(resources))[0]
+    assert mail.status == "failed", "it was tried as often as any other"
+    assert mail.failed_at is not None
+    assert (await outbox_types(resources.engine))[-1] == "notification.email.failed.v1"
+
+
+async def test_an_outcome_that_is_written_plainly_needs_the_lease_too(resources, server, worker, ask, monkeypatch):
+    async def refuses(*_) -> bool:
+        raise ValueError("no value for a column")
+
+    monkeypatch.setattr(leasing, "RENEW_SECONDS", 3600.0)
+    server.hangs["dot"] = 1
+    await ask()
+    slow = worker()
+    monkeypatch.setattr(slow._recording, "_write", refuses)
+    async with asyncio.timeout(PATIENCE):
+        sending = asyncio.create_task(slow.send_one())
+        await server.hanging.wait()
+        await end_leases(resources)
+        lease = await worker()._leasing.take(notices=True)
+        server.released.set()
+        await sending
+    [mail] = await rows(resources)
+    assert (mail.status, mail.attempts, mail.leased_until) == ("queued", 1, lease.ends[-1])
+
+
+async def test_a_reason_that_can_not_be_written_down_is_left_out_and_others_are_told(
+    resources, server, worker, ask, monkeypatch
+):
+    write, asked = recording.Recording._write, []
+
+    async def refuses(self, lease, outcome) -> bool:
+        asked.append(outcome.reason)
+        if len(asked) == 1:
+            raise ValueError("no value for a column")
+        return await write(self, lease, outcome)
+
+    monkeypatch.setattr(recording.Recording, "_write", refuses)
+    server.answers["RCPT"] = ["554 no"]
+    await ask()
+    await drain(worker())
+    [mail] = await rows(resources)
+    assert (mail.status, mail.last_error) == ("failed", "the reason can't be written down")
+    assert await outbox_types(resources.engine) == ["notification.email.failed.v1"]
 
 
 async def test_senders_survive_whatever_happens(resources, server, worker, ask, monkeypatch):
     monkeypatch.setattr(sender, "LOOK_SECONDS", 0.02)
-    claim, broken = MailRepository.claim_due, [SENDERS * 2]
+    claim, broken = MailRepository.claim_due, [8]
 
     async def breaks(self, moment, *, notices=True):
         if broken[0]:

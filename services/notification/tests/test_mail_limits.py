@@ -18,7 +18,7 @@ from grove.web.rate_limit import Limit, RateLimiter
 from grove_notification.mails.addresses import address_mac
 from grove_notification.mails.queue import Letter
 from grove_notification.mails.sending.limits import NoticeLimits
-from grove_notification.mails.sending.sender import SENDERS, MailSender
+from grove_notification.mails.sending.sender import MailSender
 from grove_notification.models import Mail, User
 from grove_notification.resources import Resources
 
@@ -185,11 +185,53 @@ async def test_mails_about_the_account_go_after_security_and_before_notices(serv
     assert [mail["Subject"] for mail in server.mails] == ["Your code", "Welcome to Grove", "News from Grove"]
 
 
+async def test_digests_go_last_and_share_the_limits_of_notices(resources, server, worker, people, notify, ask):
+    async def digest(to: str) -> None:
+        item = {"type": "TASK_SHARED", "title": "t", "message": "m", "link": None}
+        variables = {"items": [item], "more": 0}
+        letter = Letter(template="digest", to=to, user_id=people[to], locale="en", variables=variables)
+        async with resources.sessions.begin() as session:
+            await resources.mail_queue.add(session, letter)
+
+    for _ in range(3):
+        await digest(BOB)
+    await digest(ADA)
+    await notify()
+    await ask()
+    await drain(await worker(mail_recipient_per_hour=1))
+    order = [mail["Subject"] for mail in server.mails]
+    assert order == ["Your code", "News from Grove", "What happened in Grove"]
+    assert sorted(server.recipients) == [ADA, ADA, BOB]
+    waiting = await rows(resources, status="queued")
+    assert [mail.kind for mail in waiting] == ["digest"] * 3
+    assert all(mail.due_at > now() + timedelta(minutes=30) for mail in waiting)
+
+
+@pytest.mark.parametrize(("senders", "taken"), [(1, ["notice"]), (2, ["security"])])
+async def test_a_sender_that_is_alone_takes_notices_too(resources, server, worker, notify, ask, senders, taken):
+    """Of several one takes none, even while the others have something in hand that does not end."""
+    server.hangs["dot"] = senders
+    sending = await worker(mail_senders=senders)
+    await notify(count=3)
+    running = asyncio.create_task(sending.run())
+    async with asyncio.timeout(PATIENCE):
+        await server.hanging.wait()
+        if senders == 2:
+            await ask()
+        while server.hangs["dot"]:
+            await asyncio.sleep(0.02)
+        assert (await rows(resources, status="queued", kind=taken[0]))[0].leased_until is not None
+        server.released.set()
+        while await rows(resources, status="queued"):
+            await asyncio.sleep(0.02)
+    await end(running)
+
+
 async def test_a_flood_of_notices_holds_no_security_mail_up(resources, server, worker, notify, ask):
     """Even while every sender that takes notices has one in hand that does not end."""
-    server.hangs["dot"] = SENDERS - 1
+    server.hangs["dot"] = 3
     await notify(count=50)
-    flooded = await worker()
+    flooded = await worker(mail_senders=4)
     running = asyncio.create_task(flooded.run())
     async with asyncio.timeout(PATIENCE):
         while server.hangs["dot"]:
@@ -270,8 +312,10 @@ async def test_the_health_check_says_what_waits_and_why(resources, sender, notif
     said = await sender.check() or ""
     assert said.startswith("3 mails were tried several times;")
     assert re.search(r"a mail has been due for \d+ s;", said)
-    await set_all(status="failed")
-    assert (await sender.check() or "").startswith("3 mails were given up;")
+    await set_all(status="failed", failed_at=now())
+    assert (await sender.check() or "").startswith("3 mails were given up in a day;")
+    await set_all(failed_at=now() - timedelta(hours=25))
+    assert await sender.check() is None
     assert MAILS_QUEUED._value.get() == 0
     assert MAILS_LATE._value.get() == 0
 
@@ -298,7 +342,7 @@ async def test_a_relay_that_refuses_every_recipient_is_no_bounce(resources, serv
     await ask()
     await drain(sender)
     assert await counts(resources) == {"failed": 1}
-    assert (await sender.check() or "").startswith("1 mails were given up;")
+    assert (await sender.check() or "").startswith("1 mails were given up in a day;")
 
 
 async def test_outcomes_are_counted(resources, server, worker, notify):

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import delete, select, text, update
 
-from grove.contracts.auth import UserEmailChanged, UserRegistered
+from grove.contracts.auth import UserEmailChanged, UserRegistered, UserUpdated
 from grove.contracts.resource import TaskReminderDue, TaskShared
 from grove.core.clock import now
 from grove.core.ids import new_id
@@ -212,6 +212,94 @@ async def test_new_quiet_hours_move_an_open_digest_and_none_move_it_back(resourc
     assert before.due_at <= back.due_at <= now() + timedelta(hours=1)
 
 
+async def test_a_notice_that_was_tried_follows_a_new_end_of_quiet_hours(
+    resources, server, worker, ada, queue, client, issuer
+):
+    server.answers["RCPT"] = ["450 greylisted"]
+    await queue("held", "tried")
+    sender = worker()
+    await sender.send_one()
+    moment = now()
+    begins = f"{moment - timedelta(hours=1):%H:%M}"
+    for hours in (8, 5):
+        end = moment.replace(second=0, microsecond=0) + timedelta(hours=hours)
+        await choose(client, issuer, quiet={"start": begins, "end": f"{end:%H:%M}"})
+        await drain(sender)
+        assert [(mail.status, mail.due_at) for mail in await rows(resources)] == [("queued", end)] * 2
+    await choose(client, issuer)
+    await drain(sender)
+    assert sorted(mail["Subject"] for mail in server.mails) == ["held", "tried"]
+
+
+async def test_a_notice_that_waits_for_its_next_try_does_so_whatever_quiet_hours_end(
+    resources, server, worker, ada, queue, client, issuer
+):
+    server.answers["RCPT"] = ["450 greylisted"]
+    await queue("tried")
+    await worker(mail_retry_seconds=[3600]).send_one()
+    [before] = await rows(resources)
+    moment = now()
+    night = {"start": f"{moment - timedelta(hours=1):%H:%M}", "end": f"{moment + timedelta(hours=8):%H:%M}"}
+    await choose(client, issuer, quiet=night)
+    await choose(client, issuer)
+    assert [mail.due_at for mail in await rows(resources)] == [before.due_at]
+
+
+async def test_another_clock_moves_what_was_tried_too(resources, server, worker, ada, queue, client, issuer, happen):
+    server.answers["RCPT"] = ["450 greylisted"]
+    await queue("tried")
+    sender = worker()
+    await sender.send_one()
+    moment = now()
+    ends = (moment + timedelta(hours=8)).replace(second=0, microsecond=0)
+    await choose(client, issuer, quiet={"start": f"{moment - timedelta(hours=8):%H:%M}", "end": f"{ends:%H:%M}"})
+    await drain(sender)
+    assert [mail.due_at for mail in await rows(resources)] == [ends]
+    await happen("auth", UserUpdated(user_id=ADA, locale="en", timezone="Etc/GMT-2", roles=[]), sequence=2)
+    assert [mail.due_at for mail in await rows(resources)] == [ends - timedelta(hours=2)]
+
+
+@pytest.fixture
+def digest(resources):
+    """Queues a digest's mail of such items; None: of before they had types."""
+
+    async def digest(*types: str | None) -> None:
+        items = [
+            {"title": f"of {name}", "message": "m", "link": None} | ({"type": name} if name else {}) for name in types
+        ]
+        letter = Letter(template="digest", to=None, user_id=ADA, locale="en", variables={"items": items, "more": 3})
+        async with resources.sessions.begin() as session:
+            await resources.mail_queue.add(session, letter)
+
+    return digest
+
+
+async def test_a_digest_that_waits_loses_what_was_switched_off(resources, server, worker, ada, digest, client, issuer):
+    await digest("TASK_SHARED", "PROVIDER_FAILED", None)
+    await choose(client, issuer, off=["TASK_SHARED"])
+    server.answers["RCPT"] = ["450 later"]
+    await drain(worker())
+    [mail] = server.mails
+    text = mail.get_body(("plain",)).get_content()
+    assert [f"of {name}" in text for name in ("TASK_SHARED", "PROVIDER_FAILED", None)] == [False, True, True]
+
+
+async def test_a_digest_of_which_nothing_is_left_is_not_sent(resources, server, worker, ada, digest, client, issuer):
+    await digest("TASK_SHARED", "TASK_SHARED")
+    await choose(client, issuer, off=["TASK_SHARED"])
+    await drain(worker())
+    [mail] = await rows(resources)
+    assert (mail.status, mail.sealed, server.mails) == ("suppressed", None, [])
+
+
+async def test_a_digest_that_does_not_open_is_given_up(resources, server, worker, ada, digest, change):
+    await digest("TASK_SHARED")
+    await change(Mail, sealed="nonsense")
+    await drain(worker())
+    [mail] = await rows(resources)
+    assert (mail.status, server.mails) == ("failed", [])
+
+
 def token(resources, notification_type) -> dict:
     return {"token": Unsubscribing(ADA, notification_type).token(resources.mail_cipher)}
 
@@ -383,6 +471,25 @@ async def test_what_waits_for_a_limit_is_spread_once_and_in_order(resources, ser
         await session.execute(update(Mail).values(due_at=Mail.due_at - timedelta(days=2)))
     await drain(worker())
     assert [mail["Subject"] for mail in server.mails] == [*titles, "new"]
+
+
+async def test_what_was_tried_is_spread_by_a_limit_as_well(resources, server, worker, ada, queue, change, monkeypatch):
+    claims: list[Mail] = []
+    claim = MailRepository.claim_due
+
+    async def counted(self, moment, *, notices=True):
+        mail = await claim(self, moment, notices=notices)
+        claims.extend([mail] if mail else [])
+        return mail
+
+    monkeypatch.setattr(MailRepository, "claim_due", counted)
+    await queue(*(f"{number:02}" for number in range(40)))
+    await change(Mail, attempts=1)
+    await drain(worker(mail_recipient_per_hour=1))
+    assert (len(claims), len(server.mails)) == (2, 1)
+    waiting = [mail for mail in await rows(resources) if mail.status == "queued"]
+    gaps = {later.due_at - mail.due_at for mail, later in pairwise(waiting)}
+    assert all(timedelta(minutes=59) < gap < timedelta(minutes=61) for gap in gaps)
 
 
 async def test_a_bounce_is_remembered_over_a_rotation_of_the_key(resources, server, worker, ada, queue, change):

@@ -13,7 +13,8 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.core.tasks import end
 from grove.testing.postgres import outbox_types
-from grove_notification.mails.sending.sender import SENDERS, MailSender
+from grove.testing.smtp import SmtpServer, serving
+from grove_notification.mails.sending.sender import MailSender
 from grove_notification.models import Mail, User
 from grove_notification.resources import Resources
 
@@ -77,21 +78,23 @@ async def test_many_senders_send_each_mail_once(resources, happen, address, inbo
     assert len(inbox()) == len({message["Message-ID"] for message in inbox()}) == 12
 
 
-async def test_a_server_that_is_away_is_tried_again_then_given_up_and_told(settings, resources, happen, address):
+async def test_a_mail_is_tried_again_then_given_up_and_told(settings, resources, happen, address):
     await happen("auth", requested(resources, address))
-    away = Resources(settings.model_copy(update={"smtp_port": 1, "mail_retry_seconds": [0, 0]}))
-    sender = MailSender(away)
-    for attempt in (1, 2):
+    async with serving(SmtpServer()) as server:
+        server.answers["RCPT"] = ["450 later"] * 3
+        refused = Resources(settings.model_copy(update={"smtp_port": server.port, "mail_retry_seconds": [0, 0]}))
+        sender = MailSender(refused)
+        for attempt in (1, 2):
+            assert await sender.send_one()
+            mail = await stored(resources)
+            assert (mail.status, mail.attempts) == ("queued", attempt)
+            assert mail.last_error
         assert await sender.send_one()
-        mail = await stored(resources)
-        assert (mail.status, mail.attempts) == ("queued", attempt)
-        assert mail.last_error
-    assert await sender.send_one()
-    assert (await stored(resources)).status == "failed"
-    assert await outbox_types(resources.engine) == ["notification.email.failed.v1"]
-    assert (await sender.check() or "").startswith("1 mails were given up")
-    await sender.aclose()
-    await away.aclose()
+        assert (await stored(resources)).status == "failed"
+        assert await outbox_types(resources.engine) == ["notification.email.failed.v1"]
+        assert (await sender.check() or "").startswith("1 mails were given up in a day;")
+        await sender.aclose()
+        await refused.aclose()
 
 
 async def test_what_does_not_open_is_given_up_at_once(resources, sender, happen, address):
@@ -161,7 +164,7 @@ async def test_the_sender_wakes_when_a_mail_is_queued(resources, sender, happen,
     monkeypatch.setattr(sender, "send_one", watched)
     task = asyncio.create_task(sender.run())
     async with asyncio.timeout(60):
-        while len(looked) < SENDERS:
+        while len(looked) < resources.settings.mail_senders:
             await asyncio.sleep(0.02)
         await happen("auth", requested(resources, address))
         while not inbox():

@@ -63,6 +63,14 @@ class MailSettings(ProcessSettings):
     )
     smtp_ca_file: Path | None = Field(None, description="Who vouches for the mail server; empty: the system's CAs")
     smtp_user: str = Field("", description="User; empty: no sign-in, else the secret file `smtp_password` is read")
+    smtp_data_seconds: float = Field(
+        600,
+        gt=0,
+        description="Time that the mail server gets to take a mail's content; giving up earlier would double the mail",
+    )
+    mail_senders: int = Field(
+        4, ge=1, le=50, description="Mails that a worker sends at once; one of several senders never takes notices"
+    )
     mail_from: str = Field("Grove <no-reply@grove.example>", description="Sender of mails")
     mail_retry_seconds: list[int] = Field(
         [10, 60, 300, 1800, 7200, 21600],

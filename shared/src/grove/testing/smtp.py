@@ -17,7 +17,8 @@ class SmtpServer:
     """Says yes to everything, but for what is set here.
 
     `drops`: stages (or verbs) at which it closes a connection, as often as each is counted. `hangs`: the same, and it
-    says nothing until `released` is set. `answers`: what it says to a verb instead, once each; `dot` is the content.
+    says nothing until `released` is set. `answers`: what it says to a verb instead, once each; `dot` is the content,
+    `connect` the greeting.
     """
 
     def __init__(self, *, starttls: ssl.SSLContext | None = None, auth: bool = False) -> None:
@@ -47,7 +48,7 @@ class SmtpServer:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._at("connect")
-        _say(writer, "220 ready")
+        _say(writer, self.answers["connect"].pop(0) if self.answers.get("connect") else "220 ready")
         while line := await reader.readline():
             verb = line.split(maxsplit=1)[0].decode().upper()
             self.verbs.append(verb)

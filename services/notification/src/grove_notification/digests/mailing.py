@@ -81,7 +81,12 @@ async def _letter(session: AsyncSession, digest: Digest) -> Letter | None:
         user_id=user.user_id,
         locale=user.locale,
         variables={
-            "items": [{"title": item.title, "message": item.message, "link": item.link} for item in items],
+            "items": [_shown(item) for item in items],
             "more": total - len(items),
         },
     )
+
+
+def _shown(item: DigestItem) -> dict[str, str | None]:
+    """`type`: by which it is left out if its reader switches that off before the mail is sent."""
+    return {"type": item.type, "title": item.title, "message": item.message, "link": item.link}

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from grove.outbox.postgres import Outbox
 from grove.service.listing import List
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
@@ -17,7 +18,7 @@ from grove_notification.mails.catalogue import TEMPLATES
 from grove_notification.mails.errors import TemplateNotFound
 from grove_notification.mails.listing import ADMIN_MAIL_JSON, FILTERS, ORDERS, AdminMailQuery
 from grove_notification.mails.rendering import Links, render
-from grove_notification.mails.repository import NOTICE
+from grove_notification.mails.repository import NOTICES
 from grove_notification.mails.schemas import (
     AdminMailRead,
     BounceReport,
@@ -42,8 +43,8 @@ _SAMPLE = "sample"
 Wanted = Annotated[AdminMailQuery, query_as(AdminMailQuery)]
 
 
-async def _service(user: MailResender, session: WriteSession) -> MailAdminService:
-    return MailAdminService(session, user.user_id)
+async def _service(user: MailResender, session: WriteSession, resources: ResourcesDep) -> MailAdminService:
+    return MailAdminService(session, Outbox(session, resources.settings.service), user.user_id)
 
 
 Mails = Annotated[MailAdminService, Depends(_service)]
@@ -66,15 +67,15 @@ async def search_mails(
 
 @router.post("/emails/resend")
 async def resend_mails(wanted: ResendMany, mails: Mails) -> Queued:
-    """Send mails again that failed or bounced: up to 1,000 of them, oldest first."""
-    return Queued(queued=await mails.resend_all(wanted.status))
+    """Send mails again that failed or bounced: up to 1,000 of them, oldest first. What has expired stays."""
+    return Queued(queued=await mails.resend_all(wanted))
 
 
 @router.post("/emails/{mail_id}/resend", status_code=204, responses=error_responses(400, 404))
 async def resend_mail(mail_id: UUID, mails: Mails) -> None:
     """Send a mail again that failed, bounced or was suppressed, whatever is known of its address.
 
-    What was sent can't be sent again: its content is gone.
+    What was sent can't be sent again: its content is gone. Nor can what has expired: it would be of no use.
     """
     await mails.resend(mail_id)
 
@@ -109,6 +110,6 @@ async def preview_template(
         locale=locale,
         links=Links(settings.link_base_url, settings.link_app_url),
         variables=template.sample,
-        unsubscribe_url=page_url(settings.link_base_url, _SAMPLE) if template.kind == NOTICE else None,
+        unsubscribe_url=page_url(settings.link_base_url, _SAMPLE) if template.kind in NOTICES else None,
     )
     return PreviewRead(name=name, locale=locale, subject=rendered.subject, html=rendered.html, text=rendered.text)

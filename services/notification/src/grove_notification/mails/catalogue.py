@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["security", "account", "notice"]
+Kind = Literal["security", "account", "notice", "digest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ _ALL = (
     _alert("passkey_copied", worded("One of your passkeys may have been copied"), passkey_name="Phone"),
     _alert("identity_changed", worded("The ways into your account were changed"), change="linked", provider="GitHub"),
     MailTemplate("notification", "notice", worded("News from Grove"), _ITEM),
-    MailTemplate("digest", "notice", worded("What happened in Grove"), {"items": [_ITEM] * 3, "more": 2}),
+    MailTemplate("digest", "digest", worded("What happened in Grove"), {"items": [_ITEM] * 3, "more": 2}),
     MailTemplate(
         "webhook_disabled",
         "account",

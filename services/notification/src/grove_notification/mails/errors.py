@@ -21,6 +21,12 @@ class ContentGone(InvalidState):
     message = "The content of this mail is gone: what was sent, or is not wanted any more, is not kept."
 
 
+class Expired(InvalidState):
+    """400: it would be of no use."""
+
+    message = "This mail has expired: what it says, such as a link or a code, does not hold any more."
+
+
 class NotEnded(InvalidState):
     """400: it is on its way."""
 

@@ -13,7 +13,7 @@ from grove.service.keyset import Keyset, Sortable, parse_time
 from grove.web.pagination import ListQuery
 from grove_notification.mails.catalogue import TEMPLATES, Kind
 from grove_notification.mails.rendering import DOMAIN
-from grove_notification.mails.schemas import AdminMailRead, MailRead, MailStatus
+from grove_notification.mails.schemas import TEMPLATE_NAME, AdminMailRead, MailRead, MailStatus
 from grove_notification.models import Mail
 from grove_notification.texts import LANGUAGES, Texts
 
@@ -84,7 +84,7 @@ class MailQuery(ListQuery):
 class AdminMailQuery(MailQuery):
     """What operators can ask for."""
 
-    template: Annotated[str | None, Field(pattern=r"^[a-z_]{1,40}$", description="Only of this template")] = None
+    template: Annotated[str | None, Field(pattern=TEMPLATE_NAME, description="Only of this template")] = None
     kind: Annotated[Kind | None, Field(description="Only of this kind")] = None
     user_id: Annotated[UUID | None, Field(description="Only to this user")] = None
     address: Annotated[Email | None, Field(description="Only to this address, exactly")] = None

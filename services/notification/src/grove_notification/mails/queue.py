@@ -14,7 +14,7 @@ from grove.core.ids import new_id
 from grove.security.encryption import DecryptionFailed, FieldCipher
 from grove_notification.mails.addresses import address_mac, masked
 from grove_notification.mails.catalogue import TEMPLATES
-from grove_notification.mails.repository import NOTICE, MailRepository
+from grove_notification.mails.repository import NOTICES, MailRepository
 from grove_notification.models import Mail
 
 
@@ -47,7 +47,7 @@ class MailQueue:
         mail_id = new_id()
         moment = now()
         kind = TEMPLATES[letter.template].kind
-        content = {"variables": letter.variables} | ({} if kind == NOTICE else {"to": letter.to})
+        content = {"variables": letter.variables} | ({} if kind in NOTICES else {"to": letter.to})
         await MailRepository(session).add(
             Mail(
                 id=mail_id,

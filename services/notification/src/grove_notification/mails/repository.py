@@ -15,13 +15,15 @@ from grove_notification.models import Mail
 
 FIRST: tuple[Kind, ...] = ("security", "account")
 """Kinds that wait for nothing, in their order."""
-NOTICE: Kind = "notice"
+NOTICES: tuple[Kind, ...] = ("notice", "digest")
+"""Kinds that go last, in their order: they wait for quiet hours and limits, and can be unsubscribed from."""
 
 OFTEN = 3
 """Tries after which it is no hiccup any more."""
 AT_ONCE = 1000
 """Mails that one statement moves at most."""
-BOUNCE_SHOWN = timedelta(days=1)
+SHOWN = timedelta(days=1)
+"""How long a health check counts a mail that did not arrive, so that it is content again one day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,9 @@ class MailRepository:
 
     async def claim_due(self, moment: datetime, *, notices: bool = True) -> Mail | None:
         """One due mail that no sender has in hand, locked until the transaction ends: security mails first, then those
-        about accounts, and `notices` last; of a kind, what has been due for longest.
+        about accounts, and last `notices`, single ones before digests; of a kind, what has been due for longest.
         """
-        kinds = (*FIRST, NOTICE) if notices else FIRST
+        kinds = (*FIRST, *NOTICES) if notices else FIRST
         next_one = func.coalesce(*(_next_of(kind, moment) for kind in kinds))  # looks for no kind after one it found
         return await self._session.scalar(select(Mail).where(Mail.id == next_one).with_for_update())
 
@@ -60,9 +62,16 @@ class MailRepository:
         end: datetime = row.leased_until
         return end
 
-    async def leased(self, mail_id: UUID, until: datetime) -> Mail | None:
-        """The mail, locked until the transaction ends; None when that lease is not the one it has."""
-        held = select(Mail).where(Mail.id == mail_id, Mail.leased_until == until)
+    async def renew(self, mail_id: UUID, ends: Sequence[datetime], until: datetime) -> bool:
+        """Keep it until then, if its lease is one that ends at one of `ends`."""
+        kept = update(Mail).where(Mail.id == mail_id, Mail.leased_until.in_(ends)).values(leased_until=until)
+        return (await (await self._session.connection()).execute(kept)).rowcount == 1
+
+    async def held(self, mail_id: UUID, ends: Sequence[datetime | None]) -> Mail | None:
+        """The mail, locked until the transaction ends; None when its lease ends at none of `ends`. None among them: it
+        has none.
+        """
+        held = select(Mail).where(Mail.id == mail_id, _ends_at(ends))
         return await self._session.scalar(held.with_for_update())
 
     async def bounced_at(self, macs: Sequence[bytes]) -> datetime | None:
@@ -73,7 +82,7 @@ class MailRepository:
         if bounced is None:
             return None
         sent_since = select(Mail.id).where(
-            Mail.status == "sent", Mail.address_mac.in_(macs), Mail.sent_at > bounced, Mail.kind != NOTICE
+            Mail.status == "sent", Mail.address_mac.in_(macs), Mail.sent_at > bounced, Mail.kind.in_(FIRST)
         )
         return None if await self._session.scalar(sent_since.limit(1)) else bounced
 
@@ -84,7 +93,7 @@ class MailRepository:
         rank = func.row_number().over(order_by=Mail.id) - 1
         ranked = (
             select(Mail.id, Mail.due_at, (literal(first) + rank * literal(pace)).label("slot"))
-            .where(*_waiting_of(user_id), Mail.attempts == 0, Mail.leased_until.is_(None))
+            .where(*waiting_notices(user_id), Mail.leased_until.is_(None))
             .cte("ranked")
         )
         early = (
@@ -100,18 +109,19 @@ class MailRepository:
         )
         return int((await (await self._session.connection()).execute(moved)).rowcount)
 
-    async def put_off(self, mail_id: UUID, **values: Any) -> None:
-        """Change a queued mail and end its lease, in the plainest way there is."""
-        change = update(Mail).where(Mail.id == mail_id, Mail.status == "queued").values(leased_until=None, **values)
-        await (await self._session.connection()).execute(change)
+    async def end_plainly(self, mail_id: UUID, ends: Sequence[datetime], **values: Any) -> bool:
+        """Change a queued mail and end its lease, in the plainest way there is; False when it has none of these."""
+        held = Mail.id == mail_id, Mail.status == "queued", _ends_at(ends)
+        change = update(Mail).where(*held).values(leased_until=None, **values)
+        return (await (await self._session.connection()).execute(change)).rowcount == 1
 
-    async def given_up(self) -> int:
-        """How many failed."""
-        return await self._count(Mail.status == "failed")
+    async def given_up(self, moment: datetime) -> int:
+        """How many failed within a day."""
+        return await self._count(Mail.status == "failed", Mail.failed_at > moment - SHOWN)
 
     async def bounced_lately(self, moment: datetime) -> int:
         """How many bounced within a day, of those that somebody waits for."""
-        lately = Mail.bounced_at > moment - BOUNCE_SHOWN
+        lately = Mail.bounced_at > moment - SHOWN
         return await self._count(Mail.status == "bounced", Mail.kind.in_(FIRST), lately)
 
     async def waiting(self, moment: datetime) -> Waiting:
@@ -128,8 +138,14 @@ class MailRepository:
         return await self._session.scalar(select(func.count()).select_from(Mail).where(*conditions)) or 0
 
 
-def _waiting_of(user_id: UUID) -> tuple[ColumnElement[bool], ...]:
-    return Mail.user_id == user_id, Mail.status == "queued", Mail.kind == NOTICE
+def waiting_notices(user_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """The user's that are queued."""
+    return Mail.user_id == user_id, Mail.status == "queued", Mail.kind.in_(NOTICES)
+
+
+def _ends_at(ends: Sequence[datetime | None]) -> ColumnElement[bool]:
+    some = Mail.leased_until.in_([each for each in ends if each is not None])
+    return or_(some, Mail.leased_until.is_(None)) if None in ends else some
 
 
 def _next_of(kind: Kind, moment: datetime) -> ScalarSelect[UUID]:

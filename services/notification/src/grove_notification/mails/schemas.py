@@ -5,10 +5,12 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from grove.core.schema import Incoming, Moment, Outgoing
 from grove_notification.mails.catalogue import Kind
+
+TEMPLATE_NAME = r"^[a-z_]{1,40}$"
 
 
 class MailStatus(StrEnum):
@@ -19,6 +21,7 @@ class MailStatus(StrEnum):
     FAILED = "failed"
     BOUNCED = "bounced"
     SUPPRESSED = "suppressed"
+    EXPIRED = "expired"
 
 
 Subject = Annotated[str, Field(description="In the mail's language", examples=["Confirm your address"])]
@@ -63,9 +66,19 @@ class BounceReport(Incoming):
 
 
 class ResendMany(Incoming):
-    """Which mails."""
+    """Which mails: those of which all of this is true."""
 
     status: Literal["failed", "bounced"]
+    template: Annotated[str | None, Field(pattern=TEMPLATE_NAME, description="Only of this template")] = None
+    kind: Annotated[Kind | None, Field(description="Only of this kind")] = None
+    date_from: Annotated[Moment | None, Field(description="Queued then or later")] = None
+    date_to: Annotated[Moment | None, Field(description="Queued before")] = None
+
+    @model_validator(mode="after")
+    def _some_time(self) -> "ResendMany":
+        if self.date_from and self.date_to and self.date_from >= self.date_to:
+            raise ValueError("date_from must be before date_to")
+        return self
 
 
 class Queued(Outgoing):

@@ -5,12 +5,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, literal, or_, select, update
+from sqlalchemy import bindparam, delete, exists, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.postgres.reads import Reads, Statement
+from grove_notification.mails.repository import waiting_notices
 from grove_notification.models import Digest, DigestItem, Mail, Notification, Preferences, User
 from grove_notification.preferences.rules import Choice
 
@@ -86,16 +87,20 @@ class PreferencesRepository:
         """The user's, UTC when auth has not told it yet."""
         return await self._session.scalar(select(User.timezone).where(User.id == self.user_id)) or "UTC"
 
-    async def hold_until(self, moment: datetime) -> None:
-        """What waits for the end of quiet hours waits until `moment`."""
+    async def hold_until(self, moment: datetime, *, before: datetime | None) -> None:
+        """What waits for the end of quiet hours waits until `moment`. `before`: until when it would have. A mail that
+        was tried waits for that end only if it is due then, else for its next try.
+        """
         held = (
             select(Notification.id)
             .where(Notification.user_id == self.user_id, Notification.held_until.is_not(None))
             .with_for_update(skip_locked=True)  # the others are being released
         )
         await self._session.execute(update(Notification).where(Notification.id.in_(held)).values(held_until=moment))
-        untried = (*_queued(self.user_id), Mail.attempts == 0)
-        await self._session.execute(update(Mail).where(*untried).values(due_at=moment))
+        held_mails = or_(Mail.attempts == 0, Mail.due_at == before)
+        await self._session.execute(
+            update(Mail).where(*waiting_notices(self.user_id), held_mails).values(due_at=moment)
+        )
 
     async def open_digests(self) -> Sequence[Digest]:
         """Those that were not mailed yet, locked: nobody joins or mails them meanwhile."""
@@ -113,15 +118,10 @@ class PreferencesRepository:
         unwanted = or_(of_types, Mail.notification_type.is_(None)) if digests else of_types
         await self._session.execute(
             update(Mail)
-            .where(*_queued(self.user_id), unwanted)
+            .where(*waiting_notices(self.user_id), unwanted)
             .values(status="suppressed", sealed=None, last_error=UNWANTED)
         )
         mine = DigestItem.user_id == self.user_id
         await self._session.execute(delete(DigestItem).where(mine, DigestItem.type.in_(types)))
         items = exists().where(DigestItem.user_id == Digest.user_id, DigestItem.key == Digest.key)
         await self._session.execute(delete(Digest).where(Digest.user_id == self.user_id, ~items))
-
-
-def _queued(user_id: UUID) -> tuple[ColumnElement[bool], ...]:
-    """Notices that wait."""
-    return Mail.user_id == user_id, Mail.status == "queued", Mail.kind == "notice"

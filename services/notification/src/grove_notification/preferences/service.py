@@ -33,7 +33,8 @@ class PreferencesService:
         if off:
             await self._preferences.drop_mails(off)
         if wanted.quiet_hours != before.quiet_hours:
-            await self._preferences.hold_until(wanted.quiet_until(moment, clock) or moment)
+            held = before.quiet_until(moment, clock)
+            await self._preferences.hold_until(wanted.quiet_until(moment, clock) or moment, before=held)
         chosen_anew = (wanted.digest, wanted.digest_at) != (before.digest, before.digest_at)
         if chosen_anew or wanted.quiet_hours != before.quiet_hours:
             opened_now = wanted.digest_due(moment, clock) or moment
@@ -42,14 +43,15 @@ class PreferencesService:
                 digest.due_at = opened_now if chosen_anew else min(as_it_was, opened_now)
 
 
-async def follow_clock(preferences: PreferencesRepository, timezone: str) -> None:
-    """The user's time zone is another one: what waits for a time of their clock waits for that of the new one."""
+async def follow_clock(preferences: PreferencesRepository, *, before: str, after: str) -> None:
+    """The user's time zone was another one: what waits for a time of their clock waits for that of the new one."""
     row = await preferences.found()
     if row is None:
         return
-    choice, moment, clock = Choice.stored(row, row.types), now(), zone(timezone)
+    choice, moment, clock = Choice.stored(row, row.types), now(), zone(after)
     if choice.quiet_hours is not None:
-        await preferences.hold_until(choice.quiet_until(moment, clock) or moment)
+        held = choice.quiet_until(moment, zone(before))
+        await preferences.hold_until(choice.quiet_until(moment, clock) or moment, before=held)
     if choice.digest == "daily":
         for digest in await preferences.open_digests():
             digest.due_at = choice.digest_due(moment, clock) or moment

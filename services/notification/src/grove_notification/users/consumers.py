@@ -61,7 +61,7 @@ async def on_updated(webhooks: WebhookQueue, session: AsyncSession, event: Recei
     )
     after = await preferences.timezone()
     if after != before:
-        await follow_clock(preferences, after)
+        await follow_clock(preferences, before=before, after=after)
     webhooks.collect(session, event, data.user_id)
 
 

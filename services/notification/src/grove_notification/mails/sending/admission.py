@@ -13,9 +13,9 @@ from grove_notification.mails.addresses import address_mac, address_macs, masked
 from grove_notification.mails.repository import MailRepository
 from grove_notification.mails.sending.limits import NoticeLimits
 from grove_notification.mails.sending.metrics import MAILS
+from grove_notification.mails.sending.wanting import keep_wanted
 from grove_notification.models import Mail
 from grove_notification.preferences.repository import UNWANTED
-from grove_notification.preferences.rules import Choice
 from grove_notification.users.recipients import recipient
 
 log = structlog.get_logger()
@@ -39,12 +39,14 @@ class Admission:
         """How long no notice goes, whoever gets it."""
         return max(0.0, self._paused_until - time.monotonic())
 
-    async def address_of(self, session: AsyncSession, mail: Mail) -> str | None:
-        """Where a claimed notice goes now: to the account's address. None when it may not go."""
+    async def admit(self, session: AsyncSession, mail: Mail) -> str | None:
+        """Where a claimed notice may go now: to the account's address. None when it may not: then it was moved, or
+        suppressed.
+        """
         to = await recipient(session, mail.user_id) if mail.user_id is not None else None
         if to is None:
             _suppress(mail, "its reader's account was deleted", for_good=True)
-        elif not _wanted(to.choice, mail.notification_type):
+        elif not keep_wanted(self._cipher, mail, to.choice.mailed_types):
             _suppress(mail, UNWANTED, for_good=True)
         elif to.email is None:
             _look_again(mail)
@@ -98,9 +100,3 @@ def _suppress(mail: Mail, why: str, *, for_good: bool = False) -> None:
         mail.sealed = None
     MAILS.labels(mail.kind, "suppressed").inc()
     log.info("mail.suppressed", mail_id=str(mail.id), template=mail.template)
-
-
-def _wanted(choice: Choice, notification_type: str | None) -> bool:
-    """Whether its reader still wants it by mail; a digest, while they want any."""
-    mailed = choice.mailed_types
-    return bool(mailed) if notification_type is None else notification_type in mailed

@@ -10,9 +10,10 @@ import aiosmtplib
 from grove.security.encryption import DecryptionFailed, FieldCipher
 from grove_notification.mails.queue import purpose_of
 from grove_notification.mails.rendering import Links, NotRenderable, render
-from grove_notification.mails.repository import NOTICE
+from grove_notification.mails.repository import NOTICES
 from grove_notification.mails.sending.answers import is_bounce, reason_of
-from grove_notification.mails.sending.connection import SmtpConnection
+from grove_notification.mails.sending.connection import SmtpConnection, Unreachable
+from grove_notification.mails.sending.leasing import Lease, LeaseLost
 from grove_notification.mails.sending.message import compose
 from grove_notification.models import Mail
 from grove_notification.settings import NotificationSettings
@@ -21,9 +22,9 @@ from grove_notification.unsubscribing.links import Unsubscribing, one_click_url,
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a try. `queued`: it is worth another one."""
+    """What became of a try. `queued`: it is worth another one. `untried`: there was none, for there is no server."""
 
-    status: Literal["sent", "queued", "failed", "bounced"]
+    status: Literal["sent", "queued", "failed", "bounced", "untried"]
     reason: str | None = None
 
 
@@ -35,22 +36,26 @@ class Delivery:
         self._cipher = cipher
         self._links = Links(settings.link_base_url, settings.link_app_url)
 
-    async def attempt(self, mail: Mail, address: str | None, connection: SmtpConnection) -> Outcome:
-        """Hand it to the mail server. `address`: a notice's; other mails bear their own."""
+    async def attempt(self, lease: Lease, connection: SmtpConnection) -> Outcome:
+        """Hand a mail to the mail server. Raises LeaseLost when it is not ours any more before its content goes."""
         try:
-            await connection.send(self._message(mail, address))
+            await connection.send(self._message(lease.mail, lease.address), on_content=lease.hand_over)
+        except LeaseLost:
+            raise
+        except Unreachable as error:
+            return Outcome("untried", str(error))
         except (DecryptionFailed, NotRenderable) as error:
             return Outcome("failed", reason_of(error))
         except (aiosmtplib.SMTPRecipientRefused, aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
             if is_bounce(error):
                 return Outcome("bounced", reason_of(error))
             return Outcome("failed" if error.code >= 500 else "queued", reason_of(error))
-        except Exception as error:  # noqa: BLE001 - the server, the network, the settings: other mails go on
+        except Exception as error:  # noqa: BLE001 - the server, the network: other mails go on
             return Outcome("queued", reason_of(error))
         return Outcome("sent")
 
     def _message(self, mail: Mail, address: str | None) -> EmailMessage:
-        """Raises DecryptionFailed or NotRenderable."""
+        """`address`: a notice's; other mails bear their own. Raises DecryptionFailed or NotRenderable."""
         settings = self._settings
         content = json.loads(self._cipher.open(mail.sealed or "", purpose=purpose_of(mail.id)))
         token = self._unsubscribe_token(mail)
@@ -72,6 +77,6 @@ class Delivery:
 
     def _unsubscribe_token(self, mail: Mail) -> str | None:
         """Notices alone can be switched off."""
-        if mail.kind != NOTICE or mail.user_id is None:
+        if mail.kind not in NOTICES or mail.user_id is None:
             return None
         return Unsubscribing(mail.user_id, mail.notification_type).token(self._cipher)

@@ -4,7 +4,8 @@ from prometheus_client import Counter, Gauge, Histogram
 
 MAILS = Counter(
     "grove_mails",
-    "Mails by what became of a try: sent, delayed (tried again later), failed, bounced, suppressed, limited (later)",
+    "Mails by what became of a try: sent, delayed (tried again later), failed, bounced, suppressed, expired, "
+    "limited (later)",
     ["kind", "outcome"],
 )
 MAIL_SECONDS = Histogram(

@@ -12,15 +12,16 @@ from grove_notification.mails.repository import MailRepository
 from grove_notification.mails.sending.admission import Admission
 from grove_notification.mails.sending.connection import SmtpConnection
 from grove_notification.mails.sending.delivery import Delivery
-from grove_notification.mails.sending.leasing import Leasing
+from grove_notification.mails.sending.ending import Ending
+from grove_notification.mails.sending.leasing import LeaseLost, Leasing, Untaken
 from grove_notification.mails.sending.limits import NoticeLimits
 from grove_notification.mails.sending.metrics import MAILS_LATE, MAILS_QUEUED
 from grove_notification.mails.sending.recording import Recording
+from grove_notification.mails.sending.retries import Retries
 from grove_notification.resources import Resources
 
 log = structlog.get_logger()
 
-SENDERS = 4
 LOOK_SECONDS = 1.0
 LATE = timedelta(minutes=10)
 """How long a mail may be due before operators are told; those that wait for a limit of their recipient are not due."""
@@ -29,38 +30,41 @@ FINISH_SECONDS = 10.0
 
 
 class MailSender:
-    """Sends what is queued, over as many connections as it has senders; the first of them takes no notices.
+    """Sends what is queued, over as many connections as it has senders; the first of several takes no notices.
 
-    A mail is leased before it is handed to the server, and no other sender takes it while the lease lasts, which is
-    longer than a delivery may take; its outcome is written after, and written again while the lease lasts if the
-    database is away. None is lost: what nobody has in hand any more is tried again. One is sent twice, with the same
-    Message-ID, only when
+    A mail is leased before it is handed to the server, and the lease renewed until its outcome is known: no other
+    sender takes it meanwhile. Its outcome is written after, and written again while the database is away. None is lost:
+    what nobody has in hand any more is tried again. One is sent twice, with the same Message-ID, only when
 
-    - the connection breaks, or the server says nothing until the delivery's time is over, after the final dot and
-      before its answer; or
-    - this process dies, or stands still, or can't reach the database, from the server's yes until the lease is over,
-      without having written it down.
+    - the connection breaks, or the server says nothing for `smtp_data_seconds`, after the final dot and before its
+      answer; or
+    - between the final dot and the outcome's commit this process dies, or ends and has waited FINISH_SECONDS, or stands
+      still or can't reach the database for longer than the lease, while another sender can.
     """
 
     def __init__(self, resources: Resources) -> None:
-        settings = resources.settings
+        settings = self._settings = resources.settings
         self._sessions = resources.sessions
         self._due = resources.mail_queue.due
         self._delivery = Delivery(settings, resources.mail_cipher)
-        self._recording = Recording(settings, resources.sessions)
+        retries = Retries(settings.mail_retry_seconds)
+        self._recording = Recording(settings.service, resources.sessions, retries)
         limits = NoticeLimits(
             resources.limiter,
             per_second=settings.mail_notices_per_second,
             recipient_per_hour=settings.mail_recipient_per_hour,
         )
         self._admission = Admission(resources.mail_cipher, limits)
-        self._leasing = Leasing(resources.sessions, self._admission, retries=len(settings.mail_retry_seconds))
-        self._connections = [SmtpConnection(settings) for _ in range(SENDERS)]
+        self._leasing = Leasing(resources.sessions, self._admission, Ending(settings.service), retries)
+        self._connections = [SmtpConnection(settings) for _ in range(settings.mail_senders)]
 
     async def run(self) -> None:
         """Send until cancelled."""
+        alone = len(self._connections) == 1
         try:
-            await side_by_side(*(self._send_all(each, notices=i > 0) for i, each in enumerate(self._connections)))
+            await side_by_side(
+                *(self._send_all(each, notices=i > 0 or alone) for i, each in enumerate(self._connections))
+            )
         finally:
             await finish(self.aclose(), FINISH_SECONDS)
 
@@ -72,14 +76,14 @@ class MailSender:
         """A health check; also feeds the metrics."""
         async with self._sessions() as session:
             mails, moment = MailRepository(session), now()
-            failed = await mails.given_up()
+            failed = await mails.given_up(moment)
             bounced = await mails.bounced_lately(moment)
             waiting = await mails.waiting(moment)
         MAILS_QUEUED.set(waiting.count)
         MAILS_LATE.set(waiting.late.total_seconds())
-        problems = []
+        problems = [said] if (said := self._server_away()) else []
         if failed:
-            problems.append(f"{failed} mails were given up; see GET /admin/notification/emails?status=failed")
+            problems.append(f"{failed} mails were given up in a day; see GET /admin/notification/emails?status=failed")
         if bounced:
             problems.append(
                 f"{bounced} mails about accounts bounced in a day; see GET /admin/notification/emails?status=bounced"
@@ -95,12 +99,40 @@ class MailSender:
         return "; ".join(problems) or None
 
     async def send_one(self, connection: SmtpConnection | None = None, *, notices: bool = True) -> bool:
-        """Look at one due mail, and try it if it may go; False when none is due."""
-        due, lease = await self._leasing.take(notices=notices)
-        if lease is not None:
-            outcome = await self._delivery.attempt(lease.mail, lease.address, connection or self._connections[0])
+        """Look at one due mail, and try it if it may go; False when none is due, or the server is away."""
+        connection = connection or self._connections[0]
+        if not await self._reaches(connection):
+            return False
+        lease = await self._leasing.take(notices=notices)
+        if isinstance(lease, Untaken):
+            return lease is not Untaken.NONE_DUE
+        try:
+            async with self._leasing.renewed(lease):
+                outcome = await self._delivery.attempt(lease, connection)
+        except LeaseLost:
+            log.warning("mail.lease_lost", mail_id=str(lease.mail.id))
+        else:
             await self._recording.write(lease, outcome)
-        return due
+        return True
+
+    async def _reaches(self, connection: SmtpConnection) -> bool:
+        """Whether mails may be taken for it: not after it could not be opened, until it can. Then all go on."""
+        if connection.outage is None:
+            return True
+        if not await connection.reopen():
+            return False
+        log.info("mail.server_reached")
+        for each in self._connections:
+            each.end_pause()
+        self._due.set()
+        return True
+
+    def _server_away(self) -> str | None:
+        outages = [each.outage for each in self._connections if each.outage is not None]
+        if not outages or any(each.is_open for each in self._connections):
+            return None
+        first, place = min(each.since for each in outages), f"{self._settings.smtp_host}:{self._settings.smtp_port}"
+        return f"the mail server {place} can't be reached since {first:%Y-%m-%d %H:%M:%S} UTC: {outages[0].reason}"
 
     async def _send_all(self, connection: SmtpConnection, *, notices: bool) -> None:
         while True:
