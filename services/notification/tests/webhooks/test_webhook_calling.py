@@ -2,14 +2,17 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from typing import Any
 
-import httpcore2
+import anyio
 import pytest
+from anyio.abc import ByteStream
 
 from grove_notification.webhooks import targets as targets_module
-from grove_notification.webhooks.deliveries.calling import BoundedStream, Caller
+from grove_notification.webhooks.deliveries.bounded import MIN_READ, BoundedStream, SaidTooMuch
+from grove_notification.webhooks.deliveries.calling import MAX_HANDSHAKE, MAX_SAID, Caller
 from grove_notification.webhooks.targets import Targets
 from grove_stack.pki.authority import Authority
 
@@ -49,11 +52,7 @@ class Listener:
 
 
 async def post(targets: Targets, url: str, tls: ssl.SSLContext | None = None):
-    caller = Caller(targets, seconds=SECONDS, tls=tls)
-    try:
-        return await caller.post(url, {"webhook-id": "1"}, b"{}")
-    finally:
-        await caller.aclose()
+    return await Caller(targets, seconds=SECONDS, tls=tls).post(url, {"webhook-id": "1"}, b"{}")
 
 
 @pytest.mark.parametrize("inside", [["127.0.0.1"], [PUBLIC, "127.0.0.1"], ["::ffff:127.0.0.1"]])
@@ -160,7 +159,6 @@ async def test_each_delivery_has_a_connection_of_its_own(served, trusting):
     caller = Caller(Targets([port], [], names), seconds=SECONDS, tls=trusting)
     for _ in range(3):
         assert (await caller.post(f"https://hook.example:{port}/", {}, b"{}")).status == 204
-    await caller.aclose()
     assert (names.asked, len(seen)) == (3, 3)
 
 
@@ -203,45 +201,120 @@ async def test_nonsense_is_no_answer(garbage):
     server.close()
 
 
+class Counted:
+    """Connections whose received bytes are counted."""
+
+    def __init__(self) -> None:
+        self.received = 0
+
+    async def connect(self, host: str, port: int) -> ByteStream:
+        stream = await anyio.connect_tcp(host, port)
+        receive = stream.receive
+
+        async def count(max_bytes: int = 65536) -> bytes:
+            said = await receive(max_bytes)
+            self.received += len(said)
+            return said
+
+        stream.receive = count
+        return stream
+
+
+@pytest.fixture
+def counted(monkeypatch) -> Counted:
+    made = Counted()
+    monkeypatch.setattr("grove_notification.webhooks.deliveries.calling.connect_tcp", made.connect)
+    return made
+
+
+@pytest.fixture
+async def endless(authority, tmp_path) -> AsyncIterator[Callable[..., Any]]:
+    """Starts a server that goes on saying the same: await endless(b"x", tls=True, tickets=2)."""
+    authority.issue("hook.example", uri=None, hosts=["hook.example"], into=tmp_path / "hook.pem", days=1)
+    servers: list[asyncio.Server] = []
+
+    async def start(said: bytes, *, tls: bool, tickets: int = 2) -> int:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tmp_path / "hook.pem")
+        context.num_tickets = tickets
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                await reader.readuntil(b"\r\n\r\n")
+                while True:
+                    writer.write(said)
+                    await writer.drain()
+
+        servers.append(await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context if tls else None))
+        return servers[-1].sockets[0].getsockname()[1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
 @pytest.mark.usefixtures("loopback_is_public")
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_answers_without_end_are_not_read_for_ever(authority, tmp_path, trusting, scheme):
+async def test_answers_without_end_are_not_read_for_ever(endless, counted, trusting, scheme):
     """`103` may come before an answer as often as an endpoint likes: so all that it says is counted."""
-    authority.issue("hook.example", uri=None, hosts=["hook.example"], into=tmp_path / "hook.pem", days=1)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(tmp_path / "hook.pem")
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
-            await reader.readuntil(b"\r\n\r\n")
-            while True:
-                writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 4000)
-                await writer.drain()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context if scheme == "https" else None)
-    port = server.sockets[0].getsockname()[1]
+    port = await endless(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 4000, tls=scheme == "https")
     host, allowed = ("hook.example", []) if scheme == "https" else ("127.0.0.1", [f"127.0.0.1:{port}"])
     answer = await post(Targets([port], allowed, Names(["127.0.0.1"])), f"{scheme}://{host}:{port}/", trusting)
     assert answer.error == "There was no answer: it said more than an answer has."
-    server.close()
+    assert counted.received <= MAX_HANDSHAKE + MAX_SAID
 
 
-class Talkative(httpcore2.AsyncNetworkStream):
-    """Has always something to say, at once."""
+@pytest.mark.usefixtures("loopback_is_public")
+async def test_what_tls_says_to_itself_is_counted(endless, counted, trusting):
+    """Session tickets are no byte of an answer, and each is work."""
+    port = await endless(b"HTTP/1.1 200 OK\r\n\r\n", tls=True, tickets=2000)
+    answer = await post(Targets([port], [], Names(["127.0.0.1"])), f"https://hook.example:{port}/", trusting)
+    assert answer.error == "There was no answer: it said more than an answer has."
+    assert counted.received <= MAX_HANDSHAKE + MAX_SAID
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return b"x" * max_bytes
 
-    async def start_tls(self, *_: object) -> httpcore2.AsyncNetworkStream:
-        return Talkative()
+@pytest.mark.usefixtures("loopback_is_public")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_body_without_end_is_an_answer(endless, counted, trusting, scheme):
+    port = await endless(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 100_000, tls=scheme == "https")
+    host, allowed = ("hook.example", []) if scheme == "https" else ("127.0.0.1", [f"127.0.0.1:{port}"])
+    answer = await post(Targets([port], allowed, Names(["127.0.0.1"])), f"{scheme}://{host}:{port}/", trusting)
+    assert (answer.status, answer.excerpt) == (200, "x" * 1000)
+    assert counted.received <= MAX_HANDSHAKE + MAX_SAID
 
 
-async def test_a_read_is_small_and_lets_others_run():
-    for stream in (
-        BoundedStream(Talkative()),
-        await BoundedStream(Talkative()).start_tls(ssl.create_default_context()),
-    ):
+class Talkative(ByteStream):
+    """Has always something to say, at once; as much as is wanted, or `at_once`."""
+
+    def __init__(self, at_once: int | None = None) -> None:
+        self.at_once = at_once
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        return b"x" * (self.at_once or max_bytes)
+
+    async def send(self, item: bytes) -> None: ...
+
+    async def send_eof(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+
+async def test_a_peer_says_as_much_as_it_may_and_lets_others_run():
+    stream = BoundedStream(Talkative(), 5000)
+    for wanted in (4096, 904):
         ran = asyncio.Event()
         asyncio.get_running_loop().call_soon(ran.set)
-        assert len(await stream.read(1_000_000)) == 4096
+        assert len(await stream.receive(4096)) == wanted
         assert ran.is_set()
+    with pytest.raises(SaidTooMuch):
+        await stream.receive(4096)
+    stream.allow(10)
+    assert len(await stream.receive()) == 10
+
+
+async def test_crumbs_count_as_more_than_they_are():
+    stream = BoundedStream(Talkative(at_once=1), 10 * MIN_READ)
+    for _ in range(10):
+        await stream.receive()
+    with pytest.raises(SaidTooMuch):
+        await stream.receive()

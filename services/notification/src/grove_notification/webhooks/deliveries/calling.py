@@ -1,39 +1,42 @@
 """One call of an endpoint: a connection of its own to an address that was checked, no redirect, little of the answer.
 
-httpcore is used by itself: it follows no redirect, reads no proxy from the environment, and asks for each connection,
-whose address is thereby known to be the checked one. TLS and the Host header keep the name.
+No client library is between: each that there is reads more of an answer than can be afforded (exchange.py), and keeps
+connections. TLS and the Host header keep the name.
 """
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
-import httpcore2
+import anyio
+import h11
 import httpx2
-from httpcore2 import AsyncNetworkBackend, AsyncNetworkStream
+from anyio import connect_tcp
+from anyio.abc import ByteStream
+from anyio.streams.tls import TLSStream
 
-from grove_notification.webhooks.targets import TargetRefused, Targets
+from grove_notification.webhooks.deliveries.bounded import BoundedStream, SaidTooMuch
+from grove_notification.webhooks.deliveries.exchange import Exchange
+from grove_notification.webhooks.targets import Target, TargetRefused, Targets
 
 CONNECT_SECONDS = 5.0
+"""To one address; and for TLS, when there is a connection."""
 BODY_SECONDS = 2.0
-MAX_BODY = 16 * 1024
-MAX_SAID = 160 * 1024
-"""Bytes that an endpoint may send in all: of headers the parser keeps 100 KiB, and then there is the body."""
-MAX_READ = 4096
-"""Bytes taken at once: between two reads others have their turn, whatever the parser finds in one."""
+MAX_HANDSHAKE = 32 * 1024
+"""Bytes that an endpoint may send before the request: certificates are most of it."""
+MAX_SAID = 32 * 1024
+"""Bytes that it may send after that, whatever they are."""
 MAX_EXCERPT = 1000
 MAX_ERROR = 300
 _FAILURES = (
-    httpcore2.TimeoutException,
-    httpcore2.NetworkError,
-    httpcore2.ProtocolError,
-    httpcore2.ConnectionNotAvailable,
-    httpcore2.UnsupportedProtocol,
-    OSError,
-    ssl.SSLError,
+    OSError,  # those of TLS too
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+    h11.ProtocolError,
+    SaidTooMuch,
 )
 
 
@@ -47,79 +50,14 @@ class Answer:
     error: str | None = None
 
 
-class BoundedStream(AsyncNetworkStream):
-    """Reads little at once, and not for ever: answers such as 103 may come before the answer without end."""
-
-    def __init__(self, stream: AsyncNetworkStream) -> None:
-        self._stream = stream
-        self._left = MAX_SAID
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Some of it. Raises httpcore2.ReadError when it was enough."""
-        if self._left <= 0:
-            raise httpcore2.ReadError("it said more than an answer has")
-        await asyncio.sleep(0)  # what is there already is read without waiting, and so without anybody else's turn
-        said = await self._stream.read(min(max_bytes, MAX_READ), timeout)
-        self._left -= len(said)
-        return said
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """All of it."""
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        """Close it."""
-        await self._stream.aclose()
-
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> "BoundedStream":
-        """The stream inside TLS, as bounded."""
-        return BoundedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
-
-    def get_extra_info(self, info: str) -> Any:
-        """What is known of the connection."""
-        return self._stream.get_extra_info(info)
-
-
-class _CheckedNetwork(AsyncNetworkBackend):
-    """Connects to checked addresses only."""
-
-    def __init__(self, targets: Targets) -> None:
-        self._targets = targets
-        self._network = httpcore2.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> AsyncNetworkStream:
-        """To the first address that answers. Raises TargetRefused."""
-        failure: Exception = OSError(f"{host} has no address")
-        for address in await self._targets.addresses(host, port):
-            try:
-                found = await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
-                return BoundedStream(found)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-
 class Caller:
     """Calls endpoints. `seconds`: what a call may take in all."""
 
     def __init__(self, targets: Targets, *, seconds: float, tls: ssl.SSLContext | None = None) -> None:
         self._targets = targets
         self._seconds = seconds
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls or httpcore2.default_ssl_context(),
-            max_connections=None,
-            max_keepalive_connections=0,
-            network_backend=_CheckedNetwork(targets),
-        )
+        self._tls = tls or httpx2.create_ssl_context()
+        self._tls.set_alpn_protocols(["http/1.1"])
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """POST, and what came of it. Raises nothing but cancellation."""
@@ -128,43 +66,71 @@ class Caller:
                 return await self._post(url, headers, body)
         except TargetRefused as refused:
             return Answer(error=_printable(f"The URL {refused}.", MAX_ERROR))
-        except (TimeoutError, httpcore2.ReadTimeout, httpcore2.WriteTimeout):
+        except TimeoutError:
             return Answer(error=f"There was no answer within {self._seconds:g} s.")
         except _FAILURES as failure:
             return Answer(error=_printable(f"There was no answer: {_reason(failure)}.", MAX_ERROR))
 
-    async def aclose(self) -> None:
-        """Close what is open."""
-        await self._pool.aclose()
-
     async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        self._targets.parse(url)  # the operator's rules may be others than when it was saved
+        target = self._targets.parse(url)  # the operator's rules may be others than when it was saved
         parsed = httpx2.URL(url)
-        async with self._pool.stream(
-            "POST",
-            httpcore2.URL(scheme=parsed.raw_scheme, host=parsed.raw_host, port=parsed.port, target=parsed.raw_path),
-            headers=[("Host", parsed.netloc.decode("ascii")), *headers.items()],
-            content=body,
-            extensions={"timeout": {"connect": CONNECT_SECONDS, "read": self._seconds, "write": self._seconds}},
-        ) as response:
-            given = {name.lower(): value for name, value in response.headers}
+        async with self._connected(target) as stream:
+            exchange = Exchange(stream)
+            named = [("Host", parsed.netloc.decode("ascii")), *headers.items()]
+            await exchange.send(parsed.raw_path, named, body)
+            head = await exchange.head()
+            given = dict(head.headers)
             return Answer(
-                status=response.status,
-                excerpt=_excerpt(await _beginning(response.aiter_stream())),
+                status=head.status_code,
+                excerpt=_excerpt(await _beginning(exchange.body())),
                 retry_after=given.get(b"retry-after", b"").decode("latin-1") or None,
             )
 
+    @asynccontextmanager
+    async def _connected(self, target: Target) -> AsyncIterator[ByteStream]:
+        """A connection, with TLS in it when the URL says so. What the peer says is counted outside and inside of TLS:
+        a little that is sent may be much to open, and a little that is opened may come in many pieces.
+        """
+        async with BoundedStream(await self._connect(target), MAX_HANDSHAKE) as bounded:
+            stream: ByteStream = bounded
+            if target.scheme == "https":
+                stream = BoundedStream(await self._secured(bounded, target.host), MAX_SAID)
+            bounded.allow(MAX_SAID)
+            yield stream
 
-async def _beginning(chunks: AsyncIterator[bytes]) -> bytes:
+    async def _connect(self, target: Target) -> ByteStream:
+        """To the first address that answers. Raises TargetRefused or OSError."""
+        failure = OSError(f"{target.host} has no address")
+        for address in await self._targets.addresses(target.host, target.port):
+            try:
+                async with _within(CONNECT_SECONDS, "connection"):
+                    return await connect_tcp(address, target.port)
+            except OSError as error:
+                failure = error
+        raise failure
+
+    async def _secured(self, stream: ByteStream, host: str) -> ByteStream:
+        async with _within(CONNECT_SECONDS, "TLS"):
+            return await TLSStream.wrap(stream, hostname=host, ssl_context=self._tls, standard_compatible=False)
+
+
+@asynccontextmanager
+async def _within(seconds: float, what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise ConnectionError(f"no {what} within {seconds:g} s") from None
+
+
+async def _beginning(pieces: AsyncIterator[bytes]) -> bytes:
     """Some of a body. That it is slow, or breaks off, does not undo the status."""
     body = bytearray()
     with suppress(TimeoutError, *_FAILURES):
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in chunks:
-                body += chunk
-                if len(body) >= MAX_BODY:
-                    break
-    return bytes(body[:MAX_BODY])
+            async for piece in pieces:
+                body += piece
+    return bytes(body)
 
 
 def _excerpt(body: bytes) -> str | None:
@@ -176,4 +142,6 @@ def _printable(text: str, most: int) -> str:
 
 
 def _reason(failure: Exception) -> str:
-    return str(failure).strip().rstrip(".") or type(failure).__name__
+    if isinstance(failure, anyio.EndOfStream):
+        return "it hung up"
+    return (str(failure) or str(failure.__cause__ or "")).strip().rstrip(".") or type(failure).__name__

@@ -177,4 +177,3 @@ class WebhookSender:
     async def _drain(self) -> None:
         if self._trying:
             await asyncio.wait(list(self._trying))
-        await self._caller.aclose()
