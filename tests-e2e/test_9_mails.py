@@ -133,5 +133,5 @@ async def test_workers_killed_in_the_middle_lose_no_mail_and_name_doubled_ones_t
         return all(await ids())
 
     await wait_until(all_told, 60)
-    await wait_until(all_mailed, 180)  # those in hand are nobody else's until their leases end
+    await wait_until(all_mailed, 75)  # those in hand are nobody else's until their leases end, after 30 s
     assert [len(each) for each in await ids()] == [1] * 15

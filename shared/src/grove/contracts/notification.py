@@ -23,7 +23,7 @@ class EmailSent(_Mail):
 
 
 class EmailFailed(_Mail):
-    """A mail was given up: it waits for an operator."""
+    """A mail will not arrive: it was refused, given up, or not sent while it was of use; the reason says which."""
 
     type: ClassVar = "notification.email.failed.v1"
     reason: str
