@@ -50,7 +50,7 @@ def run() -> None:
         "webhook_cleaning": WebhookCleaning(
             resources.sessions, resources.webhook_cipher, days=settings.webhook_delivery_days
         ).run,
-        "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
+        "housekeeping": Housekeeping(resources.sessions, ERASURE).run,
     }
     if settings.read_notifications_days:
         jobs["retention"] = Retention(resources.sessions, days=settings.read_notifications_days).run

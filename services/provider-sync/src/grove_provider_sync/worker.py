@@ -46,6 +46,6 @@ def run() -> None:
         "connection_cleaning": ConnectionCleaning(resources).run,
         "access_warnings": AccessWarnings(resources).run,
         "token_rewrapping": TokenRewrapping(resources).run,
-        "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
+        "housekeeping": Housekeeping(resources.sessions, ERASURE).run,
     }
     run_worker(settings, jobs, resources.tls, health)

@@ -37,7 +37,7 @@ def run() -> None:
     )
     jobs = {
         **events.jobs,
-        "housekeeping": Housekeeping(resources.inbox, resources.sessions, ERASURE).run,
+        "housekeeping": Housekeeping(resources.sessions, ERASURE).run,
         "reminders": firing.run,
         "files": _sweep(resources).run,
     }

@@ -95,7 +95,7 @@ async def test_what_a_request_under_way_still_wrote_is_swept(resources, happen, 
     await happen(UserDeleted(user_id=ADA, deleted_at=now()), 4)
     await create(ADA)
     assert await left(ADA) == [0, 1, 1, 1]
-    await Housekeeping(resources.inbox, resources.sessions, ERASURE).clean()
+    await Housekeeping(resources.sessions, ERASURE).clean()
     assert await left(ADA) == [0, 0, 0, 1]
     assert await left(BOB) == [0, 1, 1, 0]
     assert await ERASURE.sweep(resources.sessions) == 0

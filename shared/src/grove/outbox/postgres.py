@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +39,7 @@ from grove.postgres.engine import STORE_ERRORS, is_lost
 CHANNEL = "grove_outbox"
 _LOCK_CLASS = 0x6F75  # the advisory locks of the outbox's partitions
 INBOX_DAYS = 7
+"""So long it is remembered that an event was applied."""
 
 
 class OutboxRow(Base):
@@ -198,13 +199,3 @@ class PostgresInbox:
             if isinstance(error, DBAPIError) and not is_lost(error):
                 raise
             raise StoreUnavailable(f"the database is away: {error}") from error
-
-    async def purge(self) -> int:
-        """Forget events applied longer than INBOX_DAYS ago. Returns how many."""
-        async with self._sessions.begin() as session:
-            gone = await session.execute(
-                delete(InboxRow)
-                .where(InboxRow.applied_at < now() - timedelta(days=INBOX_DAYS))
-                .returning(InboxRow.event_id)
-            )
-            return len(gone.all())

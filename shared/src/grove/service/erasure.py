@@ -1,7 +1,7 @@
 """Erasing people: auth.user.deleted → nothing of the user is left here, but a tombstone against late events."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,12 @@ from grove.service.deleting import deletion
 AT_ONCE = 10_000
 """Rows that one statement deletes at most: however much somebody left, none runs into its time limit."""
 _TOMBSTONES = 500
+SWEPT_DAYS = 30
+"""So long after an erasure, what was written about its user after all is swept.
+
+That was under way when the erasure was committed, and is there within minutes; what comes later finds the tombstone.
+The rest is for workers that stood still: at least as long as the inbox remembers.
+"""
 
 
 class ErasedUser(Base):
@@ -91,8 +97,8 @@ class Erasure:
             await Outbox(session, self._service).add((self._fact(user_id=user_id, erased_at=now()), 1))
 
     async def sweep(self, sessions: async_sessionmaker[AsyncSession]) -> int:
-        """Delete what was written about erased users after all: by a request or another fact under way at that
-        moment, or by a fact that came late. Returns how many rows.
+        """Delete what was written about users erased in the last SWEPT_DAYS after all: by a request or another fact
+        under way at that moment. Returns how many rows.
         """
         swept = 0
         last = UUID(int=0)
@@ -104,8 +110,12 @@ class Erasure:
 
 
 async def _erased_after(last: UUID, sessions: async_sessionmaker[AsyncSession]) -> Sequence[UUID]:
+    recent = ErasedUser.erased_at > now() - timedelta(days=SWEPT_DAYS)
     tombstones = (
-        select(ErasedUser.user_id).where(ErasedUser.user_id > last).order_by(ErasedUser.user_id).limit(_TOMBSTONES)
+        select(ErasedUser.user_id)
+        .where(ErasedUser.user_id > last, recent)
+        .order_by(ErasedUser.user_id)
+        .limit(_TOMBSTONES)
     )
     async with sessions() as session:
         return (await session.scalars(tombstones)).all()

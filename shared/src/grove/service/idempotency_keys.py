@@ -4,10 +4,10 @@ import zlib
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, SmallInteger, String, delete, func, select
+from sqlalchemy import LargeBinary, SmallInteger, String, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grove.core.clock import now
@@ -65,14 +65,3 @@ class PostgresIdempotency:
             .values(user_id=user_id, key=key, **values)
             .on_conflict_do_update(index_elements=["user_id", "key"], set_=values)
         )
-
-
-async def purge_keys(sessions: async_sessionmaker[AsyncSession]) -> int:
-    """Forget answers older than KEPT. Returns how many."""
-    async with sessions.begin() as session:
-        gone = await session.execute(
-            delete(IdempotencyKeyRow)
-            .where(IdempotencyKeyRow.created_at < now() - KEPT)
-            .returning(IdempotencyKeyRow.key)
-        )
-        return len(gone.all())
