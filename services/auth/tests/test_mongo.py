@@ -4,7 +4,7 @@ import asyncio
 
 import pymongo
 import pytest
-from pymongo.errors import PyMongoError
+from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from grove.contracts.auth import UserUpdated
 from grove.contracts.resource import UserErased
@@ -133,3 +133,17 @@ async def test_a_database_that_does_not_answer_is_not_the_events_fault(resources
 
     with pymongo.timeout(0.0001), pytest.raises(StoreUnavailable):
         await resources.inbox.apply([work(handler)])
+
+
+async def test_an_effect_that_waits_for_others_too_long_is_a_failed_try(resources, effect, monkeypatch):
+    monkeypatch.setattr("grove.mongo.client.TRANSACTION_SECONDS", 2)
+    held = new_id()
+    await effect.insert_one({"_id": held, "awaiting": []})
+
+    async def handler(session, _) -> None:
+        await effect.update_one({"_id": held}, {"$set": {"awaiting": ["resource"]}}, session=session)
+
+    async with resources.client.start_session() as holder, await holder.start_transaction():
+        await effect.update_one({"_id": held}, {"$set": {"awaiting": ["auth"]}}, session=holder)
+        with pytest.raises(ExecutionTimeout):
+            await resources.inbox.apply([work(handler)])

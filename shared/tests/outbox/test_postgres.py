@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from grove.contracts.event import Envelope
 from grove.contracts.resource import TaskCreated
@@ -198,9 +199,20 @@ async def test_a_lost_database_is_not_the_events_fault(settings):
     async def handler(session, event) -> None:
         raise AssertionError("never reached")
 
-    with pytest.raises(StoreUnavailable):
+    with pytest.raises(StoreUnavailable, match=r"^the database is away: .*Connect call failed"):
         await PostgresInbox(async_sessionmaker(away)).apply([work(handler)])
     await away.dispose()
+
+
+async def test_a_statement_that_was_cancelled_is_a_failed_try(sessions):
+    from sqlalchemy import text
+
+    async def handler(session, event) -> None:
+        await session.execute(text("SET LOCAL statement_timeout = 1"))
+        await session.execute(text("SELECT pg_sleep(60)"))
+
+    with pytest.raises(DBAPIError, match="statement timeout"):
+        await PostgresInbox(sessions).apply([work(handler)])
 
 
 async def test_a_wrong_statement_is_not_a_lost_database(engine):

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from grove.postgres.engine import is_lost, is_unavailable
+from grove.postgres.engine import STORE_ERRORS, is_lost, is_unavailable
 from grove.postgres.reads import Reads, Statement
 
 pytestmark = pytest.mark.integration
@@ -34,12 +34,19 @@ async def test_what_is_the_databases_fault(engine, statement, values, lost, unav
     assert (is_lost(error), is_unavailable(error)) == (lost, unavailable)
 
 
-async def test_a_statement_that_took_too_long_may_be_tried_again(engine):
+async def test_a_statement_that_took_too_long_may_be_tried_again_and_is_no_lost_database(engine, settings):
     async with engine.connect() as connection:
         await connection.execute(text("SET LOCAL statement_timeout = 1"))
         with pytest.raises(DBAPIError) as caught:
             await connection.execute(text("SELECT pg_sleep(60)"))
-        assert is_unavailable(caught.value)
+    assert (is_lost(caught.value), is_unavailable(caught.value)) == (False, True)
+    reads = Reads(settings.model_copy(update={"database_statement_timeout_ms": 1}))
+    try:
+        with pytest.raises(STORE_ERRORS) as read:
+            await reads.scalar(Statement("SELECT pg_sleep(60)"))
+    finally:
+        await reads.aclose()
+    assert (is_lost(read.value), is_unavailable(read.value)) == (False, True)
 
 
 async def test_two_in_a_circle_may_try_again(engine):

@@ -28,6 +28,12 @@ class Unacceptable(Exception):
     """The message can't ever be handled: it is parked at once."""
 
 
+def reason_of(failure: Exception) -> str:
+    """The first line of what went wrong: further down, databases say which values they refused."""
+    said = str(failure).strip().splitlines()
+    return f"{type(failure).__name__}: {said[0] if said else 'it says no more'}"
+
+
 @dataclass(slots=True)
 class Received(Generic[D]):
     """One event as a handler sees it."""

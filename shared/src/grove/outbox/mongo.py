@@ -10,12 +10,12 @@ from uuid import UUID
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.errors import DuplicateKeyError, ExecutionTimeout, OperationFailure
 
 from grove.contracts.event import EventData
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove.messaging.handlers import StoreUnavailable, Work, apply_all
+from grove.messaging.handlers import StoreUnavailable, Work, apply_all, reason_of
 from grove.mongo.client import MONGO_ERRORS, Document, in_transaction
 from grove.outbox.event import Claim, OutboxEvent, outbox_event
 
@@ -127,7 +127,10 @@ class MongoInbox:
         for work in works:
             by_id.setdefault(work.id, work)
 
+        at_work = False
+
         async def enter(session: AsyncClientSession) -> list[Work]:
+            nonlocal at_work
             known = await self._applied.find({"_id": {"$in": list(by_id)}}, {"_id": 1}, session=session).to_list()
             seen = {document["_id"] for document in known}
             new = [work for event_id, work in by_id.items() if event_id not in seen]
@@ -136,13 +139,16 @@ class MongoInbox:
                 await self._applied.insert_many(
                     [{"_id": work.id, "applied_at": moment} for work in new], session=session
                 )
+            at_work = True
             await apply_all(new, session)
             return new
 
         try:
             return await in_transaction(self._client, enter)  # again, when another consumer enters one meanwhile
         except MONGO_ERRORS as error:
-            raise StoreUnavailable(f"the database is away: {error}") from error
+            if at_work and isinstance(error, ExecutionTimeout):
+                raise  # the time was over in the effect of one of these, as when others hold what it changes
+            raise StoreUnavailable(f"the database is away: {reason_of(error)}") from error
 
 
 def _event(document: Any) -> OutboxEvent:

@@ -25,13 +25,12 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grove.contracts.event import EventData
 from grove.core.clock import now
-from grove.messaging.handlers import StoreUnavailable, Work, apply_all
+from grove.messaging.handlers import StoreUnavailable, Work, apply_all, reason_of
 from grove.outbox.event import PARTITIONS, Claim, OutboxEvent, outbox_event
 from grove.postgres.base import Base
 from grove.postgres.engine import STORE_ERRORS, is_lost
@@ -196,6 +195,6 @@ class PostgresInbox:
                 await apply_all(applied, session)
             return applied
         except STORE_ERRORS as error:
-            if isinstance(error, DBAPIError) and not is_lost(error):
-                raise
-            raise StoreUnavailable(f"the database is away: {error}") from error
+            if not is_lost(error):
+                raise  # a statement that was refused or took too long: the fault of one of these, maybe
+            raise StoreUnavailable(f"the database is away: {reason_of(error)}") from error

@@ -29,27 +29,33 @@ _AWAY: tuple[type[Exception], ...] = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
-    asyncpg.QueryCanceledError,
     OSError,
 )
-_MET_OTHERS: tuple[type[Exception], ...] = (
+_MAY_PASS: tuple[type[Exception], ...] = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
 )
-STORE_ERRORS: tuple[type[Exception], ...] = (DBAPIError, PoolTimeout, asyncpg.InterfaceError, *_AWAY)
+_NOT_ASKED: tuple[type[Exception], ...] = (PoolTimeout, asyncpg.InterfaceError)
+STORE_ERRORS: tuple[type[Exception], ...] = (DBAPIError, *_NOT_ASKED, *_AWAY, *_MAY_PASS)
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the error means that the database is away, rather than that a statement or its values are wrong."""
+    """Whether the error means that the database is away, rather than that it did not do this one statement.
+
+    A statement that was cancelled because it took too long is no lost database: what asks for it may be at fault.
+    """
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error, InterfaceError) or isinstance(_cause(error), _AWAY)
-    return isinstance(error, STORE_ERRORS)
+    return isinstance(error, (*_NOT_ASKED, *_AWAY))
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether trying again in a moment can help: the database is away, or others held what the statement needed."""
-    return is_lost(error) or isinstance(_cause(error), _MET_OTHERS)
+    """Whether trying again in a moment can help: the database is away, or others held what the statement needed, or
+    it took too long.
+    """
+    return is_lost(error) or isinstance(_cause(error), _MAY_PASS)
 
 
 def _cause(error: BaseException) -> BaseException | None:
