@@ -10,21 +10,24 @@ import pytest
 from aio_pika.abc import AbstractIncomingMessage
 from prometheus_client import REGISTRY
 from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import async_sessionmaker
+from structlog.testing import capture_logs
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.contracts.event import Envelope
 from grove.core.clock import now, rfc3339
 from grove.core.ids import new_id
 from grove.core.tasks import end
-from grove.messaging.broker import BROKER_ERRORS, EventPublisher
+from grove.messaging.broker import BROKER_ERRORS, EventPublisher, message
 from grove.messaging.consumer import HANDLER_SECONDS, Consumer
 from grove.messaging.dead_letters import DeadLetters
 from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable
-from grove.messaging.topology import EVENTS, queue_name
+from grove.messaging.intake import Intake
+from grove.messaging.topology import EVENTS, internal_exchange, queue_name
 from grove.outbox.event import outbox_event
 from grove.outbox.postgres import Outbox, OutboxRow, PostgresInbox, PostgresOutboxStore
 from grove.outbox.relay import BATCH, Relay
-from grove.postgres.engine import STORE_ERRORS
+from grove.postgres.engine import STORE_ERRORS, create_engine
 
 pytestmark = pytest.mark.integration
 
@@ -218,8 +221,23 @@ def arrived(monkeypatch) -> list[AbstractIncomingMessage]:
     return arrived
 
 
-async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers, sessions, letters, arrived):
-    """The first event holds the consumer while more arrive, as many as it takes; the twelfth always fails."""
+@pytest.fixture
+def taking(monkeypatch) -> list[int]:
+    """How many events consumers had the broker hand them at once, by turns."""
+    taking, consume = [], Intake._consume
+
+    async def watched(self, prefetch: int) -> None:
+        await consume(self, prefetch)
+        taking.append(prefetch)
+
+    monkeypatch.setattr(Intake, "_consume", watched)
+    return taking
+
+
+async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers, sessions, letters, arrived, taking):
+    """One event shows that there are new ones. The next holds the consumer while more arrive, as many as it takes; the
+    twelfth always fails.
+    """
     release, good, sizes, before = asyncio.Event(), [], [], consumed("retried")
     events = [outbox_event("auth", registered(), sequence=number) for number in range(1, 22)]
 
@@ -229,7 +247,8 @@ async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers,
             return await super().apply(works)
 
     async def handle(session, event) -> None:
-        await release.wait()
+        if event.sequence:
+            await release.wait()
         if event.sequence == 12:
             raise ValueError("bad")
 
@@ -242,6 +261,10 @@ async def test_what_waits_is_applied_together_and_a_bad_one_fails_alone(brokers,
         return len(await letters.all()) == 1
 
     async with consuming(brokers, sessions, handle, inbox=CountingInbox(sessions)):
+        await publish(brokers, outbox_event("auth", registered(), sequence=0).body)
+        await until(lambda: taking == [1, PREFETCH] and good == [0])
+        for seen in (good, sizes, arrived):
+            seen.clear()
         await publish(brokers, events[0].body)
         await until(lambda: sizes == [1])
         await publish(brokers, *(event.body for event in events[1:]))
@@ -283,6 +306,95 @@ async def test_what_can_never_be_handled_is_parked_at_once(brokers, sessions, le
     assert not handling.handled.is_set()
     assert await letters.purge() == 1
     assert await letters.purge() == 0
+
+
+async def test_one_whose_statement_is_cancelled_is_parked_and_holds_up_none_of_its_batch(
+    brokers, sessions, settings, letters, arrived
+):
+    """Somebody holds what the third of five events needs for longer than a statement may take."""
+    hurried = create_engine(settings.model_copy(update={"database_statement_timeout_ms": 500}))
+    inbox = PostgresInbox(async_sessionmaker(hurried, expire_on_commit=False))
+    before = {outcome: consumed(outcome) for outcome in ("applied", "waiting", "retried")}
+    hold, seen = asyncio.Event(), []
+
+    async def handle(session, event) -> None:
+        seen.append(event.sequence)
+        if event.sequence == 1:
+            await hold.wait()
+        if event.sequence == 3:
+            await session.execute(text("SELECT pg_advisory_xact_lock(4711)"))
+
+    async def parked() -> bool:
+        return len(await letters.all()) == 1
+
+    async with sessions.begin() as holder, consuming(brokers, sessions, handle, inbox=inbox):
+        await holder.execute(text("SELECT pg_advisory_xact_lock(4711)"))
+        events = [outbox_event("auth", registered(), sequence=number) for number in range(1, 6)]
+        await publish(brokers, *(event.body for event in events))
+        await until(lambda: len(arrived) == 5)
+        hold.set()
+        await until(parked, 20)
+    [letter] = await letters.all()
+    assert (letter.sequence, letter.attempts) == (3, 2)
+    assert "canceling statement due to statement timeout" in letter.reason
+    assert {outcome: consumed(outcome) - count for outcome, count in before.items()} == {
+        "applied": 4,
+        "waiting": 0,
+        "retried": 1,
+    }
+    assert seen == [1, 2, 3, 2, 3, 4, 5, 3], "one together, then each alone, then the guilty one again"
+    await hurried.dispose()
+
+
+async def test_what_failed_before_is_applied_apart_from_the_others(brokers, sessions, letters, arrived):
+    hold, sizes, seen = asyncio.Event(), [], []
+
+    class CountingInbox(PostgresInbox):
+        async def apply(self, works):
+            sizes.append(len(works))
+            return await super().apply(works)
+
+    async def handle(session, event) -> None:
+        await hold.wait()
+        seen.append(event.sequence)
+
+    bodies = [outbox_event("auth", registered(), sequence=number).body for number in range(1, 6)]
+    async with (
+        consuming(brokers, sessions, handle, inbox=CountingInbox(sessions)),
+        brokers("resource").connection() as connection,
+    ):
+        exchange = await (await connection.channel()).get_exchange(internal_exchange("resource"), ensure=False)
+        for number, body in enumerate(bodies, start=1):
+            failed = {"x-grove-attempt": 2} if number in {2, 4} else {}
+            again = message(body, message_id=str(new_id()), headers=failed)
+            await exchange.publish(again, routing_key=QUEUE, mandatory=True)
+        await until(lambda: len(arrived) == 5)
+        hold.set()
+        await until(lambda: len(seen) == 5)
+    assert (sizes, seen) == ([1, 2, 1, 1], [1, 3, 5, 2, 4])
+
+
+async def test_a_store_that_is_away_is_logged_and_is_no_failure_of_the_event(brokers, sessions, letters, monkeypatch):
+    monkeypatch.setattr("grove.messaging.consumer.LOST_STORE_DELAY", 1)
+    handling, failed_at = Handling(), []
+    handling.failures = [StoreUnavailable("nobody answers"), ValueError("first"), ValueError("second")]
+
+    async def handle(session, event) -> None:
+        if len(handling.seen) == 1:
+            failed_at.append(rfc3339(now()))
+        await handling(session, event)
+
+    async def parked() -> bool:
+        return len(await letters.all()) == 1
+
+    with capture_logs() as logs:
+        async with consuming(brokers, sessions, handle):
+            await publish(brokers, outbox_event("auth", registered(), sequence=1).body)
+            await until(parked, 20)
+    [letter] = await letters.all()
+    assert (letter.attempts, letter.first_failed >= failed_at[0]) == (2, True)
+    [waits] = [entry for entry in logs if entry["event"] == "consumer.waits"]
+    assert (waits["queue"], waits["events"], waits["reason"]) == (QUEUE, 1, "nobody answers")
 
 
 async def test_a_store_that_is_away_costs_no_tries(brokers, sessions, letters, monkeypatch):

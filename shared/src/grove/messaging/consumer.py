@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -14,9 +13,10 @@ from aio_pika.abc import AbstractExchange, AbstractIncomingMessage, HeadersType
 from grove.core.clock import now, rfc3339
 from grove.core.tasks import end, finish
 from grove.messaging.broker import BROKER_ERRORS, Broker, closed, message
-from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable, Work
+from grove.messaging.handlers import Handlers, StoreUnavailable, Unacceptable, Work, reason_of
+from grove.messaging.intake import Intake
 from grove.messaging.topology import RETRY_DELAYS, dead_queue_name, internal_exchange, retry_queue_name
-from grove.observability.metrics import EVENT_LATENCY, EVENT_SECONDS, EVENTS_CONSUMED, EVENTS_IN_HAND
+from grove.observability.metrics import EVENT_LATENCY, EVENT_SECONDS, EVENTS_CONSUMED
 
 log = structlog.get_logger()
 
@@ -24,10 +24,9 @@ BATCH = 25
 HANDLER_SECONDS = 30
 LOST_STORE_DELAY = 5
 FINISH_SECONDS = 20
+_COUNTED_BY_QUEUES = frozenset({"x-delivery-count", "x-acquired-count"})
 UNREADABLE = "unreadable"
 """The type that metrics have of what can't be read: what it says of itself may be anything."""
-
-Waiting = asyncio.Queue[AbstractIncomingMessage]
 
 
 class Inbox(Protocol):
@@ -50,7 +49,8 @@ class Consumer:
     """Takes events from one queue and applies them through the inbox.
 
     What waits is applied together, in one transaction, in the order it came; nothing waits for a batch to fill.
-    When a batch fails, each of its events is tried alone, so that one is retried or parked for its own fault only.
+    When a batch fails, each of its events is tried alone, so that one is retried or parked for its own fault only; what
+    failed before is tried alone and after the others, and costs them no second transaction.
     One batch is in hand at a time: the next one grows meanwhile, which is quicker than several small ones at once.
     """
 
@@ -72,7 +72,6 @@ class Consumer:
         self._handlers = handlers
         self._prefetch = prefetch
         self._delays = delays or dict(enumerate(RETRY_DELAYS, start=1))
-        self._in_hand = EVENTS_IN_HAND.labels(queue)
         self.connected = False
 
     async def run(self) -> None:
@@ -89,55 +88,35 @@ class Consumer:
     async def _consume(self) -> None:
         async with self._broker.connection() as connection:
             channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-            await channel.set_qos(prefetch_count=self._prefetch)
             internal = await channel.get_exchange(internal_exchange(self.service), ensure=False)
             queue = await channel.get_queue(self.queue, ensure=False)
-            waiting: Waiting = asyncio.Queue()
-
-            async def arrive(incoming: AbstractIncomingMessage) -> None:
-                self._in_hand.inc()
-                await waiting.put(incoming)
-
-            tag = await queue.consume(arrive)
+            intake = Intake(channel, queue, self._prefetch)
+            await intake.begin()
             self.connected = True
             log.info("consumer.started", queue=self.queue)
-            working = asyncio.create_task(self._work(waiting, internal))
-            losing = asyncio.create_task(closed(connection, channel))
+            works = self._work(intake, internal), intake.run(), closed(connection, channel)
+            tasks = [asyncio.create_task(work) for work in works]
             try:
-                await asyncio.wait([working, losing], return_when=asyncio.FIRST_COMPLETED)
-                self._drop(waiting)  # the broker delivers these again, on the next connection
-            except asyncio.CancelledError:
-                with suppress(*BROKER_ERRORS):
-                    await queue.cancel(tag)
-                raise
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                intake.drop()
             finally:
-                await finish(waiting.join(), FINISH_SECONDS)
-                await end(losing, working)
-            if not working.cancelled():
-                working.result()
+                await finish(intake.end(), FINISH_SECONDS)
+                await end(*tasks)
+                intake.drop()
+            for task in tasks:
+                if not task.cancelled():
+                    task.result()
 
-    async def _work(self, waiting: Waiting, internal: AbstractExchange) -> None:
+    async def _work(self, intake: Intake, internal: AbstractExchange) -> None:
         while True:
-            batch = [await waiting.get()]
-            while len(batch) < BATCH and not waiting.empty():
-                batch.append(waiting.get_nowait())
+            batch = await intake.take(BATCH)
             try:
                 await self._take(batch, internal)
             except BROKER_ERRORS as error:
                 # Not answered: the broker delivers it again, and the inbox knows whether it was applied.
                 log.warning("consumer.answer_lost", queue=self.queue, error=str(error) or type(error).__name__)
             finally:
-                self._answered(waiting, len(batch))
-
-    def _drop(self, waiting: Waiting) -> None:
-        while not waiting.empty():
-            waiting.get_nowait()
-            self._answered(waiting, 1)
-
-    def _answered(self, waiting: Waiting, count: int) -> None:
-        self._in_hand.dec(count)
-        for _ in range(count):
-            waiting.task_done()
+                intake.done(len(batch))
 
     async def _take(self, batch: Sequence[AbstractIncomingMessage], internal: AbstractExchange) -> None:
         started = time.perf_counter()
@@ -149,7 +128,8 @@ class Consumer:
                 await self._park(incoming, internal, str(reason))
                 EVENTS_CONSUMED.labels(self.queue, UNREADABLE, "parked").inc()
         if deliveries:
-            await self._settle(deliveries, internal)
+            for together in _apart(deliveries):
+                await self._settle(together, internal)
             EVENT_SECONDS.labels(self.queue).observe(time.perf_counter() - started)
 
     async def _settle(self, deliveries: Sequence[_Delivery], internal: AbstractExchange) -> None:
@@ -157,8 +137,9 @@ class Consumer:
             async with asyncio.timeout(HANDLER_SECONDS):
                 applied = await self._inbox.apply([delivery.work for delivery in deliveries])
         except StoreUnavailable as reason:
+            log.warning("consumer.waits", queue=self.queue, events=len(deliveries), reason=str(reason))
             for delivery in deliveries:
-                await self._delay(delivery.incoming, internal, LOST_STORE_DELAY, str(reason), counts=False)
+                await self._delay(delivery.incoming, internal, LOST_STORE_DELAY, _headers(delivery.incoming))
                 self._count(delivery.work, "waiting")
         except Exception as failure:  # noqa: BLE001 - a handler may raise anything
             if len(deliveries) == 1:
@@ -187,29 +168,22 @@ class Consumer:
             self._count(delivery.work, "parked")
             return
         log.error("event.failed", type=delivery.work.type, id=str(delivery.work.id), exc_info=failure)
-        reason = _reason(failure)
-        delay = self._delays.get(attempt_of(delivery.incoming))
+        reason, attempt = reason_of(failure), attempt_of(delivery.incoming)
+        delay = self._delays.get(attempt)
         if delay is None:
             await self._park(delivery.incoming, internal, reason)
             self._count(delivery.work, "parked")
         else:
-            await self._delay(delivery.incoming, internal, delay, reason, counts=True)
+            headers = _failure_headers(delivery.incoming, reason) | {"x-grove-attempt": attempt + 1}
+            await self._delay(delivery.incoming, internal, delay, headers)
             self._count(delivery.work, "retried")
 
     def _count(self, work: Work, outcome: str) -> None:
         EVENTS_CONSUMED.labels(self.queue, work.type, outcome).inc()
 
     async def _delay(
-        self,
-        incoming: AbstractIncomingMessage,
-        internal: AbstractExchange,
-        delay: int,
-        reason: str,
-        *,
-        counts: bool,
+        self, incoming: AbstractIncomingMessage, internal: AbstractExchange, delay: int, headers: HeadersType
     ) -> None:
-        headers = _failure_headers(incoming, reason)
-        headers["x-grove-attempt"] = attempt_of(incoming) + (1 if counts else 0)
         await self._move(incoming, internal, retry_queue_name(self.queue, delay), headers)
 
     async def _park(self, incoming: AbstractIncomingMessage, internal: AbstractExchange, reason: str) -> None:
@@ -235,15 +209,20 @@ def attempt_of(incoming: AbstractIncomingMessage) -> int:
     return attempt if isinstance(attempt, int) else 1
 
 
-def _reason(failure: Exception) -> str:
-    """The first line of what went wrong: further down, databases say which values they refused."""
-    said = str(failure).strip().splitlines()
-    return f"{type(failure).__name__}: {said[0] if said else 'it says no more'}"
+def _apart(deliveries: Sequence[_Delivery]) -> list[list[_Delivery]]:
+    """What is applied together: all that never failed; then what did, each alone."""
+    fresh = [delivery for delivery in deliveries if attempt_of(delivery.incoming) == 1]
+    failed = [[delivery] for delivery in deliveries if attempt_of(delivery.incoming) > 1]
+    return [fresh, *failed] if fresh else failed
+
+
+def _headers(incoming: AbstractIncomingMessage) -> HeadersType:
+    """Those that go on with the event. What a queue counted is its own."""
+    return {name: value for name, value in (incoming.headers or {}).items() if name not in _COUNTED_BY_QUEUES}
 
 
 def _failure_headers(incoming: AbstractIncomingMessage, reason: str) -> HeadersType:
-    headers = dict(incoming.headers or {})
-    moment = rfc3339(now())
+    headers, moment = _headers(incoming), rfc3339(now())
     headers.setdefault("x-grove-first-failed", moment)
     headers["x-grove-last-failed"] = moment
     headers["x-grove-reason"] = reason[:1000]
