@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from grove.contracts.auth import UserUpdated
 from grove.core.ids import new_id
 from grove_notification.preferences.rules import Choice, QuietHours, next_time
 from grove_notification.preferences.types import TYPES
@@ -186,11 +187,7 @@ def without(name: str) -> dict:
         (without("quiet_hours"), "required"),
         (without("digest"), "required"),
         (WANTED | {"more": 1}, "not permitted"),
-        (WANTED | {"types": {"NOPE": WANTED["types"]["TASK_CREATED"]}}, "NOPE is not a type"),
-        (
-            WANTED | {"types": {"PASSWORD_CHANGED": {"in_app": True, "email": False, "webhook": True}}},
-            "can't be switched off",
-        ),
+        (WANTED | {"timezone": "Asia/Tokyo"}, "PATCH /api/v1/auth/me"),
         (WANTED | {"quiet_hours": {"start": "22:00", "end": "22:00"}}, "must differ"),
         (WANTED | {"quiet_hours": {"start": "22:00:30", "end": "07:00"}}, "your own clock"),
         (WANTED | {"quiet_hours": {"start": "22:00Z", "end": "07:00"}}, "your own clock"),
@@ -204,6 +201,45 @@ async def test_what_is_no_choice_is_refused_and_changes_nothing(client, issuer, 
     assert refused.status_code == 422
     assert words in str(refused.json()["error"]["details"])
     assert (await client.get(URL, headers=me)).json() == before.json()
+
+
+@pytest.mark.integration
+async def test_each_wrong_type_is_named_at_its_place(client, issuer):
+    on, off = ({"in_app": True, "email": email, "webhook": True} for email in (True, False))
+    types = {"NOPE": on, "TASK_CREATED": off, "PASSWORD_CHANGED": off, "LOGIN": {"in_app": True, "email": True}}
+    answer = await client.put(URL, json=WANTED | {"types": types}, headers=issuer.headers(new_id()))
+    assert [detail["field"] for detail in answer.json()["error"]["details"]] == ["body.types.LOGIN.webhook"]
+    types["LOGIN"] = on
+    answer = await client.put(URL, json=WANTED | {"types": types}, headers=issuer.headers(new_id()))
+    wrong = {detail["field"]: detail["message"] for detail in answer.json()["error"]["details"]}
+    assert answer.status_code == 422
+    assert wrong == {
+        "body.types.NOPE": f"NOPE is not a type; they are: {', '.join(TYPES)}",
+        "body.types.PASSWORD_CHANGED.email": "can't be switched off: it is about your account's safety",
+    }
+
+
+@pytest.mark.integration
+async def test_what_was_read_can_be_written_back(client, issuer):
+    me = issuer.headers(new_id())
+    await client.put(URL, json=WANTED, headers=me)
+    read = await client.get(URL, headers=me)
+    written = await client.put(URL, json=read.json(), headers=me | {"If-Match": read.headers["etag"]})
+    assert (written.status_code, written.json(), written.headers["etag"]) == (200, read.json(), read.headers["etag"])
+
+
+@pytest.mark.integration
+async def test_another_time_zone_is_another_version(client, issuer, happen):
+    user = new_id()
+    me, moved = issuer.headers(user), UserUpdated(user_id=user, locale="en", timezone="Asia/Tokyo", roles=[])
+    first = await client.get(URL, headers=me)
+    await happen("auth", moved)
+    again = await client.get(URL, headers=me | {"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.json()["timezone"]) == (200, "Asia/Tokyo")
+    stale = await client.put(URL, json=WANTED, headers=me | {"If-Match": first.headers["etag"]})
+    assert (stale.status_code, stale.headers["etag"]) == (412, again.headers["etag"])
+    kept = await client.put(URL, json=again.json(), headers=me | {"If-Match": again.headers["etag"]})
+    assert kept.status_code == 200
 
 
 @pytest.mark.integration

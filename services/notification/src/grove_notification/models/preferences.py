@@ -11,7 +11,7 @@ from grove.postgres.base import Base
 
 
 class Preferences(Base):
-    """How a user wants to be told. Who never chose has no row. `version` is the ETag.
+    """How a user wants to be told. Who never chose has no row. `version`: how often they chose.
 
     `types`: for a notification type, the channels that differ from its default. Times are the user's own.
     """

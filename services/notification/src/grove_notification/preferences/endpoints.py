@@ -3,15 +3,13 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
-from pydantic import TypeAdapter
 
-from grove.web.answers import json_answer, not_modified
+from grove.web.answers import json_text, not_modified
 from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
-from grove.web.etag import RequestConditions, etag
+from grove.web.etag import RequestConditions, content_etag
 from grove_notification.deps import NotificationReader, NotificationWriter, ReadsDep, WriteSession
 from grove_notification.preferences.repository import PreferencesQueries, PreferencesRepository
-from grove_notification.preferences.rules import Choice
 from grove_notification.preferences.schemas import PreferencesRead, PreferencesReplace
 from grove_notification.preferences.service import PreferencesService
 
@@ -22,8 +20,6 @@ router = APIRouter(
     responses=error_responses(412),
 )
 
-_PREFERENCES = TypeAdapter(PreferencesRead)
-
 
 async def _service(user: NotificationWriter, session: WriteSession) -> PreferencesService:
     return PreferencesService(PreferencesRepository(session, user.user_id))
@@ -32,11 +28,9 @@ async def _service(user: NotificationWriter, session: WriteSession) -> Preferenc
 @router.get("", response_model=PreferencesRead, responses={304: {"description": "You have this version"}})
 async def get_preferences(user: NotificationReader, reads: ReadsDep, conditions: RequestConditions) -> Response:
     """Read how you want to be told: every type with its channels, quiet hours, digest."""
-    choice, version, timezone = await PreferencesQueries(reads, user.user_id).get()
-    tag = etag(user.user_id, version)
-    if conditions.unchanged(tag):
-        return not_modified(tag)
-    return json_answer(_PREFERENCES, PreferencesRead.of(choice, timezone), headers={"ETag": tag})
+    content = PreferencesRead.of(*await PreferencesQueries(reads, user.user_id).get()).model_dump_json()
+    tag = content_etag(content)
+    return not_modified(tag) if conditions.unchanged(tag) else json_text(content, headers={"ETag": tag})
 
 
 @router.put("", response_model=PreferencesRead)
@@ -45,7 +39,9 @@ async def replace_preferences(
     preferences: Annotated[PreferencesService, Depends(_service)],
     conditions: RequestConditions,
 ) -> Response:
-    """Replace how you want to be told. What waits because of the old choice follows the new one."""
-    row, timezone = await preferences.replace(data, conditions)
-    answer = PreferencesRead.of(Choice.stored(row, row.types), timezone)
-    return json_answer(_PREFERENCES, answer, headers={"ETag": etag(row.user_id, row.version)})
+    """Replace how you want to be told. What waits because of the old choice follows the new one.
+
+    What GET answered can be sent back; `timezone` is not changed here.
+    """
+    content = (await preferences.replace(data, conditions)).model_dump_json()
+    return json_text(content, headers={"ETag": content_etag(content)})

@@ -25,7 +25,6 @@ _GET = Statement(
         Preferences.quiet_end,
         Preferences.digest,
         Preferences.digest_at,
-        Preferences.version,
         User.timezone,
     )
     .select_from(_one)
@@ -41,12 +40,12 @@ class PreferencesQueries:
         self._reads = reads
         self._user_id = user_id
 
-    async def get(self) -> tuple[Choice, int, str]:
-        """What the user chose, its version (0: never chose), and their time zone."""
+    async def get(self) -> tuple[Choice, str]:
+        """What the user chose, and their time zone."""
         row = await self._reads.first(_GET, user_id=self._user_id)
-        if row is None or row.version is None:
-            return Choice(), 0, (row.timezone if row else None) or "UTC"
-        return Choice.stored(row, json.loads(row.types)), row.version, row.timezone or "UTC"
+        if row is None or row.types is None:
+            return Choice(), (row.timezone if row else None) or "UTC"
+        return Choice.stored(row, json.loads(row.types)), row.timezone or "UTC"
 
 
 class PreferencesRepository:

@@ -3,11 +3,13 @@
 from datetime import time
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from grove.core.errors import Invalid
 from grove.core.schema import Incoming, Outgoing
 from grove_notification.preferences.rules import Choice, QuietHours
-from grove_notification.preferences.types import TYPES, Channels
+from grove_notification.preferences.types import TYPES, Channels, known
 
 
 def _minutes(clock: time) -> time:
@@ -52,21 +54,41 @@ class DigestChoice(Incoming):
     at: Clock = Field(time(8), description="When a daily digest is mailed")
 
 
+def _possible(types: dict[str, ChannelChoice]) -> dict[str, ChannelChoice]:
+    """Raises a ValidationError that names each type that is none, and each mail that can't be switched off."""
+    wrong: list[InitErrorDetails] = []
+    for name, wanted in types.items():
+        try:
+            if TYPES[known(name)].mailed_by_auth and not wanted.email:
+                wrong.append(_wrong("can't be switched off: it is about your account's safety", name, "email"))
+        except ValueError as unknown:
+            wrong.append(_wrong(str(unknown), name))
+    if wrong:
+        raise ValidationError.from_exception_data("types", wrong)
+    return types
+
+
+def _wrong(message: str, *at: str) -> InitErrorDetails:
+    return InitErrorDetails(
+        type=PydanticCustomError("value_error", "{message}", {"message": message}), loc=at, input=None
+    )
+
+
 class PreferencesReplace(Incoming):
     """How you want to be told. A type that is not named gets its default."""
 
-    types: dict[str, ChannelChoice] = Field(max_length=len(TYPES))
+    types: Annotated[dict[str, ChannelChoice], Field(max_length=len(TYPES)), AfterValidator(_possible)]
     quiet_hours: QuietHoursChoice | None
     digest: DigestChoice
+    timezone: str | None = Field(
+        None, description="May be sent back as it was read", json_schema_extra={"readOnly": True}
+    )
 
-    @model_validator(mode="after")
-    def _possible(self) -> "PreferencesReplace":
-        for name, wanted in self.types.items():
-            if name not in TYPES:
-                raise ValueError(f"types.{name[:40]} is not a type; they are: {', '.join(TYPES)}")
-            if TYPES[name].mailed_by_auth and not wanted.email:
-                raise ValueError(f"types.{name}.email can't be switched off: it is about your account's safety")
-        return self
+    def require_timezone(self, timezone: str) -> None:
+        """Raises Invalid when it was sent and is another one than the account's."""
+        if self.timezone not in {None, timezone}:
+            message = "is your account's: it is changed by PATCH /api/v1/auth/me on the auth host"
+            raise Invalid(details=[{"field": "body.timezone", "message": message, "type": "value_error"}])
 
     @property
     def choice(self) -> Choice:

@@ -1,11 +1,11 @@
 """Changing preferences."""
 
 from grove.core.clock import now
-from grove.web.etag import Conditions, etag
+from grove.web.etag import Conditions, content_etag
 from grove_notification.models import Preferences
 from grove_notification.preferences.repository import PreferencesRepository
 from grove_notification.preferences.rules import Choice
-from grove_notification.preferences.schemas import PreferencesReplace
+from grove_notification.preferences.schemas import PreferencesRead, PreferencesReplace
 from grove_notification.preferences.types import TYPES
 from grove_notification.texts import zone
 
@@ -16,16 +16,17 @@ class PreferencesService:
     def __init__(self, preferences: PreferencesRepository) -> None:
         self._preferences = preferences
 
-    async def replace(self, data: PreferencesReplace, conditions: Conditions) -> tuple[Preferences, str]:
-        """All of them; the row, and the user's time zone."""
+    async def replace(self, data: PreferencesReplace, conditions: Conditions) -> PreferencesRead:
+        """All of them, as they are from now on. Raises Invalid for another time zone than the user's."""
         row = await self._preferences.locked()
-        conditions.require(etag(row.user_id, row.version))
         timezone = await self._preferences.timezone()
         before, wanted = Choice.stored(row, row.types), data.choice
+        conditions.require(content_etag(PreferencesRead.of(before, timezone).model_dump_json()))
+        data.require_timezone(timezone)
         if row.version == 0 or before != wanted:
             _set(row, wanted)
             await self._apply(before, wanted, timezone)
-        return row, timezone
+        return PreferencesRead.of(wanted, timezone)
 
     async def _apply(self, before: Choice, wanted: Choice, timezone: str) -> None:
         moment, clock = now(), zone(timezone)
