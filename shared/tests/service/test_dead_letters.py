@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from unittest.mock import AsyncMock
 
 import httpx2
 import pytest
@@ -99,6 +100,17 @@ async def test_how_the_events_fare(client, channel, outbox):
     answer = (await client.get(f"{ROUTES}/events")).json()
     assert (answer["outbox_oldest_seconds"], len(answer["queues"])) == (None, 2)
     assert "outbox can't be read" in answer["problem"]
+
+
+async def test_a_queue_that_no_worker_takes_from_is_told(client, brokers, channel):
+    async def consumers() -> list[int]:
+        return [row["consumers"] for row in (await client.get(f"{ROUTES}/events")).json()["queues"]]
+
+    assert await consumers() == [0, 0]
+    async with brokers("provider-sync").connection() as connection:
+        queue = await (await connection.channel()).get_queue(QUEUES[1], ensure=False)
+        await queue.consume(AsyncMock())
+        assert await consumers() == [0, 1]
 
 
 async def test_the_list_says_what_and_why_and_only_one_letter_says_the_data(client, channel):

@@ -44,6 +44,15 @@ async def test_a_clients_error_is_an_answer():
     assert len(seen) == 1
 
 
+async def test_a_failure_can_be_the_answer_that_was_asked_for():
+    found, seen = client([503], breaker=Breaker(failures=1))
+    for _ in range(2):
+        assert (await found.request("GET", "/health", answers={503})).json() == {"ok": True}
+    assert len(seen) == 2, "it is not tried again, and opens no circuit"
+    with pytest.raises(UpstreamError, match="503"):
+        await found.request("GET", "/x", retry=False)
+
+
 async def test_time_is_limited():
     slow, _ = client([httpx2.ReadTimeout("slow")])
     with pytest.raises(UpstreamTimeout):

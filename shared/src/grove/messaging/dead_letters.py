@@ -190,6 +190,12 @@ async def messages_in(channel: AbstractChannel, queue: str) -> int:
     return declared.declaration_result.message_count or 0
 
 
+async def consumers_of(channel: AbstractChannel, queue: str) -> int:
+    """How many workers take messages from a queue now. Needs no right on it."""
+    declared = await channel.declare_queue(queue, passive=True)
+    return declared.declaration_result.consumer_count or 0
+
+
 def id_of(incoming: AbstractIncomingMessage) -> str:
     """What a letter is called by."""
     return _line(incoming.message_id or "") or f"body-{hashlib.sha256(incoming.body).hexdigest()[:24]}"

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from grove.core.errors import GroveError, NotFound
 from grove.messaging.broker import BROKER_ERRORS, Broker
-from grove.messaging.dead_letters import DeadLetters, messages_in
+from grove.messaging.dead_letters import DeadLetters, consumers_of, messages_in
 from grove.messaging.topology import dead_queue_name, queue_name
 from grove.outbox.age import Aged
 from grove.web.auth import callers
@@ -43,6 +43,8 @@ class QueueRead(BaseModel):
     queue: str
     waiting: int
     dead: int
+    consumers: int
+    """Workers that take from it now."""
 
 
 class EventsRead(BaseModel):
@@ -160,6 +162,7 @@ async def _lengths(broker: Broker, queues: tuple[str, ...]) -> list[QueueRead]:
                 queue=queue,
                 waiting=await messages_in(channel, queue),
                 dead=await messages_in(channel, dead_queue_name(queue)),
+                consumers=await consumers_of(channel, queue),
             )
             for queue in queues
         ]

@@ -7,7 +7,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import httpx2
@@ -93,11 +93,19 @@ class HttpClient:
         self._total = total_seconds
         self._breaker = breaker or Breaker()
 
-    async def request(self, method: str, url: str, *, retry: bool | None = None, **kwargs: Any) -> httpx2.Response:
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        retry: bool | None = None,
+        answers: Collection[int] = (),
+        **kwargs: Any,
+    ) -> httpx2.Response:
         """The response, whatever its status below 500.
 
-        Idempotent methods are tried again after connection errors and 502–504. Raises UpstreamError,
-        UpstreamTimeout or CircuitOpen.
+        `answers`: statuses from 500 that are a response too, and no failure. Idempotent methods are tried again after
+        connection errors and 502–504. Raises UpstreamError, UpstreamTimeout or CircuitOpen.
         """
         headers = _trace_headers() | dict(kwargs.pop("headers", None) or {})
         repeat = method.upper() in IDEMPOTENT if retry is None else retry
@@ -112,7 +120,7 @@ class HttpClient:
         try:
             async for attempt in retrying:
                 with attempt:
-                    response = await self._once(method, url, headers, kwargs)
+                    response = await self._once(method, url, headers, answers, kwargs)
             outcome = str(response.status_code)
             return response
         except _Retryable as failure:
@@ -120,7 +128,9 @@ class HttpClient:
         finally:
             UPSTREAM_SECONDS.labels(self._name, outcome).observe(time.perf_counter() - started)
 
-    async def _once(self, method: str, url: str, headers: dict[str, str], kwargs: dict[str, Any]) -> httpx2.Response:
+    async def _once(
+        self, method: str, url: str, headers: dict[str, str], answers: Collection[int], kwargs: dict[str, Any]
+    ) -> httpx2.Response:
         self._breaker.before()
         try:
             async with asyncio.timeout(self._total):
@@ -131,7 +141,7 @@ class HttpClient:
         except httpx2.HTTPError as error:
             self._breaker.failed()
             raise _Retryable(UpstreamError(f"{self._name} can't be reached ({type(error).__name__}).")) from None
-        if response.status_code >= 500:
+        if response.status_code >= 500 and response.status_code not in answers:
             self._breaker.failed()
             raise _Retryable(self._failure(response))
         self._breaker.succeeded()
