@@ -52,6 +52,8 @@ async def refresh(bank, token: str) -> httpx2.Response:
 async def test_consent_is_asked_for_and_a_code_works_once_with_its_verifier(bank):
     page = await bank.get("/oauth/authorize", params=ASKED | {"state": '"><script>'})
     assert "<script>" not in page.text
+    for each in ('<html lang="en">', 'name="viewport"', "<title>Sandbox Bank</title>", "padding:0 1.5rem"):
+        assert each in page.text
     given = await code(bank)
     assert given["state"] == "st"
     assert (await swap(bank, given["code"], code_verifier="x" * 43)).status_code == 400

@@ -123,7 +123,7 @@ def _form(redirect_uri: str, answer: dict[str, str]) -> str:
         for name, value in answer.items()
     )
     return (
-        '<!doctype html><body onload="document.forms[0].submit()">'
+        '<!doctype html><html lang="en"><title>Back to the app</title><body onload="document.forms[0].submit()">'
         f'<form method="post" action="{html.escape(redirect_uri)}">{fields}</form>'
     )
 

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import html
 import secrets
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from grove_sandbox.banking.bank import Bank
 from grove_sandbox.banking.routes import BankRoute
 from grove_sandbox.banking.tokens import GrantRefused, Pair, RefreshTokenReused, Rotation, Tokens
+from grove_sandbox.consent import consent_page
 from grove_sandbox.world import World
 
 pages = APIRouter(prefix="/oauth")
@@ -86,16 +86,8 @@ async def revoke(request: Request, token: Annotated[str, Form()]) -> Response:
 
 def page(request: Request, bank: str) -> str:
     """A page that asks for consent in the name of a bank, and posts to its own address."""
-    fields = "".join(
-        f'<input type="hidden" name="{html.escape(name)}" value="{html.escape(value)}">'
-        for name, value in request.query_params.items()
-    )
-    return (
-        f"<!doctype html><title>{bank}</title><body style='font-family:system-ui;margin:4rem auto'>"
-        f"<h1>{bank}</h1><p>Grove asks to read your accounts and transactions.</p>"
-        f"<form method='post'>{fields}<label>Customer <input name='customer' value='demo'></label> "
-        "<button name='decision' value='allow'>Allow</button> <button name='decision' value='deny'>Deny</button></form>"
-    )
+    asks = "Grove asks to read your accounts and transactions."
+    return consent_page(bank, asks, fields=request.query_params)
 
 
 def is_client(request: Request, client_id: str, secret: str) -> bool:

@@ -1,6 +1,5 @@
 """Link: a token is made for a user, Plaid's own page (Hosted Link) is opened with it, and says what they did."""
 
-import html
 import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
+from grove_sandbox.consent import consent_page
 from grove_sandbox.plaid.asking import Client, memory_of
 from grove_sandbox.plaid.errors import PlaidError, shown
 from grove_sandbox.plaid.memory import Session
@@ -105,13 +105,9 @@ async def page(link_token: str, request: Request) -> str:
     """The page that a user consents on."""
     session = _session(link_token, request)
     asked = "asks to read your accounts and transactions" if session.updates is None else "needs you to sign in again"
-    customer = html.escape(session.updates.customer if session.updates else "demo")
-    return (
-        "<!doctype html><title>Sandbox Plaid</title><body style='font-family:system-ui;margin:4rem auto'>"
-        f"<h1>Sandbox Plaid</h1><p>Grove {asked}.</p>"
-        f"<form method='post'><label>Customer <input name='customer' value='{customer}'></label> "
-        "<button name='decision' value='allow'>Continue</button> <button name='decision' value='exit'>Exit</button>"
-        "</form>"
+    customer = session.updates.customer if session.updates else "demo"
+    return consent_page(
+        "Sandbox Plaid", f"Grove {asked}.", customer=customer, accept="Continue", refuse=("exit", "Exit")
     )
 
 
