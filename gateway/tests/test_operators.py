@@ -1,10 +1,13 @@
 """The operators' pages: who sees them, and that nothing but a good token opens them."""
 
 from collections.abc import AsyncIterator
+from html import escape
 
+import altcha
 import httpx2
 import pytest
 
+from grove.core.clock import now
 from grove.core.errors import UpstreamError
 from grove.testing.http import client_of
 from grove.testing.tokens import Issuer
@@ -84,6 +87,44 @@ async def test_without_a_sign_in_the_browser_is_sent_to_it(client):
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
     assert "<script>" not in page.text
+
+
+async def test_the_sign_in_leads_back_to_what_was_wanted_and_nowhere_else(client):
+    wanted = "/operator/dead-letters/auth/letter?queue=auth.events&id=a%20%26b"
+    sent = (await client.get(wanted)).headers["location"]
+    assert sent.startswith("/operator/sign-in?next=/operator/dead-letters/")
+    assert f'data-wanted="{escape(wanted)}"' in (await client.get(sent)).text
+    assert 'data-wanted="/operator"' in (await client.get("/operator/sign-in")).text
+    for bad in (
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/operators",
+        "/operator/\\x",
+        "/",
+        "javascript:x",
+    ):
+        assert (await client.get("/operator/sign-in", params={"next": bad})).status_code == 422, bad
+    script = (await client.get("/static/operator_sign_in.js")).text
+    assert "location.assign(form.dataset.wanted)" in script
+
+
+async def test_the_page_solves_the_proof_of_work_that_auth_asks_for(client):
+    made = altcha.create_challenge("PBKDF2/SHA-256", 10, counter=1, expires_at=now(), hmac_secret="a").to_dict()
+    script = (await client.get("/static/proof.js")).text
+    for name in ("algorithm", "cost", "keyLength", "keyPrefix", "nonce", "salt", "expiresAt"):
+        assert name in made["parameters"]
+        assert name in script
+    signing_in = (await client.get("/static/operator_sign_in.js")).text
+    assert 'said.error?.code !== "CAPTCHA_REQUIRED"' in signing_in
+
+
+async def test_every_second_factor_can_be_chosen(client):
+    script = (await client.get("/static/second_factor.js")).text
+    for way in ("totp", "sms", "email", "backup_code"):
+        assert f"  {way}: [" in script
+    assert "{ backup_code: typed }" in script
+    assert 'said.error.code === "INVALID_TOKEN"' in (await client.get("/static/operator_sign_in.js")).text
 
 
 async def test_an_operator_signs_in_sees_reasons_and_signs_out(client, auth):

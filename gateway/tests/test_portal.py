@@ -1,22 +1,26 @@
 """The portal: pages, the merged reference, status, and the answer for paths that nobody owns."""
 
 import html
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from grove.core.errors import UpstreamError
 from grove.testing.http import client_of
+from grove_gateway import main
 from grove_gateway.main import build
 from grove_gateway.reference import endpoints as reference
 from grove_gateway.reference.kinds import kind
 from grove_gateway.reference.merging import merged
 from grove_gateway.reference.service import ReferenceService
 from grove_gateway.resources import Resources
-from grove_gateway.settings import GatewaySettings
-from grove_stack.pki.authority import Authority
+from grove_gateway.status import endpoints as status
+from grove_gateway.status.service import StatusBoard
 
+SAID = "Create a <thing> with `title`.\n\nMore:\n\n- one **a**\n- two\n\n```js\nconst a = `b`\n```"
 DOCUMENT = {
     "openapi": "3.1.0",
     "paths": {
@@ -24,7 +28,7 @@ DOCUMENT = {
             "post": {
                 "operationId": "create",
                 "tags": ["things"],
-                "description": "Create a <thing> with `title`.\n\nMore.",
+                "description": SAID,
                 "requestBody": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}},
                 "parameters": [{"name": "X-Key", "in": "header", "schema": {"type": "string"}}],
                 "responses": {
@@ -40,6 +44,7 @@ DOCUMENT = {
     },
     "components": {"schemas": {"Thing": {"properties": {"title": {"type": "string"}}, "required": ["title"]}}},
 }
+QUIET = {"outbox_oldest_seconds": 0, "queues": [], "problem": ""}
 
 
 class Service:
@@ -48,30 +53,21 @@ class Service:
     def __init__(self, status: str | None) -> None:
         self.status, self.asked = status, 0
 
-    async def request(self, method: str, path: str) -> httpx2.Response:
+    async def request(self, method: str, path: str, **_) -> httpx2.Response:
         self.asked += 1
         if self.status is None:
             raise UpstreamError
-        body = DOCUMENT if path.endswith("openapi.json") else {"status": self.status}
-        return httpx2.Response(200, json=body)
+        bodies = {"/health/ready": {"status": self.status}, "/internal/v1/events": QUIET}
+        return httpx2.Response(200, json=bodies.get(path, DOCUMENT))
 
     async def aclose(self) -> None:
         pass
 
 
 @pytest.fixture
-def settings(tmp_path) -> GatewaySettings:
-    authority = Authority(tmp_path / "ca")
-    authority.create("Test CA")
-    authority.issue_identity("gateway", into=tmp_path / "identity.pem")
-    return GatewaySettings(
-        tls_identity_file=tmp_path / "identity.pem", tls_ca_file=authority.certificate_file, docs_public=True
-    )
-
-
-@pytest.fixture
 def resources(settings, monkeypatch) -> Resources:
     monkeypatch.setattr(reference, "_reference", ReferenceService())
+    monkeypatch.setattr(status, "_board", StatusBoard())
     resources = Resources(settings)
     resources.clients = {"auth": Service("ok"), "resource": Service("degraded"), "notification": Service(None)}
     return resources
@@ -84,6 +80,9 @@ async def client(settings, resources) -> AsyncIterator[httpx2.AsyncClient]:
     await resources.aclose()
 
 
+PRE = '<pre tabindex="0">'
+STATIC = Path(main.__file__).parent / "static"
+TEMPLATES = STATIC.parent / "templates"
 PAGES = (
     "/",
     "/reset-password",
@@ -132,9 +131,28 @@ async def test_mailed_links_do_nothing_until_a_person_clicks(client, resources, 
     assert "<button" in page
     assert resources.clients["auth"].asked == 0, "opening it is not clicking it"
     script = (await client.get("/static/mailed_link.js")).text
-    assert "location.hash" in script
     assert 'addEventListener("click"' in script
-    assert script.count("fetch(") == 1
+    assert (script.count("post("), script.count("fetch(")) == (1, 0)
+    reading = (await client.get("/static/mailed.js")).text
+    assert "location.hash" in reading
+    assert "fetch(" not in reading
+
+
+@pytest.mark.parametrize("name", ["mailed_link", "unsubscribe", "reset_password"])
+async def test_a_newer_link_in_the_same_tab_is_read_anew(client, name):
+    script = (await client.get(f"/static/{name}.js")).text
+    assert 'import { serve } from "./mailed.js"' in script
+    assert 'addEventListener("hashchange", read)' in (await client.get("/static/mailed.js")).text
+
+
+async def test_what_a_script_imports_is_there(client):
+    names = {script.name for script in STATIC.glob("*.js")}
+    for name in names:
+        text = (await client.get(f"/static/{name}")).text
+        assert set(re.findall(r'from "\./([^"]+)"', text)) <= names
+    for template in TEMPLATES.glob("*.html"):
+        used = re.findall(r'<script type="module" src="/static/([^"]+)"', template.read_text())
+        assert (set(used) <= names, template.read_text().count("<script")) == (True, len(used)), template.name
 
 
 async def test_a_forgotten_password_is_set_on_a_page_of_its_own(client):
@@ -142,8 +160,8 @@ async def test_a_forgotten_password_is_set_on_a_page_of_its_own(client):
     assert 'data-url="https://auth.localhost:8443/api/v1/auth/reset-password"' in page
     assert 'autocomplete="new-password"' in page
     script = (await client.get("/static/reset_password.js")).text
-    assert "location.hash" in script
     assert 'addEventListener("submit"' in script
+    assert 'wrong.type !== "weak_password"' in script, "only what is said of the password is told as that"
     assert "[hidden] { display: none !important; }" in (await client.get("/static/grove.css")).text, "it goes when done"
 
 
@@ -224,13 +242,24 @@ async def test_the_reference_page_tells_what_is_taken(client, resources):
     assert "Create a &lt;thing&gt; with <code>title</code>" in page
 
 
+async def test_the_reference_page_sets_what_is_said_and_links_to_it(client):
+    page = (await client.get("/reference")).text
+    assert '<span class="summary">Create a &lt;thing&gt; with <code>title</code>.</span>' in page
+    assert "<p>More:</p>\n<ul>\n<li>one <strong>a</strong></li>\n<li>two</li>\n</ul>" in page
+    assert '<pre><code class="language-js">const a = `b`\n</code></pre>' in page
+    ids = re.findall(r'<details id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)) == 2
+    for each in ids:
+        assert f'<a href="#{each}" aria-label="Link to' in page
+
+
 async def test_the_reference_page_has_examples(client, settings):
     page = html.unescape((await client.get("/reference")).text)
     things = f"{settings.public_api_url}/api/v1/things"
-    assert f"<pre>curl -X POST {things} \\\n  -H 'Authorization: Bearer" in page
+    assert f"{PRE}curl -X POST {things} \\\n  -H 'Authorization: Bearer" in page
     assert """-d '{"title": "<title>"}'</pre>""" in page
-    assert '<pre>{\n  "title": "<title>"\n}</pre>' in page
-    assert f"<pre>curl {things}</pre>" in page, "no token, no body"
+    assert PRE + '{\n  "title": "<title>"\n}</pre>' in page
+    assert f"{PRE}curl {things}</pre>" in page, "no token, no body"
 
 
 async def test_the_document_says_which_operations_take_a_token(client):

@@ -11,8 +11,10 @@ from grove.core.settings import load
 from grove.service.server import configure, run_api
 from grove.web.app import create_app
 from grove_gateway.api import ROUTERS
+from grove_gateway.deps import Elsewhere, to_portal
 from grove_gateway.operators.endpoints import refuse, to_sign_in
 from grove_gateway.operators.errors import NotAnOperator, SignInNeeded
+from grove_gateway.pages import problems
 from grove_gateway.resources import Resources
 from grove_gateway.settings import GatewaySettings
 
@@ -34,6 +36,8 @@ def build(settings: GatewaySettings, resources: Resources) -> FastAPI:
         health=resources.health(),
     )
     app.state.resources = resources
+    problems.install(app)
+    app.add_exception_handler(Elsewhere, to_portal)
     app.add_exception_handler(SignInNeeded, to_sign_in)
     app.add_exception_handler(NotAnOperator, refuse)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))

@@ -11,7 +11,7 @@ from grove.core.errors import GroveError
 from grove.security.principal import Principal
 from grove.web.body import GroveRoute
 from grove_gateway.dead_letters import service as dead_letters
-from grove_gateway.deps import ResourcesDep
+from grove_gateway.deps import AtHome, ResourcesDep
 from grove_gateway.operators.deps import Operator, does, sees
 from grove_gateway.pages.rendering import page
 
@@ -22,7 +22,9 @@ EventReader = Annotated[Principal, sees("events:read")]
 EventReplayer = Annotated[Principal, does(REPLAY)]
 Queue = Annotated[str, Query(pattern=r"^[a-z][a-z0-9.-]{1,80}$")]
 
-router = APIRouter(prefix="/operator/dead-letters", include_in_schema=False, route_class=GroveRoute)
+router = APIRouter(
+    prefix="/operator/dead-letters", include_in_schema=False, dependencies=[AtHome], route_class=GroveRoute
+)
 
 
 class Wanted(BaseModel):
@@ -48,9 +50,10 @@ async def listed(service: str, queue: Queue, operator: EventReader, resources: R
         found = await dead_letters.letters(resources, service, queue)
     except GroveError as error:
         problem, status = error.message, error.status
-    answer = page(
+    return page(
         "dead_letters_of.html",
         resources.settings,
+        status=status,
         service=service,
         queue=queue,
         letters=found,
@@ -58,8 +61,6 @@ async def listed(service: str, queue: Queue, operator: EventReader, resources: R
         problem=problem,
         may_replay=operator.has(REPLAY),
     )
-    answer.status_code = status
-    return answer
 
 
 @router.get("/{service}/letter")
@@ -78,17 +79,16 @@ async def letter(
         problem, status = error.message, error.status
     else:
         log.info("operator.looked_at_letter", user_id=str(operator.user_id), queue=queue, letter_id=letter_id)
-    answer = page(
+    return page(
         "dead_letter.html",
         resources.settings,
+        status=status,
         service=service,
         queue=queue,
         letter=found,
         problem=problem,
         may_replay=operator.has(REPLAY),
     )
-    answer.status_code = status
-    return answer
 
 
 @router.post("/{service}/replay")

@@ -21,11 +21,12 @@ Fare = dict[str, Any]
 async def fares(resources: Resources) -> dict[str, Fare]:
     """How each service's events fare."""
     names = sorted(resources.clients)
-    found = await asyncio.gather(*(_fare(resources.clients[name]) for name in names))
+    found = await asyncio.gather(*(fare_of(resources.clients[name]) for name in names))
     return dict(zip(names, found, strict=True))
 
 
-async def _fare(client: HttpClient) -> Fare:
+async def fare_of(client: HttpClient) -> Fare:
+    """How one service's events fare."""
     try:
         fare: Fare = _answer(await client.request("GET", "/internal/v1/events"))
     except GroveError as error:

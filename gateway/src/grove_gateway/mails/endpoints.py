@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from grove.core.errors import GroveError
 from grove.security.principal import Principal
-from grove_gateway.deps import ResourcesDep
+from grove_gateway.deps import AtHome, ResourcesDep
 from grove_gateway.mails import service as mails
 from grove_gateway.operators.access import COOKIE
 from grove_gateway.operators.deps import sees
@@ -22,11 +22,13 @@ FRAME_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+LINKS_GO_NOWHERE = '<base target="_blank">'
+"""A sandbox opens no other window. It stands last: before the mail's doctype, it would change how the mail looks."""
 MailReader = Annotated[Principal, sees("mail:read")]
 Name = Annotated[str, Path(pattern=r"^[a-z0-9_]{1,60}$")]
 LOCALE = r"^[a-z]{2}(-[A-Z]{2})?$"
 
-router = APIRouter(prefix="/operator/mails", include_in_schema=False)
+router = APIRouter(prefix="/operator/mails", include_in_schema=False, dependencies=[AtHome])
 
 
 @router.get("")
@@ -39,9 +41,7 @@ async def listed(request: Request, _: MailReader, resources: ResourcesDep) -> Re
         raise
     except GroveError as error:
         problem, status = error.message, error.status
-    answer = page("mails.html", resources.settings, templates=found, problem=problem)
-    answer.status_code = status
-    return answer
+    return page("mails.html", resources.settings, status=status, templates=found, problem=problem)
 
 
 @router.get("/{name}")
@@ -60,9 +60,16 @@ async def mail(
         raise
     except GroveError as error:
         problem, status = error.message, error.status
-    answer = page("mail.html", resources.settings, frames=True, name=name, locale=locale, mail=found, problem=problem)
-    answer.status_code = status
-    return answer
+    return page(
+        "mail.html",
+        resources.settings,
+        status=status,
+        frames=True,
+        name=name,
+        locale=locale,
+        mail=found,
+        problem=problem,
+    )
 
 
 @router.get("/{name}/{locale}")
@@ -73,7 +80,7 @@ async def frame(
     _: MailReader,
     resources: ResourcesDep,
 ) -> Response:
-    """The mail itself, to be framed: no script, no link, nothing from elsewhere."""
+    """The mail itself, to be framed: no script, nothing from elsewhere, and its links go nowhere."""
     found = await mails.preview(resources, request.cookies[COOKIE], name, locale)
     headers = {"Content-Security-Policy": FRAME_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    return Response(found["html"], media_type="text/html", headers=headers)
+    return Response(found["html"] + LINKS_GO_NOWHERE, media_type="text/html", headers=headers)

@@ -1,16 +1,16 @@
 """Routes of the operators' pages. Every page takes an `Operator`, and so is seen by nobody else."""
 
-import asyncio
+from typing import Annotated
+from urllib.parse import quote
 
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.responses import RedirectResponse, Response
 
 from grove.core.clock import now
 from grove.core.errors import GroveError, Unauthorized
-from grove_gateway.dead_letters.service import fares
-from grove_gateway.deps import ResourcesDep
+from grove_gateway.deps import AtHome, ResourcesDep
 from grove_gateway.operators.access import COOKIE
 from grove_gateway.operators.deps import Operator, OwnPage
 from grove_gateway.pages.rendering import page
@@ -18,22 +18,26 @@ from grove_gateway.status.service import reports
 
 log = structlog.get_logger()
 
-SIGN_IN = "/operator/sign-in"
+OVERVIEW = "/operator"
+SIGN_IN = f"{OVERVIEW}/sign-in"
+WANTED = r"^/operator(?:[/?][!-\[\]-~]*)?$"
+"""Where a sign-in may lead: to an operators' page, and so never to another site."""
 
-router = APIRouter(prefix="/operator", include_in_schema=False)
+router = APIRouter(prefix=OVERVIEW, include_in_schema=False, dependencies=[AtHome])
 
 
 @router.get("")
 async def overview(_: Operator, resources: ResourcesDep) -> Response:
-    """Each service's state, with the reasons, and how its events fare."""
-    services, found = await asyncio.gather(reports(resources), fares(resources))
-    return page("operator.html", resources.settings, services=services, fares=found)
+    """Each service's state with the reasons, and how its events fare."""
+    return page("operator.html", resources.settings, services=await reports(resources))
 
 
 @router.get("/sign-in")
-async def sign_in(resources: ResourcesDep) -> Response:
-    """Where operators sign in."""
-    return page("operator_sign_in.html", resources.settings)
+async def sign_in(
+    resources: ResourcesDep, wanted: Annotated[str, Query(alias="next", pattern=WANTED, max_length=2000)] = OVERVIEW
+) -> Response:
+    """Where operators sign in. `next`: the page that they wanted."""
+    return page("operator_sign_in.html", resources.settings, wanted=wanted)
 
 
 @router.post("/session", status_code=204, dependencies=[OwnPage])
@@ -64,14 +68,15 @@ async def end(request: Request, resources: ResourcesDep) -> Response:
     return response
 
 
-async def to_sign_in(_: Request, __: Exception) -> Response:
-    """What SignInNeeded is answered with."""
-    return RedirectResponse(SIGN_IN, status_code=303)
+async def to_sign_in(request: Request, _: Exception) -> Response:
+    """What SignInNeeded is answered with. The sign-in leads back to the page that was wanted."""
+    path = quote(request.url.path)
+    wanted = f"{path}?{request.url.query}" if request.url.query else path
+    way_back = "" if wanted == OVERVIEW or request.method != "GET" else f"?next={quote(wanted, safe='/')}"
+    return RedirectResponse(f"{SIGN_IN}{way_back}", status_code=303)
 
 
 async def refuse(request: Request, error: Exception) -> Response:
     """What NotAnOperator is answered with."""
     message = error.message if isinstance(error, GroveError) else ""
-    answer = page("operator_refused.html", request.app.state.resources.settings, message=message)
-    answer.status_code = 403
-    return answer
+    return page("operator_refused.html", request.app.state.resources.settings, status=403, message=message)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class MailedLink:
-    """A page with one button. `route`: where it sends the token, on the auth host."""
+    """A page with one button. `route`: where it sends the token, on the auth host. `taken`: what a 409 means."""
 
     route: str
     title: str
@@ -13,7 +13,10 @@ class MailedLink:
     button: str
     done: str
     gone: str
+    taken: str = ""
 
+
+ADDRESS_TAKEN = "Another account has the old address meanwhile. Write to those who run this service."
 
 VERIFY_EMAIL = MailedLink(
     route="verify-email",
@@ -55,6 +58,7 @@ UNDO_EMAIL_CHANGE = MailedLink(
     done="Your old address is the account's again, and everybody is signed out. "
     "Open the mail that we sent to it now, and set a new password.",
     gone="This link was used or has expired.",
+    taken=ADDRESS_TAKEN,
 )
 NOT_ME = MailedLink(
     route="security/not-me",
@@ -63,4 +67,5 @@ NOT_ME = MailedLink(
     button="End all sessions",
     done="Everybody is signed out. Open the mail that we sent now, and set a new password.",
     gone="This link was used or has expired. To set a new password, ask for a mail where you sign in.",
+    taken=ADDRESS_TAKEN,
 )

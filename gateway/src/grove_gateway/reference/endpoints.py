@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from grove.contracts.asyncapi import document as asyncapi_document
 from grove.contracts.catalogue import CATALOGUE
 from grove.core.errors import NotFound
-from grove_gateway.deps import ResourcesDep
+from grove_gateway.deps import AtHome, ResourcesDep
 from grove_gateway.pages.rendering import page
 from grove_gateway.reference.examples import Examples
 from grove_gateway.reference.kinds import kind
@@ -37,7 +37,7 @@ async def asyncapi(resources: ResourcesDep) -> Response:
     return JSONResponse(asyncapi_document(), headers=_CACHE)
 
 
-@router.get("/reference")
+@router.get("/reference", dependencies=[AtHome])
 async def reference(resources: ResourcesDep) -> Response:
     """The reference as a page."""
     _check_public(resources)
@@ -54,7 +54,8 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
             "method": method.upper(),
             "path": path,
             "server": item["servers"][0]["url"],
-            "summary": operation.get("description") or operation.get("summary", ""),
+            "id": operation["operationId"],
+            **_words(operation),
             "parameters": [_parameter(document, parameter) for parameter in operation.get("parameters", [])],
             "body": _body_fields(document, operation),
             "request": _request(document, method, path, item["servers"][0]["url"], operation),
@@ -65,6 +66,12 @@ def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
         for method, operation in item.items()
         if method != "servers"
     ]
+
+
+def _words(operation: dict[str, Any]) -> dict[str, str]:
+    """What it does: the first paragraph, and what is more to be said, in Markdown."""
+    summary, _, more = (operation.get("description") or operation.get("summary", "")).partition("\n\n")
+    return {"summary": summary, "more": more}
 
 
 def _parameter(document: dict[str, Any], parameter: dict[str, Any]) -> dict[str, Any]:

@@ -1,35 +1,32 @@
-"use strict";
-const { url, queue } = document.currentScript.dataset;
-const message = document.getElementById("message");
-const buttons = [...document.querySelectorAll("button.replay")];
+import { once, post, tell } from "./telling.js";
 
-const letters = (count) => (count === 1 ? "1 letter" : `${count} letters`);
+const { url, queue } = document.getElementById("replaying").dataset;
+const count = document.getElementById("count");
+const buttons = () => [...document.querySelectorAll("button.replay")];
+const sections = () => [...document.querySelectorAll("section.letter")];
 
+const letters = (number) => (number === 1 ? "1 letter" : `${number} letters`);
+
+/** What the page shows is what is still there, as far as it knows. */
 function done(button, { replayed, left }) {
-  message.textContent = `${letters(replayed)} handed back, ${letters(left)} in the queue now.`;
-  const section = button.closest("section");
-  if (section) section.remove();
-  else if (!button.dataset.id) document.querySelectorAll("section.letter").forEach((each) => each.remove());
-  message.setAttribute("tabindex", "-1");
-  message.focus();
+  const { id } = button.dataset;
+  if (id) (button.closest("section") ?? button).remove();
+  else sections().forEach((each) => each.remove());
+  if (!id || !sections().length) buttons().forEach((each) => each.remove());
+  if (count) count.textContent = left ? `${letters(left)} in ${queue} now, ${sections().length} of them here.` : `There are none in ${queue} any more.`;
+  tell(`${letters(replayed)} handed back, ${letters(left)} in the queue now.`, { focus: true });
 }
 
 async function replay(button) {
   const { id } = button.dataset;
-  buttons.forEach((each) => (each.disabled = true));
   try {
-    const answer = await fetch(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ queue, ids: id ? [id] : null }),
-    });
+    const answer = await post(url, { queue, ids: id ? [id] : null });
     const body = await answer.json();
     if (answer.ok) done(button, body);
-    else message.textContent = body.error.message;
+    else tell(body.error.message, { alarm: true });
   } catch {
-    message.textContent = "No answer came. Look again before you repeat it; repeating does no harm.";
+    tell("No answer came. Look again before you repeat it; repeating does no harm.", { alarm: true });
   }
-  buttons.forEach((each) => (each.disabled = false));
 }
 
-for (const button of buttons) button.addEventListener("click", () => replay(button));
+for (const button of buttons()) button.addEventListener("click", once(button, () => replay(button)));

@@ -1,15 +1,15 @@
-"use strict";
-const button = document.getElementById("sign-out");
-const message = document.getElementById("message");
+import { once, tell } from "./telling.js";
 
-button.addEventListener("click", async () => {
-  button.disabled = true;
+const button = document.getElementById("sign-out");
+
+async function signOut() {
   try {
     const answer = await fetch("/operator/session", { method: "DELETE" });
     if (!answer.ok) throw new Error(String(answer.status));
     location.assign("/operator/sign-in");
   } catch {
-    message.textContent = "That did not work. Try again in a moment.";
-    button.disabled = false;
+    tell("That did not work. Try again in a moment.", { alarm: true });
   }
-});
+}
+
+button.addEventListener("click", once(button, signOut));
