@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from grove.core.clock import now
+from grove_notification.webhooks.errors import TooManyOverlaps
 from grove_notification.webhooks.signing import MAX_FORMER, Keys, headers
 
 BODY = '{"type":"a.b","data":{"name":"Ünï"}}'
@@ -71,10 +72,20 @@ def test_a_former_secret_signs_until_its_time_is_over():
 
 def test_rotating_again_keeps_the_secrets_whose_time_is_not_over():
     keys = [Keys.new("v1")]
-    for _ in range(MAX_FORMER + 2):
+    for _ in range(MAX_FORMER):
         keys.append(keys[-1].rotated(now(), DAY))
-    assert keys[-1].signing(now()) == [each.secret for each in reversed(keys)][: MAX_FORMER + 1]
+    assert keys[-1].signing(now()) == [each.secret for each in reversed(keys)]
     assert Keys.loads(keys[-1].dumps()) == keys[-1]
+
+
+def test_as_many_former_secrets_as_can_be_end_when_it_was_promised():
+    keys, moment = Keys.new("v1"), now()
+    for hour in range(MAX_FORMER):
+        keys = keys.rotated(moment + timedelta(hours=hour), DAY)
+    with pytest.raises(TooManyOverlaps):
+        keys.rotated(moment + timedelta(hours=23), DAY)
+    assert len(keys.rotated(moment + DAY, DAY).signing(moment + DAY)) == MAX_FORMER + 1
+    assert len(keys.rotated(moment, timedelta(0)).signing(moment)) == 1
 
 
 def test_without_overlap_every_former_secret_ends_at_once():

@@ -41,6 +41,21 @@ class DeliveryPending(InvalidState):
     message = "The delivery is under way already."
 
 
+class DeliveryEnded(InvalidState):
+    """400."""
+
+    message = "The delivery has ended already."
+
+
+class TooManyOverlaps(Conflict):
+    """409: each former secret signs for as long as was promised."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} former secrets sign beside the present one. Wait until one ends, or end all by overlap_hours 0."
+        )
+
+
 class AnswerUnreadable(Conflict):
     """409: the answer under an Idempotency-Key was sealed with a key that is gone."""
 

@@ -15,10 +15,12 @@ from typing import Literal, get_args
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from grove_notification.webhooks.errors import TooManyOverlaps
+
 Signature = Literal["v1", "v1a"]
 SIGNATURES: tuple[str, ...] = get_args(Signature)
 MAX_FORMER = 4
-"""Former secrets that sign beside the present one at most; rotating more often drops the oldest."""
+"""Former secrets that sign beside the present one at most."""
 
 _SHARED, _PRIVATE, _PUBLIC = "whsec_", "whsk_", "whpk_"
 _BYTES = 32
@@ -58,13 +60,17 @@ class Keys:
         return json.dumps({"secret": self.secret, "former": former})
 
     def rotated(self, moment: datetime, overlap: timedelta) -> "Keys":
-        """With a new secret; the present one signs beside it for `overlap`. Without one, every former secret ends."""
+        """With a new secret; the present one signs beside it for `overlap`. Without one, every former secret ends.
+
+        Raises TooManyOverlaps.
+        """
         new = Keys.new("v1" if self.secret.startswith(_SHARED) else "v1a")
         if not overlap:
             return new
         living = [each for each in self.former if each.until > moment]
-        former = [Former(self.secret, moment + overlap), *living][:MAX_FORMER]
-        return Keys(new.secret, tuple(former))
+        if len(living) >= MAX_FORMER:
+            raise TooManyOverlaps(MAX_FORMER)
+        return Keys(new.secret, (Former(self.secret, moment + overlap), *living))
 
     def signing(self, moment: datetime) -> list[str]:
         """The secrets that sign at that moment, the present one first."""
