@@ -5,21 +5,24 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from grove.contracts.resource import TaskCreated
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks.deliveries import turns
 from grove_notification.webhooks.deliveries.sender import WebhookSender
 from grove_notification.webhooks.targets import Targets
 
 URL = "/api/v1/webhooks"
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 GUARD = 30
 """Seconds after which a test that waits is wrong."""
 
@@ -215,13 +218,31 @@ class Rows:
             return (await session.scalars(select(Webhook))).one()
 
     async def change(self, table: Any, **values: Any) -> None:
+        """Of all rows. Webhooks are looked at next time: what was changed may be due by now."""
         async with self._sessions.begin() as session:
             await session.execute(update(table).values(**values))
+            if "due_at" not in values:
+                await session.execute(update(Webhook).values(due_at=LONG_AGO))
 
 
 @pytest.fixture
 def rows(resources) -> Rows:
     return Rows(resources)
+
+
+@pytest.fixture
+def blocked(resources):
+    """Wait until somebody waits for a lock: await blocked()."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    async def blocked() -> None:
+        async with asyncio.timeout(GUARD), resources.engine.connect() as connection:
+            while not await connection.scalar(waiting):
+                await asyncio.sleep(0.01)
+
+    return blocked
 
 
 @pytest.fixture
@@ -265,15 +286,14 @@ def queue(resources):
     """Rows for a webhook: await queue(webhook, ["a", "b"])."""
 
     async def queue(webhook: dict, titles: list[str], **fields) -> None:
-        async with resources.sessions() as session:
-            owner = (await session.get_one(Webhook, webhook["id"])).user_id
         moment = now()
         async with resources.sessions.begin() as session:
+            found = await session.get_one(Webhook, webhook["id"], with_for_update=True)
             for title in titles:
                 row = {
                     "id": new_id(),
                     "webhook_id": webhook["id"],
-                    "user_id": owner,
+                    "user_id": found.user_id,
                     "event_id": new_id(),
                     "message_id": new_id(),
                     "event_type": "resource.task.created.v1",
@@ -284,5 +304,7 @@ def queue(resources):
                     "created_at": moment,
                 } | fields
                 session.add(WebhookDelivery(**row))
+                if row["next_attempt_at"] is not None:
+                    turns.lower_locked(found, row["next_attempt_at"])
 
     return queue

@@ -17,7 +17,7 @@ from grove_notification.webhooks.targets import Targets
 pytestmark = pytest.mark.integration
 URL = "/api/v1/webhooks"
 FIELDS = ["id", "url", "event_types", "description", "signature", "public_key", "ordered", "status",
-          "disabled_reason", "failing_since", "created_at", "updated_at"]  # fmt: skip
+          "disabled_reason", "failing_since", "resume_at", "created_at", "updated_at"]  # fmt: skip
 
 
 async def test_create_read_and_list(client, me, receiver):

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from grove.core.clock import now
 from grove_notification.models import Webhook
@@ -16,14 +15,14 @@ from grove_notification.webhooks.deliveries.outcomes import Outcome
 from grove_notification.webhooks.deliveries.recording import Ending, Recorder
 
 pytestmark = pytest.mark.integration
-GUARD = 30
 LATE = 0.05
 """Seconds of a lease that is over before the end of its try is written down."""
-_BLOCKED = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
 
 @pytest.fixture
-async def late(made, queue, rows, resources) -> AsyncIterator[tuple[dict[str, Any], Callable[[], Awaitable[None]]]]:
+async def late(
+    made, queue, rows, resources, blocked
+) -> AsyncIterator[tuple[dict[str, Any], Callable[[], Awaitable[None]]]]:
     """A webhook whose delivery was taken: that is written, by a lease that is over, and not yet committed.
 
     With what commits it as soon as somebody waits for that.
@@ -41,9 +40,7 @@ async def late(made, queue, rows, resources) -> AsyncIterator[tuple[dict[str, An
         assert await recorder.record(claimed, ending)
 
         async def commit() -> None:
-            async with asyncio.timeout(GUARD), resources.engine.connect() as connection:
-                while not await connection.scalar(_BLOCKED):
-                    await asyncio.sleep(0.01)
+            await blocked()
             await session.commit()
 
         yield webhook, commit

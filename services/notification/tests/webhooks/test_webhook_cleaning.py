@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from grove.core.clock import now
 from grove.core.ids import new_id
@@ -51,32 +51,6 @@ async def test_ended_deliveries_are_kept_for_some_days_and_others_until_they_end
     await add(webhook, status="pending", next_attempt_at=now())
     await cleaning.clean()
     assert sorted(each.status for each in await rows.deliveries()) == ["delivered", "failed", "pending"]
-
-
-async def test_what_waits_for_a_disabled_webhook_ends(create, receiver, add, cleaning, rows, monkeypatch):
-    monkeypatch.setattr("grove_notification.webhooks.disabling.AT_ONCE", 2)
-    webhook, active = await create(receiver.url), await create(receiver.url)
-    for _ in range(5):
-        await add(webhook, status="pending", next_attempt_at=now())
-    await add(active, status="pending", next_attempt_at=now())
-    async with rows._sessions.begin() as session:
-        await session.execute(update(Webhook).where(Webhook.id == webhook["id"]).values(status="disabled"))
-    await cleaning.clean()
-    assert sorted(each.status for each in await rows.deliveries()) == [*["failed"] * 5, "pending"]
-
-
-@pytest.mark.parametrize("free", [0, 1, 2])
-async def test_one_that_is_under_way_stops_no_end_of_others(create, receiver, add, cleaning, rows, free):
-    """Of two of three disabled webhooks a try was just begun."""
-    later, expected = now() + timedelta(minutes=1), {}
-    for number in range(3):
-        webhook = await create(receiver.url)
-        leased = {} if number == free else {"leased_until": later}
-        await add(webhook, status="pending", next_attempt_at=later, **leased)
-        expected[webhook["id"]] = "failed" if number == free else "pending"
-    await rows.change(Webhook, status="disabled")
-    await cleaning.clean()
-    assert {str(each.webhook_id): each.status for each in await rows.deliveries()} == expected
 
 
 async def test_a_deleted_webhook_is_there_for_nobody_and_goes_after_its_deliveries(

@@ -57,7 +57,7 @@ async def told_of_disabling(resources, webhook, status: int) -> None:
     content = json.loads(resources.mail_cipher.open(mail.sealed, purpose=f"mail:{mail.id}"))
     assert content["to"] == "ada@example.com"
     assert content["variables"] == {
-        "url": webhook["url"],
+        "host": "127.0.0.1",
         "reason": f"Der Endpunkt hat mit {status} geantwortet.",
     }
     assert event.type == "notification.webhook.disabled.v1"

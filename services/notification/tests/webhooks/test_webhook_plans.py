@@ -54,7 +54,7 @@ def read(resources, webhook, ada):
 
     async def read(wanted: DeliveryFilter, *, walk: bool) -> float:
         listed, sort = endpoints._DELIVERIES, parse_sort(ListQuery().sort, ORDERS.names)
-        values = {"user_id": ada, "webhook_id": webhook["id"], "mine": True, **wanted.given}
+        values = {"user_id": ada, "webhook_id": webhook["id"], "mine": True, **wanted.given(ada)}
         names = listed._names.intersection(values)
         statement = listed._walk(names, sort, begun=False) if walk else listed._numbered(names, sort)
         arguments = statement.arguments({**values, "_size": SIZE, "_offset": 0})

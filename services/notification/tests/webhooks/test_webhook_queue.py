@@ -87,7 +87,8 @@ async def test_a_fact_is_queued_for_each_webhook_that_subscribed(create, receive
     assert (first.event_id, first.body) == (second.event_id, second.body)
     assert first.message_id == second.message_id
     body = json.loads(first.body)
-    assert list(body) == ["type", "timestamp", "data"]
+    assert list(body) == ["type", "timestamp", "subject", "sequence", "data"]
+    assert (body["subject"], body["sequence"]) == (str(fact.task_id), 1)
     assert body["type"] == first.event_type == "resource.task.created.v1"
     assert body["timestamp"].endswith("Z")
     assert body["data"] == json.loads(fact.model_dump_json(exclude={"participants"}))
@@ -250,10 +251,13 @@ async def test_the_sender_is_woken_only_when_there_is_something_to_send(create, 
     assert queue.due.is_set()
 
 
-async def test_queueing_does_not_wait_for_a_sender_that_holds_the_webhook(create, receiver, resources, happen, ada):
-    await create(receiver.url)
+async def test_queueing_does_not_wait_for_a_sender_that_holds_the_webhook(
+    create, receiver, queue, resources, happen, ada
+):
+    """For which something is due already: there is nothing to write."""
+    await queue(await create(receiver.url), ["a"])
     async with resources.sessions.begin() as session:
         held = select(Webhook).with_for_update(key_share=True)
         assert len((await session.scalars(held)).all()) == 1
         await happen("resource", created(ada))
-        assert len((await session.scalars(select(WebhookDelivery))).all()) == 1
+        assert len((await session.scalars(select(WebhookDelivery))).all()) == 2

@@ -82,7 +82,7 @@ _ALL = (
         "webhook_disabled",
         "account",
         worded("A webhook was switched off"),
-        {"url": "https://example.com/hooks", "reason": "The endpoint answered 410."},
+        {"host": "example.com", "reason": "The endpoint answered 410."},
     ),
 )
 TEMPLATES: dict[str, MailTemplate] = {each.name: each for each in _ALL}

@@ -1,5 +1,5 @@
-"""Once an hour: old deliveries and deleted webhooks go, what waits for disabled ones ends, secrets move to the newest
-key.
+"""Once an hour: old deliveries and deleted webhooks go, secrets move to the newest key, and a webhook whose turn was
+forgotten gets it.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from grove.postgres.engine import STORE_ERRORS
 from grove.security.encryption import DecryptionFailed, FieldCipher
 from grove.service.deleting import delete_in_pieces
 from grove_notification.models import Webhook, WebhookDelivery
-from grove_notification.webhooks.disabling import fail_waiting
+from grove_notification.webhooks.deliveries import turns
 from grove_notification.webhooks.repository import DELETED, IS_THERE
 from grove_notification.webhooks.sealing import open_keys, seal_keys
 
@@ -43,8 +43,8 @@ class WebhookCleaning:
             "webhooks.cleaned",
             old=await self._delete(WebhookDelivery.finished_at < now() - timedelta(days=self._days)),
             of_deleted=await self._delete_webhooks(),
-            of_disabled=await self._end_of_disabled(),
             resealed=await self._reseal(),
+            forgotten=await self._find_forgotten(),
         )
 
     async def _delete(self, condition: ColumnElement[bool]) -> int:
@@ -62,21 +62,15 @@ class WebhookCleaning:
                 await session.execute(delete(Webhook).where(Webhook.id == webhook_id))
         return count
 
-    async def _end_of_disabled(self) -> int:
-        """What was under way when they were disabled, and whose worker died."""
-        waits = select(WebhookDelivery.id).where(
-            WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.status == "pending"
-        )
-        disabled = select(Webhook.id).where(Webhook.status == "disabled")
-        async with self._sessions() as session:
-            found = (await session.scalars(disabled.where(waits.exists()))).all()
-        count = 0
-        for webhook_id in found:
-            one = disabled.where(Webhook.id == webhook_id).with_for_update(key_share=True, skip_locked=True)
-            async with self._sessions.begin() as session:
-                if await session.scalar(one) is not None:
-                    count += await fail_waiting(session, webhook_id, now())
-        return count
+    async def _find_forgotten(self) -> int:
+        """Webhooks that would wait for ever by a mistake of ours (turns.py)."""
+        async with self._sessions.begin() as session:
+            connection = await session.connection()
+            forgotten = await turns.too_late(connection)
+            await turns.lower(connection, forgotten, now())
+        if forgotten:
+            log.error("webhooks.forgotten", count=len(forgotten), first=str(forgotten[0]))
+        return len(forgotten)
 
     async def _reseal(self) -> int:
         async with self._sessions() as session:

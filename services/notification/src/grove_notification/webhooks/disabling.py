@@ -24,16 +24,20 @@ async def disable(
     session: AsyncSession,
     mails: MailQueue,
     webhook: Webhook,
-    reason: str,
     told: Callable[[Texts], str],
     moment: datetime,
+    reason: str | None = None,
 ) -> None:
-    """Disable a locked webhook that did not take deliveries. `reason`: a sentence; `told`: what the mail says of it."""
+    """Disable a locked webhook that did not take deliveries.
+
+    `told`: why, in the words of the mail; `reason`: in those of the API and the event, where they say more.
+    """
+    reason = reason or told(Texts("en", "UTC"))
     webhook.status, webhook.disabled_reason = "disabled", reason
     webhook.updated_at = moment
     webhook.version += 1
     await session.flush()
-    await fail_waiting(session, webhook.id, moment)
+    await fail_some(session, webhook.id, moment)
     fact = WebhookDisabled(
         webhook_id=webhook.id,
         user_id=webhook.user_id,
@@ -47,17 +51,15 @@ async def disable(
 
 
 async def fail_waiting(session: AsyncSession, webhook_id: UUID, moment: datetime) -> int:
-    """End all deliveries that wait for a locked webhook that is disabled; how many. Those under way end by themselves.
-
-    All at once, so that none of them is left when it is enabled again.
-    """
+    """End all deliveries that wait for a locked webhook; how many. Those under way end by themselves."""
     count = 0
-    while ended := await _fail_some(session, webhook_id, moment):
+    while ended := await fail_some(session, webhook_id, moment):
         count += ended
     return count
 
 
-async def _fail_some(session: AsyncSession, webhook_id: UUID, moment: datetime) -> int:
+async def fail_some(session: AsyncSession, webhook_id: UUID, moment: datetime) -> int:
+    """The same of AT_ONCE of them: whoever disables a webhook leaves the others to the backlog (backlog.py)."""
     waits = (
         WebhookDelivery.status == "pending",
         or_(WebhookDelivery.leased_until.is_(None), WebhookDelivery.leased_until < func.clock_timestamp()),
@@ -82,6 +84,6 @@ async def _mail(session: AsyncSession, mails: MailQueue, webhook: Webhook, told:
         to=owner.email,
         user_id=owner.id,
         locale=owner.locale,
-        variables={"url": webhook.url, "reason": told(Texts(owner.locale, owner.timezone))},
+        variables={"host": host_of(webhook.url), "reason": told(Texts(owner.locale, owner.timezone))},
     )
     await mails.add(session, letter)

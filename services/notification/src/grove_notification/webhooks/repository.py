@@ -3,14 +3,14 @@
 import zlib
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.core.clock import now
 from grove.postgres.json_rows import JsonRow
 from grove.postgres.reads import Reads, Statement
 from grove_notification.models import Webhook
-from grove_notification.webhooks.disabling import fail_waiting
+from grove_notification.webhooks.disabling import fail_some, fail_waiting
 from grove_notification.webhooks.errors import WebhookNotFound
 from grove_notification.webhooks.schemas import WebhookRead
 
@@ -28,6 +28,7 @@ WEBHOOK_JSON = JsonRow(
         "status": Webhook.status,
         "disabled_reason": Webhook.disabled_reason,
         "failing_since": Webhook.failing_since,
+        "resume_at": Webhook.resume_at,
         "created_at": Webhook.created_at,
         "updated_at": Webhook.updated_at,
     },
@@ -81,16 +82,31 @@ class WebhookRepository:
 
     async def locked(self, webhook_id: UUID) -> Webhook:
         """The webhook, held until the transaction ends; facts are queued for it meanwhile. Raises WebhookNotFound."""
-        found = await self._session.scalar(
-            select(Webhook)
-            .where(Webhook.id == webhook_id, Webhook.user_id == self.user_id, IS_THERE)
-            .with_for_update(key_share=True)
-        )
+        return await self._held(self._one(webhook_id).with_for_update(key_share=True))
+
+    async def locked_alone(self, webhook_id: UUID) -> Webhook:
+        """The same when no facts are being queued for it, and none are meanwhile."""
+        return await self._held(self._one(webhook_id).with_for_update())
+
+    async def flush(self) -> None:
+        """Write what was changed of locked webhooks."""
+        await self._session.flush()
+
+    async def end_some(self, webhook: Webhook) -> None:
+        """End some of what waits for a locked webhook that was disabled."""
+        await self._session.flush()
+        await fail_some(self._session, webhook.id, now())
+
+    async def end_waiting(self, webhook: Webhook) -> None:
+        """End all that waits for a webhook that is held alone."""
+        await self._session.flush()
+        await fail_waiting(self._session, webhook.id, now())
+
+    def _one(self, webhook_id: UUID) -> Select[Webhook]:
+        return select(Webhook).where(Webhook.id == webhook_id, Webhook.user_id == self.user_id, IS_THERE)
+
+    async def _held(self, one: Select[Webhook]) -> Webhook:
+        found = await self._session.scalar(one)
         if found is None:
             raise WebhookNotFound
         return found
-
-    async def end_waiting(self, webhook: Webhook) -> None:
-        """End what waits for a locked webhook that was disabled."""
-        await self._session.flush()
-        await fail_waiting(self._session, webhook.id, now())

@@ -92,7 +92,9 @@ class Rotation(Incoming):
 
 @dataclass(slots=True, kw_only=True)
 class WebhookRead:
-    """A webhook. `public_key` is null but for `v1a`; `failing_since`: when it began to take nothing."""
+    """A webhook. `public_key` is null but for `v1a`; `failing_since`: when it began to take nothing;
+    `resume_at`: it asked for nothing before that.
+    """
 
     id: UUID
     url: str
@@ -104,6 +106,7 @@ class WebhookRead:
     status: Status
     disabled_reason: str | None
     failing_since: Moment | None
+    resume_at: Moment | None
     created_at: Moment
     updated_at: Moment
 

@@ -9,4 +9,8 @@ SECONDS = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 600, 3600, 21600, 86400),
 )
 IN_FLIGHT = Gauge("grove_webhook_in_flight", "Tries under way in this process")
-LATE = Gauge("grove_webhook_late_seconds", "How late the oldest delivery is that could be tried and is not")
+WAITING = Gauge("grove_webhook_waiting", "Deliveries of all webhooks that have not ended")
+LATE = Gauge("grove_webhook_late_seconds", "How long an endpoint waits for its turn that has something due")
+HELD_BACK_LATE = Gauge(
+    "grove_webhook_held_back_late_seconds", "The same of endpoints that fail, are slow or took nothing yet"
+)

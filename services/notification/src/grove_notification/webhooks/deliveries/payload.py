@@ -9,6 +9,8 @@ from uuid import UUID, uuid5
 from grove.contracts import auth
 from grove.contracts.event import EventData
 from grove.core.clock import rfc3339
+from grove.messaging.handlers import Received
+from grove_notification.webhooks.event_types import TEST
 
 _HIDDEN: dict[type[EventData], set[str]] = {auth.UserBlocked: {"reason"}}
 """What is for administrators."""
@@ -16,10 +18,12 @@ _PARTICIPANTS = "participants"
 """Whom else a task is shared with is for its owner to know."""
 
 
-def of_fact(data: EventData, moment: datetime) -> str:
-    """The body that tells of a fact."""
+def of_fact(event: Received[Any]) -> str:
+    """The body that tells of a fact. `sequence` grows with each event of one `subject`."""
+    envelope, data = event.envelope, event.data
     hidden = {_PARTICIPANTS, *_HIDDEN.get(type(data), ())}
-    return body(data.type, moment, data.model_dump(mode="json", exclude=hidden))
+    told = data.model_dump(mode="json", exclude=hidden)
+    return _text(envelope.type, envelope.time, told, subject=envelope.subject, sequence=envelope.sequence)
 
 
 def message_id(event_id: UUID, user_id: UUID) -> UUID:
@@ -29,7 +33,12 @@ def message_id(event_id: UUID, user_id: UUID) -> UUID:
     return uuid5(event_id, str(user_id))
 
 
-def body(event_type: str, moment: datetime, data: Mapping[str, Any]) -> str:
-    """The text that is signed."""
-    content = {"type": event_type, "timestamp": rfc3339(moment), "data": data}
+def of_test(moment: datetime, webhook_id: UUID) -> str:
+    """The body that says nothing."""
+    return _text(TEST, moment, {"webhook_id": str(webhook_id)})
+
+
+def _text(event_type: str, moment: datetime, data: Mapping[str, Any], **more: str | int) -> str:
+    """What is signed."""
+    content = {"type": event_type, "timestamp": rfc3339(moment), **more, "data": data}
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.messaging.handlers import Received
 from grove_notification.models import Webhook, WebhookDelivery
-from grove_notification.webhooks.deliveries import payload
+from grove_notification.webhooks.deliveries import payload, turns
 from grove_notification.webhooks.event_types import EVENT_TYPES, subscribed
 
 _FACTS = "webhook_facts"
@@ -51,34 +52,61 @@ async def write(session: AsyncSession) -> None:
         return
     connection = await session.connection()
     webhooks = await _active(connection, {fact.user_id for fact in facts})
+    moment = now()
     rows: list[dict[str, Any]] = []
     for fact in facts:
         event_type = fact.event.envelope.type
-        subscribers = [id_ for id_, types in webhooks.get(fact.user_id, ()) if subscribed(types, event_type)]
+        subscribers = [each.id for each in webhooks.get(fact.user_id, ()) if subscribed(each.event_types, event_type)]
         if subscribers:
-            rows += _rows(fact, subscribers)
+            rows += _rows(fact, subscribers, moment)
             fact.event.after_commit.append(fact.queue.wake)
     if rows:
+        await _lower(connection, webhooks, rows, moment)
         await connection.execute(insert(WebhookDelivery), rows)
 
 
-async def _active(connection: AsyncConnection, users: set[UUID]) -> dict[UUID, list[tuple[UUID, list[str]]]]:
-    """Each user's webhooks, held so that none is deleted before its new rows are committed, but no sender waits."""
+@dataclass(frozen=True, slots=True)
+class _Subscriber:
+    id: UUID
+    event_types: list[str]
+    due_at: datetime | None
+
+
+async def _active(connection: AsyncConnection, users: set[UUID]) -> dict[UUID, list[_Subscriber]]:
+    """Each user's webhooks, held so that none is deleted or settled (turns.py) before its new rows are committed."""
     held = (
-        select(Webhook.user_id, Webhook.id, Webhook.event_types)
+        select(Webhook.user_id, Webhook.id, Webhook.event_types, Webhook.due_at)
         .where(Webhook.user_id.in_(users), Webhook.status == "active")
         .order_by(Webhook.id)
         .with_for_update(read=True, key_share=True)
     )
-    found: dict[UUID, list[tuple[UUID, list[str]]]] = {}
+    found: dict[UUID, list[_Subscriber]] = {}
     for row in await connection.execute(held):
-        found.setdefault(row.user_id, []).append((row.id, row.event_types))
+        found.setdefault(row.user_id, []).append(_Subscriber(row.id, row.event_types, row.due_at))
     return found
 
 
-def _rows(fact: _Fact, webhooks: list[UUID]) -> list[dict[str, Any]]:
-    envelope, moment = fact.event.envelope, now()
-    body = payload.of_fact(fact.event.data, envelope.time)
+async def _lower(
+    connection: AsyncConnection,
+    webhooks: dict[UUID, list[_Subscriber]],
+    rows: list[dict[str, Any]],
+    moment: datetime,
+) -> None:
+    """The rows are due at that moment. A webhook for which more is due already is not written, nor waited for."""
+    told = {row["webhook_id"] for row in rows}
+    later = [
+        each.id
+        for of_user in webhooks.values()
+        for each in of_user
+        if each.id in told and (each.due_at is None or each.due_at > moment)
+    ]
+    if later:
+        await turns.lower(connection, later, moment, event_id=min(row["event_id"] for row in rows))
+
+
+def _rows(fact: _Fact, webhooks: list[UUID], moment: datetime) -> list[dict[str, Any]]:
+    envelope = fact.event.envelope
+    body = payload.of_fact(fact.event)
     return [
         {
             "id": new_id(),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, case, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from grove.core.clock import rfc3339
 from grove_notification.mails.queue import MailQueue
 from grove_notification.models import Webhook, WebhookDelivery
+from grove_notification.webhooks.deliveries import turns
 from grove_notification.webhooks.deliveries.calling import Answer
 from grove_notification.webhooks.deliveries.claiming import Claimed
 from grove_notification.webhooks.deliveries.outcomes import Outcome
@@ -20,6 +21,7 @@ from grove_notification.wording.webhooks import last_failure
 SLOW = timedelta(seconds=3)
 """A try that takes as long as this makes its endpoint a slow one."""
 SLOW_FOR = timedelta(minutes=10)
+Ended = Literal["delivered", "failed"]
 TRIES = 20
 """Tries that a delivery tells of: all of a schedule, and some of the one before it was sent again."""
 _NEWEST = case(
@@ -64,6 +66,8 @@ class Recorder:
             await self._slow(delivery, moment)
         if outcome.kind == "delivered":
             await self._healed(delivery, moment)
+            if delivery.ordered:  # the next one's turn has come; others had theirs
+                await self._lower(delivery, moment)
             return await self._end(delivery, ending, "delivered", None)
         webhook = await self._session.scalar(
             select(Webhook).where(Webhook.id == delivery.webhook_id).with_for_update(key_share=True)
@@ -76,12 +80,13 @@ class Recorder:
         kept = await self._failed(delivery, ending, webhook)
         if kept and webhook.status == "active" and (reason := self._reason(outcome, webhook, moment)):
             told = partial(last_failure, ending.answer.status)
-            await disable(self._session, self._mails, webhook, reason, told, moment)
+            await disable(self._session, self._mails, webhook, told, moment, reason)
         return kept
 
     async def record_alone(self, delivery: Claimed, ending: Ending) -> bool:
         """The outcome, and nothing of what follows from it: for when that could not be written."""
         outcome = ending.outcome
+        await self._lower(delivery, outcome.retry_at or ending.moment)
         short = replace(ending, answer=Answer(status=ending.answer.status))
         if outcome.retry_at is not None:
             return await self._again(delivery, short, outcome.retry_at)
@@ -91,14 +96,18 @@ class Recorder:
         if webhook.failing_since is None:
             webhook.failing_since = moment
             webhook.version += 1
-        if outcome.resume_at is not None:
-            webhook.resume_at = max(outcome.resume_at, webhook.resume_at or outcome.resume_at)
+        if outcome.resume_at is not None and (webhook.resume_at is None or webhook.resume_at < outcome.resume_at):
+            webhook.resume_at = outcome.resume_at
+            webhook.version += 1
+        turns.lower_locked(webhook, outcome.retry_at or moment)
         await self._session.flush()
 
     async def _failed_elsewhere(self, delivery: Claimed, ending: Ending, webhook: Webhook) -> bool:
         """At a URL that is the webhook's no more: that says nothing of the present one, which is tried at once."""
         if webhook.status != "active":
             return await self._end(delivery, ending, "failed", DISABLED)
+        turns.lower_locked(webhook, ending.moment)
+        await self._session.flush()
         return await self._again(delivery, ending, ending.moment)
 
     async def _failed(self, delivery: Claimed, ending: Ending, webhook: Webhook) -> bool:
@@ -128,6 +137,7 @@ class Recorder:
             .values(
                 proven=True,
                 failing_since=None,
+                resume_at=case((Webhook.resume_at > moment, Webhook.resume_at)),
                 version=Webhook.version + case((failed, 1), else_=0),
                 updated_at=case((failed, moment), else_=Webhook.updated_at),
             ),
@@ -142,7 +152,10 @@ class Recorder:
             execution_options={"synchronize_session": False},
         )
 
-    async def _end(self, delivery: Claimed, ending: Ending, status: str, error: str | None) -> bool:
+    async def _lower(self, delivery: Claimed, moment: datetime) -> None:
+        await turns.lower(await self._session.connection(), [delivery.webhook_id], moment)
+
+    async def _end(self, delivery: Claimed, ending: Ending, status: Ended, error: str | None) -> bool:
         return await self._write(
             delivery, ending, status=status, last_error=error, next_attempt_at=None, finished_at=ending.moment
         )

@@ -1,14 +1,15 @@
 """Queries on deliveries, always scoped by the acting user."""
 
 from datetime import datetime
-from typing import Any, get_args
+from typing import get_args
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, case, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, func, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.postgres.json_rows import JsonRow
 from grove.postgres.reads import Reads, Statement
+from grove.web.etag import content_etag
 from grove_notification.models import Webhook, WebhookDelivery
 from grove_notification.webhooks.deliveries.schemas import (
     DeliveryRead,
@@ -111,36 +112,62 @@ class DeliveryRepository:
         pending = select(WebhookDelivery.id).where(WebhookDelivery.webhook_id == webhook_id, HAS_STATUS["pending"])
         return await self._session.scalar(select(func.count()).select_from(pending.limit(most).subquery())) or 0
 
+    async def tag(self, delivery: WebhookDelivery) -> str:
+        """The entity tag by which it can be read."""
+        await self._session.flush()
+        whole: str = (await self._session.scalars(_WHOLE.select().where(WebhookDelivery.id == delivery.id))).one()
+        return content_etag(whole)
+
+    async def make_due(self, webhook_id: UUID, moment: datetime) -> None:
+        """All that waits for a locked webhook, and is in nobody's hands, is due at once."""
+        await self._session.execute(
+            update(WebhookDelivery)
+            .where(
+                WebhookDelivery.webhook_id == webhook_id,
+                HAS_STATUS["pending"],
+                WebhookDelivery.leased_until.is_(None),
+                WebhookDelivery.next_attempt_at > moment,
+            )
+            .values(next_attempt_at=moment),
+            execution_options={"synchronize_session": False},
+        )
+
     async def queue_again(self, webhook_id: UUID, wanted: Redelivery, *, room: int, moment: datetime) -> Queued:
         """Send once more what is wanted of a locked webhook: the oldest of it, `room` or AT_ONCE of them.
 
         Those of the same moment are not parted, so that asking again can begin behind them.
         """
-        statuses = (
-            [HAS_STATUS["failed"]] if wanted.status == "failed" else [HAS_STATUS["failed"], HAS_STATUS["delivered"]]
-        )
-        those = [WebhookDelivery.webhook_id == webhook_id, or_(*statuses)]
-        until = [] if wanted.until is None else [WebhookDelivery.created_at < wanted.until]
-        at = select(WebhookDelivery.created_at).where(*those, *until).order_by(WebhookDelivery.created_at).limit(1)
-        here = WebhookDelivery.created_at >= wanted.since
         if room <= 0:
-            left = await self._session.scalar(at.where(here))
+            left = await self._session.scalar(_oldest(webhook_id, wanted))
             return Queued(queued=0, next_since=left and wanted.since)
-        last = await self._session.scalar(at.where(here).offset(min(room, AT_ONCE) - 1))
-        if last is not None:
-            until = [WebhookDelivery.created_at <= last]
-        queued = (
+        last = await self._session.scalar(_oldest(webhook_id, wanted).offset(min(room, AT_ONCE) - 1))
+        count = await self._begin_anew(webhook_id, wanted, last, moment)
+        if last is None:
+            return Queued(queued=count, next_since=None)
+        behind = _oldest(webhook_id, wanted).where(WebhookDelivery.created_at > last)
+        return Queued(queued=count, next_since=await self._session.scalar(behind))
+
+    async def _begin_anew(self, webhook_id: UUID, wanted: Redelivery, last: datetime | None, moment: datetime) -> int:
+        """Those that were created until `last`; how many."""
+        upto = [] if last is None else [WebhookDelivery.created_at <= last]
+        queued = await self._session.execute(
             update(WebhookDelivery)
-            .where(*those, here, *until)
-            .values(**again(moment))
-            .returning(WebhookDelivery.id)
-            .execution_options(synchronize_session=False)
+            .where(*_wanted(webhook_id, wanted), *upto)
+            .values(status="pending", attempts=0, next_attempt_at=moment, finished_at=None)
+            .returning(WebhookDelivery.id),
+            execution_options={"synchronize_session": False},
         )
-        count = len((await self._session.execute(queued)).all())
-        left = None if last is None else await self._session.scalar(at.where(WebhookDelivery.created_at > last))
-        return Queued(queued=count, next_since=left)
+        return len(queued.all())
 
 
-def again(moment: datetime) -> dict[str, Any]:
-    """The values of a delivery that begins anew."""
-    return {"status": "pending", "attempts": 0, "next_attempt_at": moment, "finished_at": None}
+def _wanted(webhook_id: UUID, wanted: Redelivery) -> list[ColumnElement[bool]]:
+    """The ended deliveries that a request is about."""
+    ended = [HAS_STATUS["failed"]] if wanted.status == "failed" else [HAS_STATUS["failed"], HAS_STATUS["delivered"]]
+    found = [WebhookDelivery.webhook_id == webhook_id, or_(*ended), WebhookDelivery.created_at >= wanted.since]
+    return found if wanted.until is None else [*found, WebhookDelivery.created_at < wanted.until]
+
+
+def _oldest(webhook_id: UUID, wanted: Redelivery) -> Select[datetime]:
+    """When the first of them was created."""
+    created = WebhookDelivery.created_at
+    return select(created).where(*_wanted(webhook_id, wanted)).order_by(created).limit(1)

@@ -1,7 +1,7 @@
 """Deliveries as JSON."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -56,18 +56,18 @@ class DeliveryWithTries(DeliveryRead):
 
 
 def delivery_read(row: WebhookDelivery) -> DeliveryRead:
-    """From a row that was queued."""
+    """From a row that was changed."""
     return DeliveryRead(
         id=row.id,
         event_id=row.event_id,
         message_id=row.message_id,
         event_type=row.event_type,
-        status="pending",
+        status=cast("DeliveryStatus", row.status),
         attempts=row.attempts,
         response_status=row.response_status,
         response_excerpt=row.response_excerpt,
         error=row.last_error,
-        next_attempt_at=row.next_attempt_at,
+        next_attempt_at=row.next_attempt_at if row.leased_until is None else None,
         created_at=row.created_at,
         finished_at=row.finished_at,
     )

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -14,7 +16,8 @@ from grove_notification.resources import Resources
 from grove_notification.webhooks import signing
 from grove_notification.webhooks.deliveries import metrics
 from grove_notification.webhooks.deliveries.calling import Answer, Caller
-from grove_notification.webhooks.deliveries.claiming import Claimed, claim, seconds_late
+from grove_notification.webhooks.deliveries.claiming import Claimed, claim
+from grove_notification.webhooks.deliveries.lateness import lateness
 from grove_notification.webhooks.deliveries.outcomes import Schedule
 from grove_notification.webhooks.deliveries.recording import Ending, Recorder
 from grove_notification.webhooks.sealing import open_keys
@@ -28,6 +31,8 @@ RECORDED_AT_ONCE = 4
 """Connections to the database that ending tries may use together."""
 AGAIN_SECONDS = 0.5
 ALARM_SECONDS = 60.0
+FRESH_ALARM_SECONDS = 600.0
+"""The same for endpoints that are held back, but were never tried or failed once only."""
 _USER_AGENT = "Grove-Webhooks/1"
 
 
@@ -49,6 +54,8 @@ class WebhookSender:
         self._lease_seconds = settings.webhook_seconds + MARGIN_SECONDS
         self._drain_seconds = settings.webhook_seconds + 2
         self._recording = asyncio.Semaphore(RECORDED_AT_ONCE)
+        self._recorded: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        """One for each webhook of which an end is being written: others wait before they take a connection."""
         self._trying: dict[asyncio.Task[None], bool] = {}
         """What is under way, and whether its endpoint is held back."""
 
@@ -82,11 +89,19 @@ class WebhookSender:
 
     async def check(self) -> str | None:
         """A health check; also feeds the metric."""
-        late = await seconds_late(self._resources.reads, cap=self._cap)
-        metrics.LATE.set(late)
-        if late <= ALARM_SECONDS:
-            return None
-        return f"a delivery could have been tried {late:.0f} s ago; see whether the workers keep up, or add some"
+        late = await lateness(self._resources.reads, cap=self._cap)
+        metrics.LATE.set(late.seconds)
+        metrics.HELD_BACK_LATE.set(late.held_back)
+        if late.seconds > ALARM_SECONDS:
+            return (
+                f"a delivery could have been tried {late.seconds:.0f} s ago; see whether workers keep up, or add some"
+            )
+        if late.fresh > FRESH_ALARM_SECONDS:
+            return (
+                f"an endpoint that is new or failed once has waited {late.fresh:.0f} s for a slot; raise "
+                "WEBHOOK_IN_FLIGHT, or add workers"
+            )
+        return None
 
     async def _fill(self) -> None:
         try:
@@ -140,9 +155,10 @@ class WebhookSender:
         What can't be written as a whole is written in short: a try that nobody counts would be made for ever.
         """
         record = Recorder.record
+        alone = self._recorded.setdefault(delivery.webhook_id, asyncio.Lock())
         while True:
             try:
-                async with self._recording, self._resources.sessions.begin() as session:
+                async with alone, self._recording, self._resources.sessions.begin() as session:
                     recorder = Recorder(session, self._resources.mail_queue, self._schedule.disable_after)
                     return await record(recorder, delivery, ending)
             except Exception as error:
