@@ -26,7 +26,9 @@ class Resources(PostgresResources):
         self.mail_queue = MailQueue(self.mail_cipher)
         self.webhook_cipher = FieldCipher(lambda: settings.secrets.read("webhook_key_ring"))
         self.webhook_queue = WebhookQueue()
-        self.targets = Targets(settings.webhook_ports, settings.webhook_allowed_targets, resolve)
+        self.targets = Targets(
+            settings.webhook_ports, settings.webhook_allowed_targets, resolve, settings.webhook_denied_networks
+        )
         self.push = LivePush(self.valkey)
         self.acks = Acks(self.valkey, hours=settings.live_frames_hours)
         self.hub = Hub(self.valkey, self.reads, per_user=settings.live_connections_per_user)

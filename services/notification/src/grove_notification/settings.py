@@ -1,6 +1,7 @@
 """Settings of the notification service."""
 
 import re
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -18,6 +19,11 @@ class WebhookSettings(ProcessSettings):
         [],
         description="Hosts inside (JSON list of exact `host:port`) that webhooks may call as well, by HTTP too; "
         "every other address that is not public is refused",
+    )
+    webhook_denied_networks: list[IPv4Network | IPv6Network] = Field(
+        [],
+        description="Public networks of your own (JSON list, CIDR) that webhooks may not call, such as the prefix of "
+        "your NAT64; a host of the list above may be called all the same",
     )
     webhook_seconds: float = Field(15, gt=0, le=60, description="Time that one try of a delivery gets in all")
     webhook_concurrency: int = Field(4, ge=1, le=100, description="Tries under way at one endpoint at most")

@@ -1,6 +1,7 @@
 """What webhooks may call: every spelling of an address, every kind of name."""
 
 import asyncio
+from ipaddress import IPv4Network, IPv6Network
 
 import dns.asyncresolver
 import dns.message
@@ -12,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from grove_notification.settings import NotificationSettings
+from grove_notification.webhooks import resolving
 from grove_notification.webhooks import targets as module
 from grove_notification.webhooks.addresses import is_public
 from grove_notification.webhooks.resolving import resolve
@@ -192,6 +194,44 @@ async def test_a_port_of_the_list_is_no_other_hosts():
             await inside.addresses(host, port)
 
 
+@pytest.mark.parametrize(
+    ("address", "fine"),
+    [
+        ("93.184.215.13", False),
+        ("::ffff:93.184.215.13", False),
+        ("64:ff9b::5db8:d70d", False),
+        ("93.184.216.1", True),
+        ("2606:2800:220:64::a00:1", False),
+        ("2606:2800:220:65::1", True),
+    ],
+)
+async def test_public_networks_of_the_operators_own_are_refused_when_saved_and_at_the_connect(address, fine):
+    async def look(_: str) -> list[str]:
+        return [PUBLIC_6, address]
+
+    own = [IPv4Network("93.184.215.0/24"), IPv6Network("2606:2800:220:64::/96")]
+    outside = Targets([443], ["93.184.215.13:9900"], look, own)
+    literal = f"[{address}]" if ":" in address else address
+    for url in (f"https://{literal}/", "https://hook.example/"):
+        if fine:
+            await outside.check(url)
+        else:
+            with pytest.raises(TargetRefused, match="not on the public internet"):
+                await outside.check(url)
+    if not fine:
+        with pytest.raises(TargetRefused):
+            await outside.addresses("hook.example", 443)
+    await outside.check("http://93.184.215.13:9900/")  # the list of places goes before
+
+
+@pytest.mark.integration
+def test_denied_networks_are_a_setting(stores):
+    settings = stores.settings(NotificationSettings, webhook_denied_networks=["192.0.2.0/24", "2001:db8::/96"])
+    assert settings.webhook_denied_networks == [IPv4Network("192.0.2.0/24"), IPv6Network("2001:db8::/96")]
+    with pytest.raises(ValidationError, match="webhook_denied_networks"):
+        stores.settings(NotificationSettings, webhook_denied_networks=["192.0.2.1/24"])
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("place", ["localhost", "127.0.0.1", "http://a:1", "a:b", ":80", "a:80/", "*:80", "::1:80", ""])
 def test_a_place_of_the_list_must_be_one(stores, place):
@@ -215,7 +255,9 @@ async def test_a_name_server_that_hangs_holds_nobody_up(monkeypatch):
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """Answers for one name over UDP, hangs for some, and knows no others."""
+    """Answers for names `hook` over UDP, hangs for some, and knows no others. Two of them know one family only:
+    `fails-aaaa.…` and the like, `hangs-a.…` and the like.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -228,9 +270,15 @@ class NameServer(asyncio.DatagramProtocol):
         [question] = query.question
         self.asked.append(question.name.to_text())
         answer = dns.message.make_response(query)
-        if question.name.to_text().startswith("hangs"):
+        family = dns.rdatatype.to_text(question.rdtype).lower()
+        first = question.name.to_text().split(".")[0]
+        if (first.startswith("hangs") and first not in {"hangs-a", "hangs-aaaa"}) or first == f"hangs-{family}":
             return
-        if question.name.to_text() != "hook.example.":
+        if first == f"fails-{family}":
+            answer.set_rcode(dns.rcode.SERVFAIL)
+            self.transport.sendto(answer.to_wire(), address)
+            return
+        if first not in {"hook", "fails-a", "fails-aaaa", "hangs-a", "hangs-aaaa"}:
             answer.set_rcode(dns.rcode.NXDOMAIN)
             self.transport.sendto(answer.to_wire(), address)
             return
@@ -260,11 +308,49 @@ async def test_names_are_asked_of_name_servers_both_ways(name_server):
     assert set(name_server.asked) == {"hook.example.", "unknown.example."}  # no search domains
 
 
+@pytest.mark.parametrize("how", ["fails", "hangs"])
+async def test_a_name_server_that_knows_one_family_only_is_enough(name_server, monkeypatch, how):
+    monkeypatch.setattr(resolving, "_OTHER_SECONDS", 0)
+    assert sorted(await resolve(f"{how}-aaaa.example")) == ["192.0.2.1", "192.0.2.2"]
+    assert await resolve(f"{how}-a.example") == ["2001:db8::1"]
+    assert len(name_server.asked) >= 4
+
+
+async def test_a_family_that_has_nothing_does_not_end_it(monkeypatch):
+    """However long the other takes, as long as name servers may."""
+
+    async def ask(_resolver: object, _name: str, family: str) -> list[str]:
+        if family == "A":
+            return []
+        await asyncio.sleep(0.05)
+        return [PUBLIC_6]
+
+    monkeypatch.setattr(resolving, "_OTHER_SECONDS", 0)
+    monkeypatch.setattr(resolving, "_ask", ask)
+    assert await resolve("hook.example") == [PUBLIC_6]
+
+
+async def test_a_name_that_either_family_fails_for_has_no_address(name_server):
+    with pytest.raises(OSError, match=r"unknown\.example has no address"):
+        await Targets([443], [], resolve).addresses("unknown.example", 443)
+    assert sorted(name_server.asked) == ["unknown.example."] * 2
+
+
+async def test_the_addresses_of_both_families_are_looked_at(name_server):
+    public = {"192.0.2.1", "192.0.2.2"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "is_public", lambda address: address in public)
+        with pytest.raises(TargetRefused, match="not on the public internet"):
+            await Targets([443], [], resolve).addresses("hook.example", 443)
+        public.add("2001:db8::1")
+        assert len(await Targets([443], [], resolve).addresses("hook.example", 443)) == 3
+
+
 async def test_asking_a_name_server_that_hangs_holds_no_thread(name_server):
     """Many more than there are threads, and another is answered."""
     hanging = [asyncio.create_task(resolve(f"hangs{number}.example")) for number in range(100)]
     async with asyncio.timeout(GUARD):
-        while len(name_server.asked) < len(hanging):
+        while len(set(name_server.asked)) < len(hanging):
             await asyncio.sleep(0.01)
         assert await resolve("hook.example")
     assert not any(task.done() for task in hanging)

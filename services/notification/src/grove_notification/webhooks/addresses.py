@@ -4,7 +4,10 @@ The networks are spelled out (the special-purpose registries of IANA): what Pyth
 with its version.
 """
 
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Network = IPv4Network | IPv6Network
 
 _NOT_PUBLIC_V4 = tuple(
     IPv4Network(network)
@@ -52,11 +55,25 @@ def is_public(address: str) -> bool:
     return parsed.scope_id is None and _is_public_v6(parsed)
 
 
+def is_within(address: str, networks: Iterable[Network]) -> bool:
+    """Whether a public address, or the IPv4 address that it wraps, is in one of the networks."""
+    parsed = ip_address(address)
+    wrapped = _wrapped(parsed) if isinstance(parsed, IPv6Address) else None
+    return any(parsed in network or (wrapped is not None and wrapped in network) for network in networks)
+
+
+def _wrapped(address: IPv6Address) -> IPv4Address | None:
+    if any(address in network for network in _WRAPPING):
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return None
+
+
 def _is_public_v4(address: IPv4Address) -> bool:
     return not any(address in network for network in _NOT_PUBLIC_V4)
 
 
 def _is_public_v6(address: IPv6Address) -> bool:
-    if any(address in network for network in _WRAPPING):
-        return _is_public_v4(IPv4Address(int(address) & 0xFFFFFFFF))
+    wrapped = _wrapped(address)
+    if wrapped is not None:
+        return _is_public_v4(wrapped)
     return address in _UNICAST and not any(address in network for network in _NOT_PUBLIC_V6)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from grove_notification.webhooks.addresses import is_public
+from grove_notification.webhooks.addresses import Network, is_public, is_within
 from grove_notification.webhooks.resolving import Resolve
 
 MAX_URL = 2000
@@ -50,11 +50,14 @@ def place(host: str, port: int) -> str:
 class Targets:
     """The rules of one installation."""
 
-    def __init__(self, ports: Collection[int], allowed: Collection[str], resolve: Resolve) -> None:
-        """`allowed`: exact `host:port` of places inside."""
+    def __init__(
+        self, ports: Collection[int], allowed: Collection[str], resolve: Resolve, denied: Collection[Network] = ()
+    ) -> None:
+        """`allowed`: exact `host:port` of places inside. `denied`: public networks of the operator's own."""
         self._ports = frozenset(ports)
         self._allowed = frozenset(each.lower() for each in allowed)
         self._resolve = resolve
+        self._denied = tuple(denied)
 
     async def check(self, url: str) -> None:
         """Refuse a URL that may not be saved. A name that has no address now passes: it is asked at each send.
@@ -78,7 +81,7 @@ class Targets:
         if target.port not in self._ports:
             ports = ", ".join(map(str, sorted(self._ports)))
             raise TargetRefused(f"leads to port {target.port}; allowed: {ports}")
-        _check_host(target.host)
+        self._check_host(target.host)
         return target
 
     async def addresses(self, host: str, port: int) -> list[str]:
@@ -87,13 +90,23 @@ class Targets:
             return await _of_system(host, port)
         if port not in self._ports:
             raise TargetRefused(f"leads to port {port}")
-        _check_host(host)
+        self._check_host(host)
         found = [host] if _is_literal(host) else await self._resolve(host)
-        if not all(map(is_public, found)):  # one of several is enough: who mixes them wants to be misunderstood
+        if not all(map(self._is_outside, found)):  # one of several is enough: who mixes them wants to be misunderstood
             raise TargetRefused("leads to an address that is not on the public internet")
         if not found:
             raise OSError(f"{host} has no address")
         return found
+
+    def _is_outside(self, address: str) -> bool:
+        return is_public(address) and not is_within(address, self._denied)
+
+    def _check_host(self, host: str) -> None:
+        if _is_literal(host):
+            if not self._is_outside(host):
+                raise TargetRefused("leads to an address that is not on the public internet")
+        else:
+            _check_name(host)
 
 
 def _target(url: str) -> Target:
@@ -113,17 +126,14 @@ def _target(url: str) -> Target:
     return Target(parsed.scheme, host, parsed.port or _PORTS[parsed.scheme])
 
 
-def _check_host(host: str) -> None:
+def _check_name(host: str) -> None:
     if host.endswith("."):  # what certificates are for has none
         raise TargetRefused("must not end its host with a dot")
-    if _is_literal(host):
-        if not is_public(host):
-            raise TargetRefused("leads to an address that is not on the public internet")
-    elif _NUMBER.fullmatch(host.rsplit(".", 1)[-1]):  # decimal, octal, hexadecimal, short: what libraries take for one
+    if _NUMBER.fullmatch(host.rsplit(".", 1)[-1]):  # decimal, octal, hexadecimal, short: what libraries take for one
         raise TargetRefused("must spell an address in its usual form")
-    elif not _NAME.fullmatch(host) or len(host) > 253:
+    if not _NAME.fullmatch(host) or len(host) > 253:
         raise TargetRefused("must name a host of the public internet")
-    elif any(host.endswith(f".{inside}") for inside in _INSIDE):
+    if any(host.endswith(f".{inside}") for inside in _INSIDE):
         raise TargetRefused("names a host that is not on the public internet")
 
 
