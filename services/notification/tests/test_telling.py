@@ -5,7 +5,7 @@ import json
 from datetime import datetime, time, timedelta
 
 import pytest
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, event, func, select, update
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.contracts.provider_sync import ConnectionNeedsReauth, ConnectionRecovered
@@ -292,6 +292,64 @@ async def test_a_new_choice_finds_what_an_old_one_made_wait(resources, client, i
         await write_collected(session)
     assert (await choosing).status_code == 200
     assert await held_until(rows) <= now()
+
+
+async def test_digests_that_are_switched_off_leave_nothing_waiting(resources, client, issuer, happen, choose, rows):
+    """A fact that was told by the old choice opens a digest while the new one is being made."""
+    await happen("auth", registered())
+    await choose(digest="daily", digest_at=around_now()["quiet_start"])
+    work = handlers(resources).parse(outbox_event("resource", shared(), sequence=1).body)
+    wanted = {"types": {}, "quiet_hours": None, "digest": {"frequency": "off"}}
+    async with resources.sessions.begin() as session:
+        await work.apply(session)
+        url, headers = "/api/v1/notification-preferences", issuer.headers(ME)
+        choosing = asyncio.create_task(client.put(url, json=wanted, headers=headers))
+        await waiting_for_a_lock(resources.engine)
+        await write_collected(session)
+    assert (await choosing).status_code == 200
+    [digest] = await rows(Digest)
+    assert digest.due_at <= now()
+
+
+async def test_a_choice_is_held_only_where_something_waits_because_of_it(resources, happen, choose):
+    """Once in a transaction, whatever it tells. Who has neither quiet hours nor digests costs no look more."""
+    often, never, quiet_later = (new_id() for _ in range(3))
+    await choose(often, digest="hourly")
+    away = now() + timedelta(hours=2)
+    await choose(quiet_later, quiet_start=away.time(), quiet_end=(away + timedelta(hours=1)).time())
+    asked: list[str] = []
+
+    def seen(_c, _cursor, statement: str, *_) -> None:
+        asked.append(statement)
+
+    parse = handlers(resources).parse
+    event.listen(resources.engine.sync_engine, "before_cursor_execute", seen)
+    try:
+        for user, holds in ((often, 1), (never, 0), (quiet_later, 0)):
+            asked.clear()
+            await resources.inbox.apply([parse(outbox_event("resource", shared(user), sequence=1).body) for _ in "abc"])
+            looks = [statement for statement in asked if "notification_preferences" in statement]
+            held = [statement for statement in looks if "FOR KEY SHARE" in statement]
+            assert (len(held), len(looks)) == (holds, 1 + 2 * holds)
+    finally:
+        event.remove(resources.engine.sync_engine, "before_cursor_execute", seen)
+
+
+async def test_what_is_held_of_a_type_that_is_off_by_then_is_not_shown(resources, client, issuer, happen, choose, rows):
+    """It was told, so it stays in the list."""
+    await choose(**around_now())
+    await happen("resource", created())
+    await happen("resource", shared())
+    off = {"in_app": False, "email": False, "webhook": False}
+    wanted = {"types": {"TASK_CREATED": off}, "quiet_hours": None, "digest": {"frequency": "off"}}
+    url, headers = "/api/v1/notification-preferences", issuer.headers(ME)
+    assert (await client.put(url, json=wanted, headers=headers)).status_code == 200
+    assert await Release(resources.sessions, resources.push).release_batch() == 2
+    shown = [frame.data["type"] for frame in await rows(LiveFrame) if frame.type == "notification"]
+    assert shown == ["TASK_SHARED"]
+    assert {each.type: each.held_until for each in await rows(Notification)} == dict.fromkeys(
+        ("TASK_CREATED", "TASK_SHARED")
+    )
 
 
 async def test_what_was_held_for_a_deleted_user_is_not_shown(resources, happen, choose, rows):

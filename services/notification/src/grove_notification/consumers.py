@@ -40,8 +40,6 @@ TASK_FACTS: tuple[type[EventData], ...] = (
 
 
 SILENT: tuple[type[EventData], ...] = (
-    auth.UserBlocked,
-    auth.UserUnblocked,
     auth.ApiKeyDeleted,
     resource.ActivityCreated,
     resource.ActivityUpdated,
@@ -62,11 +60,13 @@ def handlers(resources: Resources) -> Handlers:
     found.add(auth.MailRequested, partial(mails.on_mail_requested, resources.mail_queue))
     found.add(auth.UserRegistered, partial(users.on_registered, teller, resources.mail_queue))
     found.add(auth.UserVerified, users.on_verified)
-    found.add(auth.UserUpdated, partial(users.on_updated, resources.webhook_queue))
+    found.add(auth.UserUpdated, partial(users.on_updated, teller))
     found.add(auth.UserEmailChanged, partial(users.on_email_changed, teller))
+    found.add(auth.UserBlocked, partial(users.on_blocked, teller))
+    found.add(auth.UserUnblocked, partial(users.on_unblocked, teller, resources.webhook_queue))
     found.add(auth.UserDeleted, ERASURE.on_deleted)
     for fact in SILENT:
-        found.add(fact, partial(notifications.on_silent_fact, resources.webhook_queue))
+        found.add(fact, partial(notifications.on_silent_fact, teller))
     for fact in TOLD:
         found.add(fact, partial(notifications.on_fact, teller))
     for fact in TASK_FACTS:

@@ -53,12 +53,6 @@ async def is_erased(session: AsyncSession, user_id: UUID) -> bool:
     return known[user_id]
 
 
-async def erased_of(session: AsyncSession, users: Collection[UUID]) -> set[UUID]:
-    """Those of `users` that were deleted."""
-    found = await session.scalars(select(ErasedUser.user_id).where(ErasedUser.user_id.in_(users)))
-    return set(found)
-
-
 class Erasure:
     """What a service has of a user: the rows whose `columns` name them; what depends on those goes by cascade.
 

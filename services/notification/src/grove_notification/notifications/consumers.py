@@ -10,7 +10,6 @@ from grove.messaging.handlers import Received
 from grove.web.etag import etag
 from grove_notification.live.stream import Frame
 from grove_notification.notifications.tell import Teller
-from grove_notification.webhooks.deliveries.queue import WebhookQueue
 
 
 async def on_fact(teller: Teller, session: AsyncSession, event: Received[Any]) -> None:
@@ -48,9 +47,9 @@ async def on_unshared(teller: Teller, session: AsyncSession, event: Received[Tas
     await teller.tell_webhooks(session, event, data.with_user_id)
 
 
-async def on_silent_fact(webhooks: WebhookQueue, session: AsyncSession, event: Received[Any]) -> None:
+async def on_silent_fact(teller: Teller, session: AsyncSession, event: Received[Any]) -> None:
     """A fact that users need not read, for they did it themselves a moment ago: for webhooks only."""
-    webhooks.collect(session, event, event.data.user_id)
+    await teller.tell_webhooks(session, event, event.data.user_id)
 
 
 def _changed(user_id: UUID, task_id: UUID, change: str, tag: str | None) -> Frame:

@@ -1,4 +1,6 @@
-"""The end of quiet hours: live frames that waited for it are sent, unless they were read meanwhile."""
+"""The end of quiet hours: live frames that waited for it are sent, unless they were read or their type was switched off
+meanwhile.
+"""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -6,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from grove.core.clock import now
 from grove.core.recurring import every
 from grove.postgres.engine import STORE_ERRORS
-from grove.service.erasure import erased_of
 from grove_notification.live import stream
 from grove_notification.live.push import LivePush
 from grove_notification.models import Notification
 from grove_notification.notifications.tell import frame_of
+from grove_notification.users.recipients import Recipient, recipients
 
 BATCH = 100
 LOOK_SECONDS = 1.0
@@ -44,12 +46,17 @@ class Release:
                     .with_for_update(skip_locked=True)
                 )
             ).all()
-            gone = await erased_of(session, {notification.user_id for notification in due})
-            unread = [each for each in due if each.read_at is None and each.user_id not in gone]
-            frames = [stream.collect(session, frame_of(notification)) for notification in unread]
+            told = await recipients(session, {notification.user_id for notification in due})
+            wanted = [each for each in due if each.read_at is None and _wanted(each, told.get(each.user_id))]
+            frames = [stream.collect(session, frame_of(notification)) for notification in wanted]
             for notification in due:
                 notification.held_until = None
             await stream.write(session)
         for frame in frames:
             await self._push.send(frame)
         return len(due)
+
+
+def _wanted(notification: Notification, to: Recipient | None) -> bool:
+    """By what its reader chose since; nothing is for who was deleted."""
+    return to is not None and to.choice.channels(notification.type).in_app

@@ -1,5 +1,6 @@
 """Telling a user of a fact, by the channels they chose, in the transaction that applies it."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -36,8 +37,9 @@ class Teller:
 
     async def tell(self, session: AsyncSession, event: Received[Any], user_id: UUID) -> None:
         """Tell one user, if it is worth telling and they were not deleted."""
+        moment = now()
         to = await recipient(session, user_id)
-        if to is not None and to.choice.quiet_until(now(), to.zone) is not None:
+        if to is not None and _makes_wait(to, moment):
             to = await settled(session, user_id)
         if to is None:
             return
@@ -47,9 +49,9 @@ class Teller:
             return
         channels = to.choice.channels(words.type)
         if channels.in_app:
-            self._in_app(session, event, to, words)
-        if channels.email and not TYPES[words.type].mailed_by_auth:
-            await self._mail(session, event, to, words)
+            self._in_app(session, event, to, words, moment)
+        if channels.email and not TYPES[words.type].mailed_by_auth and not to.blocked:
+            await self._mail(session, event, to, words, moment)
 
     async def tell_webhooks(self, session: AsyncSession, event: Received[Any], user_id: UUID) -> None:
         """Tell a user's webhooks of what people need not read."""
@@ -63,10 +65,12 @@ class Teller:
 
     def _webhook(self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording | None) -> None:
         """Unless they switched the channel off for the type; a fact without one goes by the subscription alone."""
-        if to.webhooks and (words is None or to.choice.channels(words.type).webhook):
+        if to.webhooks and not to.blocked and (words is None or to.choice.channels(words.type).webhook):
             self._webhooks.collect(session, event, to.user_id)
 
-    def _in_app(self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording) -> None:
+    def _in_app(
+        self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording, moment: datetime
+    ) -> None:
         """In the list at once, at its place by time; in quiet hours its frame waits for their end."""
         notification = Notification(
             id=new_id(),
@@ -78,7 +82,7 @@ class Teller:
             link=words.link,
             created_at=event.envelope.time,
             read_at=None,
-            held_until=to.choice.quiet_until(now(), to.zone),
+            held_until=to.choice.quiet_until(moment, to.zone),
             version=1,
         )
         session.add(notification)
@@ -87,9 +91,10 @@ class Teller:
         else:
             self.show(session, event, Frame(to.user_id, stream.COUNT, {}))
 
-    async def _mail(self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording) -> None:
+    async def _mail(
+        self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording, moment: datetime
+    ) -> None:
         """Also of a fact that overtook auth's word of the account: it waits for the address."""
-        moment = now()
         due = None if TYPES[words.type].urgent else to.choice.digest_due(moment, to.zone)
         if due is not None:
             item = digests.Item(
@@ -109,6 +114,11 @@ class Teller:
         )
         await self._mails.add(session, letter)
         event.after_commit.append(self._mails.wake)
+
+
+def _makes_wait(to: Recipient, moment: datetime) -> bool:
+    """Whether something that is told now may wait because of what they chose."""
+    return to.choice.digest != "off" or to.choice.quiet_until(moment, to.zone) is not None
 
 
 def frame_of(notification: Notification) -> Frame:

@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.contracts.auth import UserEmailChanged, UserRegistered, UserUpdated, UserVerified
+from grove.contracts.auth import UserBlocked, UserEmailChanged, UserRegistered, UserUnblocked, UserUpdated, UserVerified
 from grove.messaging.handlers import Received
 from grove.service.erasure import is_erased
 from grove_notification.mails.queue import Letter, MailQueue
@@ -42,10 +42,12 @@ async def on_registered(
 
 
 async def on_verified(_: AsyncSession, __: Received[UserVerified]) -> None:
-    """Nothing to do: an account is registered here by being verified."""
+    """Nothing to do: an account is registered here by being verified. It is in the catalogue as this service's, and
+    nothing that comes may be without a handler.
+    """
 
 
-async def on_updated(webhooks: WebhookQueue, session: AsyncSession, event: Received[UserUpdated]) -> None:
+async def on_updated(teller: Teller, session: AsyncSession, event: Received[UserUpdated]) -> None:
     """An account's locale or timezone changed; it may be known here only now, when this event overtook the first."""
     data = event.data
     if await is_erased(session, data.user_id):
@@ -62,7 +64,7 @@ async def on_updated(webhooks: WebhookQueue, session: AsyncSession, event: Recei
     after = await preferences.timezone()
     if after != before:
         await follow_clock(preferences, before=before, after=after)
-    webhooks.collect(session, event, data.user_id)
+    await teller.tell_webhooks(session, event, data.user_id)
 
 
 async def on_email_changed(teller: Teller, session: AsyncSession, event: Received[UserEmailChanged]) -> None:
@@ -72,3 +74,25 @@ async def on_email_changed(teller: Teller, session: AsyncSession, event: Receive
         return
     await UserRepository(session).store_email(data.user_id, data.email, sequence=event.sequence)
     await teller.tell(session, event, data.user_id)
+
+
+async def on_blocked(teller: Teller, session: AsyncSession, event: Received[UserBlocked]) -> None:
+    """Nothing leaves for the account from now on. Webhooks get the fact itself with what waits, after its end."""
+    await teller.tell_webhooks(session, event, event.data.user_id)
+    await _store_blocked(session, event, blocked=True)
+
+
+async def on_unblocked(
+    teller: Teller, webhooks: WebhookQueue, session: AsyncSession, event: Received[UserUnblocked]
+) -> None:
+    """What waited goes on."""
+    await _store_blocked(session, event, blocked=False)
+    await teller.tell_webhooks(session, event, event.data.user_id)
+    event.after_commit.append(webhooks.wake)
+
+
+async def _store_blocked(
+    session: AsyncSession, event: Received[UserBlocked] | Received[UserUnblocked], *, blocked: bool
+) -> None:
+    if not await is_erased(session, event.data.user_id):
+        await UserRepository(session).store_blocked(event.data.user_id, blocked=blocked, sequence=event.sequence)

@@ -1,11 +1,12 @@
 """Whom a fact is told to, and how they want it: read once per transaction and user."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import BindParameter, bindparam, exists, literal, select
+from sqlalchemy import ARRAY, Uuid, bindparam, exists, false, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from grove.service.erasure import ErasedUser, known_erased
@@ -18,7 +19,7 @@ from grove_notification.texts import Texts, zone
 class Recipient:
     """A user as far as they are known. A fact may come before auth's word of the account: then in English, and in UTC.
 
-    `webhooks`: whether any of theirs is active.
+    `webhooks`: whether any of theirs is active. `blocked`: by an administrator; only the list in the app is written.
     """
 
     user_id: UUID
@@ -27,6 +28,7 @@ class Recipient:
     timezone: str
     choice: Choice
     webhooks: bool
+    blocked: bool
 
     @property
     def texts(self) -> Texts:
@@ -39,12 +41,14 @@ class Recipient:
         return zone(self.timezone)
 
 
-_ID: BindParameter[UUID] = bindparam("user_id")
-_one = select(literal(1).label("one")).subquery()
-_RECIPIENT = (
+_asked = func.unnest(bindparam("users", type_=ARRAY(Uuid))).table_valued("user_id", name="asked").render_derived()
+_ID = _asked.c.user_id
+_RECIPIENTS = (
     select(
+        _ID,
         exists(select(ErasedUser.user_id).where(ErasedUser.user_id == _ID)).label("erased"),
         exists(select(Webhook.id).where(Webhook.user_id == _ID, Webhook.status == "active")).label("webhooks"),
+        func.coalesce(User.blocked, false()).label("blocked"),
         User.email,
         User.locale,
         User.timezone,
@@ -54,29 +58,36 @@ _RECIPIENT = (
         Preferences.digest,
         Preferences.digest_at,
     )
-    .select_from(_one)
+    .select_from(_asked)
     .outerjoin(User, User.id == _ID)
     .outerjoin(Preferences, Preferences.user_id == _ID)
 )
 
 
-_HOLD_CHOICE = select(Preferences.user_id).where(Preferences.user_id == _ID).with_for_update(read=True, key_share=True)
+_HOLD_CHOICE = (
+    select(Preferences.user_id)
+    .where(Preferences.user_id == bindparam("user_id"))
+    .with_for_update(read=True, key_share=True)
+)
 _KNOWN = "recipients"
 _SETTLED = "settled_choices"
 
 
 async def recipient(session: AsyncSession, user_id: UUID) -> Recipient | None:
     """The user, or None when they were deleted: a late fact about them is passed over."""
+    return (await recipients(session, {user_id})).get(user_id)
+
+
+async def recipients(session: AsyncSession, users: Collection[UUID]) -> dict[UUID, Recipient]:
+    """Those of the users who were not deleted, in one statement."""
     erased = known_erased(session)
-    if erased.get(user_id):
-        return None
     found: dict[UUID, Recipient] = session.info.setdefault(_KNOWN, {})
-    if user_id not in found:
-        row = (await (await session.connection()).execute(_RECIPIENT, {"user_id": user_id})).one()
-        if erased.setdefault(user_id, row.erased):
-            return None
-        found[user_id] = _recipient(user_id, row)
-    return found[user_id]
+    unknown = [user_id for user_id in users if user_id not in found and not erased.get(user_id)]
+    if unknown:
+        for row in await (await session.connection()).execute(_RECIPIENTS, {"users": unknown}):
+            if not erased.setdefault(row.user_id, row.erased):
+                found[row.user_id] = _recipient(row)
+    return {user_id: found[user_id] for user_id in users if user_id in found and not erased[user_id]}
 
 
 async def settled(session: AsyncSession, user_id: UUID) -> Recipient | None:
@@ -98,12 +109,13 @@ def forget(session: AsyncSession, user_id: UUID) -> None:
     session.info.get(_KNOWN, {}).pop(user_id, None)
 
 
-def _recipient(user_id: UUID, row: Any) -> Recipient:
+def _recipient(row: Any) -> Recipient:
     return Recipient(
-        user_id=user_id,
+        user_id=row.user_id,
         email=row.email,
         locale=row.locale or "en",
         timezone=row.timezone or "UTC",
         choice=Choice() if row.types is None else Choice.stored(row, row.types),
         webhooks=row.webhooks,
+        blocked=row.blocked,
     )

@@ -43,27 +43,30 @@ class UserRepository:
         )
 
     async def store_email(self, user_id: UUID, email: str, *, sequence: int) -> None:
-        """Another address; of two such events the newer one's stays.
+        """Another address; of two such events the newer one's stays."""
+        await self._store_one(user_id, "email", email, sequence)
+
+    async def store_blocked(self, user_id: UUID, *, blocked: bool, sequence: int) -> None:
+        """Whether an administrator blocked the account; of two such events the newer one's stays."""
+        await self._store_one(user_id, "blocked", blocked, sequence)
+
+    async def _store_one(self, user_id: UUID, name: str, value: str | bool, sequence: int) -> None:
+        """A value that has a sequence of its own.
 
         For an account that is not known yet the rest is made up, older than what any event tells.
         """
         forget(self._session, user_id)
-        row = insert(User).values(
-            id=user_id,
-            email=email,
-            locale="en",
-            timezone="UTC",
-            sequence=0,
-            email_sequence=sequence,
-            updated_at=now(),
-        )
-        new, newer = row.excluded, row.excluded.email_sequence > User.email_sequence
+        numbered = f"{name}_sequence"
+        made_up = {"locale": "en", "timezone": "UTC", "sequence": 0, "updated_at": now()}
+        row = insert(User).values(id=user_id, **made_up, **{name: value, numbered: sequence})
+        columns, new = User.__table__.c, row.excluded
+        newer = new[numbered] > columns[numbered]
         await self._session.execute(
             row.on_conflict_do_update(
                 index_elements=[User.id],
                 set_={
-                    "email": case((newer, new.email), else_=User.email),
-                    "email_sequence": func.greatest(User.email_sequence, new.email_sequence),
+                    name: case((newer, new[name]), else_=columns[name]),
+                    numbered: func.greatest(columns[numbered], new[numbered]),
                     "updated_at": new.updated_at,
                 },
             )
