@@ -2,10 +2,11 @@
 
 import pytest
 
-from grove.contracts.resource import TaskCreated, TaskUpdated
+from grove.contracts.resource import TaskCreated, TaskDeleted, TaskShared, TaskUpdated
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove_notification.live.allowance import AT_ONCE, PER_SECOND, TOKEN_COSTS
+from grove.web.etag import etag
+from grove_notification.live.sockets import MESSAGES_AT_ONCE, MESSAGES_PER_SECOND, TOKEN_COSTS
 
 pytestmark = pytest.mark.integration
 
@@ -49,9 +50,42 @@ async def test_a_quiet_fact_only_lets_open_lists_know(replica, connect, client, 
         for stream, user in ((mine, me), (theirs, friend)):
             changed = await stream.frame("task.changed")
             assert (changed["data"]["id"], changed["data"]["change"]) == (str(fact.task_id), "updated")
-            assert changed["data"]["etag"].endswith('-7"')
+            assert changed["data"]["version"] == 7
+            assert changed["data"]["etag"] == (etag(fact.task_id, 7) if user == me else None)
             told = await client.get("/api/v1/notifications", headers=issuer.headers(user))
             assert told.json()["total"] == 0
+
+
+async def test_who_is_given_a_task_or_another_role_has_it_in_open_lists_whatever_they_chose(
+    replica, connect, client, issuer, happen
+):
+    owner, friend, task = new_id(), new_id(), new_id()
+    theirs = issuer.headers(friend)
+    chosen = {
+        "types": {"TASK_SHARED": {"in_app": False, "email": False, "webhook": False}},
+        "quiet_hours": None,
+        "digest": {"frequency": "off", "at": "08:00"},
+    }
+    answer = await client.put("/api/v1/notification-preferences", json=chosen, headers=theirs)
+    assert answer.status_code == 200
+    about = {"share_id": new_id(), "task_id": task, "user_id": owner, "with_user_id": friend, "title": "T"}
+    async with connect(replica.url, theirs) as stream:
+        for sequence, role in enumerate(("viewer", "editor"), start=1):
+            await happen("resource", TaskShared(**about, role=role, shared_at=now()), sequence=sequence)
+            changed = {"id": str(task), "change": "shared", "version": None, "etag": None}
+            assert (await stream.frame("task.changed"))["data"] == changed
+        assert not stream.of("notification")
+
+
+@pytest.mark.parametrize("permanent", [True, False])
+async def test_a_task_has_a_tag_as_long_as_it_can_be_got(replica, connect, issuer, happen, permanent):
+    me = new_id()
+    gone = TaskDeleted(task_id=new_id(), user_id=me, title="T", participants=[], permanent=permanent, deleted_at=now())
+    async with connect(replica.url, issuer.headers(me)) as stream:
+        await happen("resource", gone, sequence=5)
+        data = (await stream.frame("task.changed"))["data"]
+        assert (data["change"], data["version"]) == ("deleted", 5)
+        assert data["etag"] == (None if permanent else etag(gone.task_id, 5))
 
 
 async def test_the_count_follows_what_is_marked_or_deleted_elsewhere(replica, start, connect, client, issuer, make):
@@ -124,6 +158,11 @@ async def test_the_document_tells_of_the_events(client):
     for kind in ("notification", "unread_count", "task.changed", "reset", "ping", "close"):
         assert f"`{kind}`" in operation["description"]
     assert "new EventSource(" in operation["description"]
-    words = " ".join(operation["description"].split())
-    assert f"more than {AT_ONCE} messages at once or {PER_SECOND} a second" in words
-    assert f"a new token counts as {TOKEN_COSTS + 1}." in words
+    socket = document["paths"]["/api/v1/notifications/stream"]["get"]
+    schema = socket["responses"]["1XX"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/LiveFrame"}
+    assert len(document["components"]["schemas"]["LiveFrame"]["anyOf"]) == 4
+    assert "200" not in socket["responses"]
+    words = " ".join(socket["description"].split())
+    assert f"more than {MESSAGES_AT_ONCE} messages at once or {MESSAGES_PER_SECOND} a second" in words
+    assert f"a new token counts as {TOKEN_COSTS}." in words

@@ -78,6 +78,14 @@ class Authenticator:
             context.session_id = principal.session_id or None
         return principal
 
+    async def demand(self, principal: Principal, *scopes: str) -> None:
+        """Raises Forbidden, which whoever wants to know is told, for a scope that is missing."""
+        missing = sorted(scope for scope in scopes if not principal.has(scope))
+        if missing:
+            await self.refused(principal, "scope")
+            challenge = f'Bearer realm="grove", error="insufficient_scope", scope="{" ".join(scopes)}"'
+            raise Forbidden(f"The token lacks the scope {missing[0]}.", headers={"WWW-Authenticate": challenge})
+
     async def refused(self, principal: Principal, reason: str) -> None:
         """Tell whoever wants to know."""
         if self.on_refused is not None:
@@ -109,15 +117,7 @@ def require(*scopes: str, limit: Limit | None = USER_LIMIT, step_up: bool = Fals
         principal = await authenticator.of_request(request)
         if limit is not None:
             await authenticator.limiter.enforce(limit, str(principal.user_id))
-        missing = sorted(scope for scope in scopes if not principal.has(scope))
-        if missing:
-            await authenticator.refused(principal, "scope")
-            raise Forbidden(
-                f"The token lacks the scope {missing[0]}.",
-                headers={
-                    "WWW-Authenticate": f'Bearer realm="grove", error="insufficient_scope", scope="{" ".join(scopes)}"'
-                },
-            )
+        await authenticator.demand(principal, *scopes)
         if principal.api_key_id and (step_up or not api_keys):
             await authenticator.refused(principal, "api-key")
             raise Forbidden("API keys may not do this. Sign in and use an access token.")

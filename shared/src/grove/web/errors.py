@@ -9,7 +9,9 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from grove.core.context import current_context
 from grove.core.errors import GroveError, ServiceUnavailable
@@ -28,6 +30,7 @@ BY_STATUS = {
     406: "NOT_ACCEPTABLE",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    426: "UPGRADE_REQUIRED",
 }
 
 
@@ -55,8 +58,8 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def render(request: Request, error: GroveError) -> JSONResponse:
-    """The response for `error`, in the format the client accepts."""
+def render(request: HTTPConnection, error: GroveError) -> JSONResponse:
+    """The response for `error`, in the format the client accepts; what refuses a WebSocket too."""
     context = current_context()
     request_id = context.request_id if context else ""
     headers = (context.response_headers if context else {}) | error.headers | {"Cache-Control": "no-store"}
@@ -93,7 +96,7 @@ def install(app: FastAPI, *, unavailable: Unavailable = lambda _: False) -> None
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
         return render(request, invalid(error))
 
-    async def on_unknown(request: Request, error: Exception) -> JSONResponse:
+    async def on_unknown(request: HTTPConnection, error: Exception) -> JSONResponse:
         if unavailable(error):
             log.error("store.unavailable", error=str(error)[:500])
             return render(request, ServiceUnavailable())
@@ -104,6 +107,12 @@ def install(app: FastAPI, *, unavailable: Unavailable = lambda _: False) -> None
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.state.on_unknown_error = on_unknown
+    app.router.default = _nothing_here
+
+
+async def _nothing_here(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Of WebSockets too, which Starlette would refuse without a word."""
+    raise HTTPException(404)
 
 
 def from_status(status: int, headers: Mapping[str, str] | None = None, detail: str = "") -> GroveError:

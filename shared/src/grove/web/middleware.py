@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import structlog
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grove.core.context import RequestContext, use_context
@@ -24,6 +24,7 @@ MAX_BODY_BYTES = 1024 * 1024
 BODY_LIMIT = "grove.body_limit"
 """Key of a scope in which a route that takes files says how much more it takes (web/uploads.py)."""
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$")
+_ANSWERS = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 _STANDARD_HEADERS = [
     (name.lower().encode(), value.encode())
     for name, value in {
@@ -41,7 +42,7 @@ _STANDARD_HEADERS = [
 
 
 class RequestContextMiddleware:
-    """Outermost: the context of a request, its access line, and the headers of its answer."""
+    """Outermost: the context of a request or WebSocket, its access line, and the headers of its answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -60,20 +61,17 @@ class RequestContextMiddleware:
             traceparent=headers.get("traceparent"),
         )
         with use_context(context):
-            if scope["type"] == "websocket":
-                await self.app(scope, receive, send)
-            else:
-                await self._http(scope, receive, send, context)
+            await self._serve(scope, receive, send, context)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send, context: RequestContext) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, context: RequestContext) -> None:
         started = time.perf_counter()
         status = 500
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = _completed(message["headers"], context)
+            if message["type"] in _ANSWERS:
+                status = message.get("status", 101)
+                message["headers"] = _completed(message.get("headers", ()), context)
             await send(message)
 
         try:
@@ -95,20 +93,20 @@ class ErrorNetMiddleware:
     caught. `on_unknown` renders that.
     """
 
-    def __init__(self, app: ASGIApp, on_unknown: Callable[[Request, Exception], Awaitable[Any]]) -> None:
+    def __init__(self, app: ASGIApp, on_unknown: Callable[[HTTPConnection, Exception], Awaitable[Any]]) -> None:
         self.app = app
         self._on_unknown = on_unknown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request; others pass."""
-        if scope["type"] != "http":
+        """Handle one request or WebSocket."""
+        if scope["type"] not in {"http", "websocket"}:
             await self.app(scope, receive, send)
             return
         answered = False
 
         async def sending(message: Message) -> None:
             nonlocal answered
-            answered = answered or message["type"] == "http.response.start"
+            answered = answered or message["type"] in _ANSWERS
             await send(message)
 
         try:
@@ -118,10 +116,8 @@ class ErrorNetMiddleware:
         except Exception as error:
             if answered:
                 raise
-            request = Request(scope)
-            response = (
-                render(request, error) if isinstance(error, GroveError) else await self._on_unknown(request, error)
-            )
+            asked = HTTPConnection(scope)
+            response = render(asked, error) if isinstance(error, GroveError) else await self._on_unknown(asked, error)
             await response(scope, receive, sending)
 
 

@@ -1,30 +1,25 @@
 """Live routes."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request, WebSocket
 from fastapi.security import APIKeyQuery
 from starlette.responses import Response
 
-from grove.core.context import current_context
-from grove.core.errors import GroveError
-from grove.core.schema import Outgoing
 from grove.security.principal import Principal
 from grove.web.auth import BEARER
 from grove.web.body import GroveRoute
-from grove.web.errors import error_responses, render
+from grove.web.errors import error_responses, from_status
 from grove_notification.deps import NotificationReader, ResourcesDep
 from grove_notification.live.connection import Connection
 from grove_notification.live.event_streams import EventStream
 from grove_notification.live.joining import Joining, Place
+from grove_notification.live.schemas import LiveFrame, StreamTicket
 from grove_notification.live.signing_in import PROTOCOL, sign_in
 from grove_notification.live.sockets import SocketConnection
 from grove_notification.live.subscriber import Subscriber
 from grove_notification.live.tickets import TICKET_SECONDS, Tickets
 from grove_notification.resources import Resources
-
-log = structlog.get_logger()
 
 router = APIRouter(prefix="/api/v1/notifications", tags=["live"], route_class=GroveRoute, responses=error_responses())
 
@@ -40,16 +35,9 @@ data: {"count": 3}
 
 id: dGhpc2lzYW5p.42
 event: task.changed
-data: {"id": "0198c1e5-7d3a-7c3e-9b1a-2f6f0d1c4b5a", "change": "updated", "etag": "\\"…-7\\""}
+data: {"id": "0198c1e5-7d3a-7c3e-9b1a-2f6f0d1c4b5a", "change": "updated", "version": 7, "etag": "\\"…-7\\""}
 
 """
-
-
-class StreamTicket(Outgoing):
-    """A way to connect without a header. `expires_in` in seconds."""
-
-    ticket: str
-    expires_in: int
 
 
 @router.post("/stream-tickets", status_code=201)
@@ -83,12 +71,14 @@ async def events(
 
     - `notification`: a notification as the list has it
     - `unread_count`: `{count}`, at first and whenever it may be another number, about once a second at most
-    - `task.changed`: `{id, change, etag}`, whatever your preferences say; `change` is created, updated, completed,
-      reopened, deleted, restored or unshared; `etag` is null when you can't read the task any more
+    - `task.changed`: `{id, change, version, etag}`, whatever your preferences say; `change` is created, updated,
+      completed, reopened, deleted, restored, shared (with you, or in another role) or unshared. Of two frames about a
+      task the one with the higher `version` is newer. `etag` is what GET answers its owner; it is null for who it is
+      shared with, and when there is nothing to get any more
     - `reset`: what you missed is not kept any more; load your lists anew
     - `ping`: every 25 seconds
     - `close`: `{code, reason}`, without an id, is the last: 4401 your sign-in ended, 4408 you read too slowly, 1012 or
-      1013 connect again in a moment, 1011 something went wrong
+      1013 connect again in a moment, 1011 something went wrong, 4400 you sent a body
 
     After `close`, or when the connection is lost, come back with `?resume_from=` and the last id you have. A browser's
     `EventSource` can't do that by itself, as its ticket was used; make a new one with a new ticket:
@@ -108,11 +98,7 @@ async def events(
     }
     ```
 
-    The WebSocket at `/api/v1/notifications/stream` sends the same as `{id, type, data}`, and closes with these codes.
-    There `{"ack": id}`, of a frame of this connection, says that you have everything up to it: resume from any id of
-    this connection, and that does not come again. `{"token": "…"}` renews the sign-in. It also closes with 4400 for
-    another message, and with 4408 when you send more than 500 messages at once or 20 a second on end; a new token
-    counts as 11.
+    The WebSocket at `/api/v1/notifications/stream` sends the same as `{id, type, data}`.
     """
     principal = await sign_in(request, resources)
     return EventStream(Joining(resources, principal, Place.of(resume_from, last_event_id)))
@@ -133,20 +119,34 @@ async def stream(socket: WebSocket) -> None:
             authenticator=resources.sign_in.authenticator,
         )
 
-    try:
-        principal = await sign_in(socket, resources)
-        place = Place.of(socket.query_params.get("resume_from"), socket.headers.get("last-event-id"))
-        async with Joining(resources, principal, place).joined(connect) as connection:
-            await socket.accept(subprotocol=PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None)
-            await connection.run()
-    except GroveError as error:
-        await socket.send_denial_response(_denial(socket, error))
+    principal = await sign_in(socket, resources)
+    place = Place.of(socket.query_params.get("resume_from"), socket.headers.get("last-event-id"))
+    async with Joining(resources, principal, place).joined(connect) as connection:
+        await socket.accept(subprotocol=PROTOCOL if PROTOCOL in socket.scope.get("subprotocols", []) else None)
+        await connection.run()
 
 
-def _denial(socket: WebSocket, error: GroveError) -> Response:
-    """In the error format; the headers that every answer carries are added to HTTP only."""
-    response = render(cast("Request", socket), error)
-    context = current_context()
-    if context is not None:
-        response.headers["X-Request-ID"] = context.request_id
-    return response
+@router.get(
+    "/stream",
+    summary="Stream",
+    status_code=426,
+    responses={
+        "1XX": {"description": "101: it is open; this is what each message is", "model": LiveFrame},
+        **error_responses(426),
+    },
+    dependencies=[Depends(BEARER), Depends(TICKET)],
+)
+async def no_stream() -> None:
+    """The WebSocket: what happens, frame by frame; the same as the events, with the same codes when it closes.
+
+    Sign in by header, by the subprotocols `grove.v1, bearer.<token>`, or by `ticket`; `resume_from` goes on where you
+    were. Who may not connect gets the usual error instead of 101; a plain GET gets 426.
+
+    You may send `{"ack": id}`, of a frame of this connection: you have everything up to it. Resume from any id of this
+    connection, and that does not come again. `{"token": "…"}` renews the sign-in. Another message closes with 4400, and
+    more than 500 messages at once or 20 a second on end with 4408, as do pings, pongs and pieces of messages without
+    end; a new token counts as 11.
+    """
+    raise from_status(
+        426, {"Upgrade": "websocket", "Connection": "Upgrade"}, "This is a WebSocket. Plain HTTP: /events."
+    )

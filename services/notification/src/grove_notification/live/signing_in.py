@@ -20,8 +20,7 @@ async def sign_in(connection: HTTPConnection, resources: Resources) -> Principal
     _check_origin(connection, resources)
     principal = await _bearer(connection, resources)
     await resources.limiter.enforce(USER_LIMIT, str(principal.user_id))
-    if not principal.has(SCOPE):
-        raise Forbidden(f"The token lacks the scope {SCOPE}.")
+    await resources.sign_in.authenticator.demand(principal, SCOPE)
     return principal
 
 

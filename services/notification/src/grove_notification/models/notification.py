@@ -29,7 +29,7 @@ class Notification(Base):
     version: Mapped[int] = mapped_column(Integer, server_default="1")
 
     __table_args__ = (
-        # GET /notifications, numbered and by cursor; replays of the live stream
+        # GET /notifications, numbered and by cursor
         Index("ix_notifications_user_created", "user_id", column("created_at").desc(), column("id").desc()),
         # GET /notifications?unread_only=true, the unread count, mark-all-read in pieces
         Index("ix_notifications_unread", "user_id", "id", postgresql_where=text("read_at IS NULL")),

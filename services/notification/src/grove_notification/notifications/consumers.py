@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from grove.contracts.resource import TaskShared, TaskUnshared, TaskUpdated
+from grove.contracts.resource import TaskDeleted, TaskShared, TaskUnshared, TaskUpdated
 from grove.messaging.handlers import Received
 from grove.web.etag import etag
 from grove_notification.live.stream import Frame
@@ -23,9 +23,12 @@ async def on_task_fact(teller: Teller, session: AsyncSession, event: Received[An
     A quiet fact does the latter only, and goes to webhooks.
     """
     data = event.data
-    change, tag = data.type.split(".")[2], etag(data.task_id, event.sequence)
+    change, version = data.type.split(".")[2], event.sequence
+    gone = isinstance(data, TaskDeleted) and data.permanent
     for user_id in (data.user_id, *data.participants):
-        teller.show(session, event, _changed(user_id, data.task_id, change, tag))
+        # a participant's tag names their role, which is not known here
+        tag = None if gone or user_id != data.user_id else etag(data.task_id, version)
+        teller.show(session, event, _changed(user_id, data.task_id, change, version, tag))
         if isinstance(data, TaskUpdated) and data.quiet:
             await teller.tell_webhooks(session, event, user_id)
         else:
@@ -33,8 +36,13 @@ async def on_task_fact(teller: Teller, session: AsyncSession, event: Received[An
 
 
 async def on_shared(teller: Teller, session: AsyncSession, event: Received[TaskShared]) -> None:
-    """Tell whom the task is shared with. The owner named an address, and is not told whether it has an account."""
-    await teller.tell(session, event, event.data.with_user_id)
+    """Open lists get the task, and whom it is shared with is told.
+
+    The owner named an address, and is not told whether it has an account.
+    """
+    data = event.data
+    teller.show(session, event, _changed(data.with_user_id, data.task_id, "shared"))
+    await teller.tell(session, event, data.with_user_id)
 
 
 async def on_unshared(teller: Teller, session: AsyncSession, event: Received[TaskUnshared]) -> None:
@@ -43,7 +51,7 @@ async def on_unshared(teller: Teller, session: AsyncSession, event: Received[Tas
     Nor is the owner told: as with `on_shared`.
     """
     data = event.data
-    teller.show(session, event, _changed(data.with_user_id, data.task_id, "unshared", None))
+    teller.show(session, event, _changed(data.with_user_id, data.task_id, "unshared"))
     await teller.tell_webhooks(session, event, data.with_user_id)
 
 
@@ -52,5 +60,6 @@ async def on_silent_fact(teller: Teller, session: AsyncSession, event: Received[
     await teller.tell_webhooks(session, event, event.data.user_id)
 
 
-def _changed(user_id: UUID, task_id: UUID, change: str, tag: str | None) -> Frame:
-    return Frame(user_id, "task.changed", {"id": str(task_id), "change": change, "etag": tag})
+def _changed(user_id: UUID, task_id: UUID, change: str, version: int | None = None, tag: str | None = None) -> Frame:
+    """`version`: the task's, as far as the fact tells it."""
+    return Frame(user_id, "task.changed", {"id": str(task_id), "change": change, "version": version, "etag": tag})
