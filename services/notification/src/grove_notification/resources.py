@@ -31,7 +31,12 @@ class Resources(PostgresResources):
         )
         self.push = LivePush(self.valkey)
         self.acks = Acks(self.valkey, hours=settings.live_frames_hours)
-        self.hub = Hub(self.valkey, self.reads, per_user=settings.live_connections_per_user)
+        self.hub = Hub(
+            self.valkey,
+            self.reads,
+            most=settings.live_connections,
+            per_user=settings.live_connections_per_user,
+        )
         self.sweeper = Sweeper(self.hub, self.sign_in)
 
     async def aclose(self) -> None:
@@ -50,6 +55,9 @@ class Resources(PostgresResources):
             degrading={
                 "cache": self.check_valkey,
                 "live": while_true(lambda: self.hub.subscribed, "live pushes wait for Valkey"),
+                "live_connections": while_true(
+                    lambda: not self.hub.full, "as many as LIVE_CONNECTIONS are open; start another api process"
+                ),
                 "revocation_feed": while_true(lambda: feed.live, "lost; auth is asked about each token"),
             },
         )

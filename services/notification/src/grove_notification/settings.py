@@ -110,6 +110,9 @@ class NotificationSettings(PostgresServiceSettings, MailSettings, WebhookSetting
     live_frames_hours: int = Field(
         24, ge=1, description="Hours that live frames are kept: who comes back later loads their lists anew"
     )
+    live_connections: int = Field(
+        5000, ge=1, description="Live connections that an api process has open at most; about 100 KiB each"
+    )
     live_connections_per_user: int = Field(
         20, ge=1, description="Live connections that a user may have open to one api process"
     )

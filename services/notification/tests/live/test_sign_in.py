@@ -92,6 +92,25 @@ async def test_who_may_not_connect_is_told_by_http(replica, refusal, issuer, hea
     assert not list(replica.hub)
 
 
+async def test_who_lacks_the_scope_is_told_which(replica, refusal, issuer):
+    _, _, answer = await refusal(replica.url, issuer.headers(scope="tasks:read"))
+    challenge = {name.lower(): value for name, value in answer.items()}["www-authenticate"]
+    assert 'error="insufficient_scope", scope="notifications:read"' in challenge
+
+
+async def test_a_refused_handshake_is_an_answer_like_any_other(replica, refusal):
+    _, _, answer = await refusal(replica.url)
+    headers = {name.lower(): value for name, value in answer.items()}
+    assert headers["api-version"] == "1"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_a_plain_request_is_told_to_be_a_websocket(client):
+    answer = await client.get("/api/v1/notifications/stream")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (426, "UPGRADE_REQUIRED")
+    assert answer.headers["upgrade"] == "websocket"
+
+
 async def test_a_token_in_the_address_is_none(replica, refusal, issuer):
     status, error, _ = await refusal(replica.url, query={"token": issuer.token(), "access_token": issuer.token()})
     assert (status, error["code"]) == (401, "AUTH_REQUIRED")
@@ -102,6 +121,22 @@ async def test_a_place_that_is_none_is_refused(replica, refusal, issuer, given):
     status, error, _ = await refusal(replica.url, issuer.headers(), query={"resume_from": given})
     assert (status, error["code"]) == (422, "VALIDATION_ERROR")
     assert error["details"][0]["field"] == "query.resume_from"
+
+
+async def test_a_full_process_says_so_and_when_to_come_back(start, connect, refusal, issuer):
+    """503: it is nothing that the user did."""
+    replica = await start(live_connections=1)
+    async with connect(replica.url, issuer.headers()):
+        status, error, headers = await refusal(replica.url, issuer.headers())
+        assert (status, error["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert int({name.lower(): value for name, value in headers.items()}["retry-after"]) > 0
+        assert "live_connections" in (await replica.resources.api_health().report())[2]
+    while list(replica.hub):
+        await asyncio.sleep(0.01)
+    async with connect(replica.url, issuer.headers()) as other:
+        await other.frame("unread_count")
+        replica.hub._most = 2
+        assert "live_connections" not in (await replica.resources.api_health().report())[2]
 
 
 async def test_one_connection_too_many_is_refused_until_another_ends(start, connect, refusal, issuer):

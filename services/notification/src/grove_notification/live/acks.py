@@ -13,8 +13,8 @@ from grove_notification.live.patience import Patience
 
 log = structlog.get_logger()
 
-AT_ONCE = 8
-"""Acknowledgements under way: thousands of clients must not open as many connections to Valkey."""
+QUESTIONS_AT_ONCE = 8
+"""Under way to Valkey: thousands of clients must not open as many connections to it."""
 
 # KEYS[1]: a connection's stream; ARGV: a position, seconds to keep it. Only ever upwards.
 _RAISE = """
@@ -32,7 +32,7 @@ class Acks:
         self._seconds = hours * 3600
         self._raise: Any = valkey.register_script(_RAISE)
         self._patience = Patience()
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(QUESTIONS_AT_ONCE)
 
     async def remember(self, user_id: UUID, frame: FrameId) -> None:
         """A client has everything up to there."""

@@ -17,7 +17,7 @@ from grove.postgres.reads import Reads
 from grove.valkey.client import VALKEY_ERRORS
 from grove_notification.live.connection import STOPPING, Connection
 from grove_notification.live.frames import Numbered
-from grove_notification.live.metrics import OPEN
+from grove_notification.live.metrics import OPEN, REFUSED
 from grove_notification.live.push import CHANNEL
 from grove_notification.live.repository import positions
 from grove_notification.live.states import States
@@ -35,17 +35,21 @@ PUSH_SECONDS = 2.0
 PING_SECONDS = 1.0
 SILENCE_SECONDS = 3.0
 """A Valkey that says nothing that long, not even to a ping, hangs."""
-AT_ONCE = 1000
+USERS_A_LOOK = 1000
+"""Of whom one statement asks how far their streams are."""
 RETRY_AFTER_SECONDS = 30
+FULL_SECONDS = 5
+"""When to try again at a full process; it may be another one then."""
 
 
 class Hub:
     """Hands pushes to the connections of their user."""
 
-    def __init__(self, valkey: Redis, reads: Reads, *, per_user: int) -> None:
-        """A user has at most `per_user` connections to this process."""
+    def __init__(self, valkey: Redis, reads: Reads, *, most: int, per_user: int) -> None:
+        """This process has at most `most` connections, `per_user` of one user."""
         self._valkey = valkey
         self._reads = reads
+        self._most = most
         self._per_user = per_user
         self._all: set[Connection] = set()
         self._of: dict[UUID, set[Connection]] = {}
@@ -54,15 +58,26 @@ class Hub:
         self.turns = asyncio.Semaphore(TURNS)
         self.subscribed = False
 
+    @property
+    def full(self) -> bool:
+        """It has as many connections as it may."""
+        return len(self._all) >= self._most
+
     def __iter__(self) -> Iterator[Connection]:
         return iter(tuple(self._all))
 
     def join(self, connection: Connection) -> None:
-        """Offer pushes to it. Raises RateLimited for one too many, ServiceUnavailable once the process stops."""
+        """Offer pushes to it. Raises RateLimited for one too many of its user, ServiceUnavailable for one too many of
+        the process, and once that stops.
+        """
         if self._stopping:
             raise ServiceUnavailable
+        if self.full:
+            REFUSED.labels("process").inc()
+            raise ServiceUnavailable("This server has no room for more live connections.", retry_after=FULL_SECONDS)
         of_user = self._of.setdefault(connection.principal.user_id, set())
         if len(of_user) >= self._per_user:
+            REFUSED.labels("user").inc()
             words = f"You have {self._per_user} live connections open. Close one of them, or wait until one ends."
             raise RateLimited(RETRY_AFTER_SECONDS, message=words)
         of_user.add(connection)
@@ -92,8 +107,8 @@ class Hub:
         """The connections that don't have all that the store has of their user's stream, and how far that is."""
         users = list(self._of)
         behind: list[tuple[Connection, int]] = []
-        for start in range(0, len(users), AT_ONCE):
-            for user_id, position in await positions(self._reads, users[start : start + AT_ONCE]):
+        for start in range(0, len(users), USERS_A_LOOK):
+            for user_id, position in await positions(self._reads, users[start : start + USERS_A_LOOK]):
                 of_user = self._of.get(user_id, ())
                 behind += [(each, position) for each in of_user if each.subscriber.end < position]
         return behind

@@ -11,7 +11,8 @@ from uuid import UUID
 from grove.postgres.reads import Reads
 from grove_notification.live.repository import State, states
 
-AT_ONCE = 500
+USERS_A_COUNT = 500
+"""Whose unread one statement counts."""
 MANY = 1000
 """So many unread take longer to count than a statement takes by itself."""
 REMEMBERED = 10_000
@@ -21,7 +22,7 @@ class States:
     """Asks for most users together, for those with much to count one by one, both at a time."""
 
     def __init__(self, reads: Reads) -> None:
-        self._together = _Row(reads, AT_ONCE)
+        self._together = _Row(reads, USERS_A_COUNT)
         self._alone = _Row(reads, 1)
         self._have_many: set[UUID] = set()
 

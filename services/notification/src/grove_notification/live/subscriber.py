@@ -135,40 +135,44 @@ class Subscriber:
 
     async def next(self) -> Message:
         """Wait for it."""
-        while True:
-            if (message := self._ready()) is not None:
-                return message
-            wait = self._count_at - asyncio.get_running_loop().time()
-            if self._waiting:
-                continue
-            if self._behind:
-                await self._catch_up()
-            elif self._recount and wait <= 0:
-                await self._count()
-            else:
-                await self._sleep(wait if self._recount else None)
+        while (message := self._ready()) is None:
+            await self._look_out()
+        return message
 
     def _ready(self) -> Message | None:
-        """What need not be waited for; None also after a frame that is not for clients."""
-        if self._ping:
-            self._ping = False
-            return self._message("ping", "{}")
-        if self._counted is not None and self._last >= self._counted_position:
-            counted, self._counted = self._counted, None
-            return self._message("unread_count", f'{{"count": {counted}}}')
-        return self._handed_out(self._waiting.popleft()) if self._waiting else None
+        """What need not be waited for."""
+        while True:
+            if self._ping:
+                self._ping = False
+                return self._message("ping", "{}")
+            if self._counted is not None and self._last >= self._counted_position:
+                counted, self._counted = self._counted, None
+                return self._message("unread_count", f'{{"count": {counted}}}')
+            if not self._waiting:
+                return None
+            frame = self._waiting.popleft()
+            self._last = frame.position
+            if frame.type in COUNTED and frame.position > self._counted_position:
+                self._recount = True
+            if frame.type != COUNT:  # which is not for clients
+                return self._message(frame.type, frame.data)
+
+    async def _look_out(self) -> None:
+        """Until something may be ready: ask the store what is owed, or sleep."""
+        if self._behind:
+            await self._catch_up()
+            return
+        wait = self._count_at - asyncio.get_running_loop().time()
+        if self._recount and wait <= 0:
+            await self._count()
+        else:
+            await self._sleep(wait if self._recount else None)
 
     async def _sleep(self, seconds: float | None) -> None:
         self._woken.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
-
-    def _handed_out(self, frame: Numbered) -> Message | None:
-        self._last = frame.position
-        if frame.type in COUNTED and frame.position > self._counted_position:
-            self._recount = True
-        return None if frame.type == COUNT else self._message(frame.type, frame.data)
 
     def _message(self, kind: str, data: str) -> Message:
         return Message(str(FrameId(self.stream, self._last)), kind, data)

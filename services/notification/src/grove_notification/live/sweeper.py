@@ -43,7 +43,7 @@ class Sweeper:
                     await self._by_feed()
                 else:
                     if asking is None or asking.done():
-                        asking = asyncio.create_task(self._by_asking())
+                        asking = asyncio.create_task(self._check_all(self._hub, None))
                     self._count_unknown()
                 moment, wall = asyncio.get_running_loop().time(), now()
                 for connection in self._hub:
@@ -70,9 +70,6 @@ class Sweeper:
             connection.unknown += 1
             if connection.unknown > most and (self._silent > most or connection.refused >= REFUSALS):
                 connection.end(UNKNOWN)
-
-    async def _by_asking(self) -> None:
-        await self._check_all(self._hub, None)
 
     async def _check_all(self, connections: Iterable[Connection], changes: int | None) -> None:
         """`changes`: what the feed had when it was asked; None: auth is."""
