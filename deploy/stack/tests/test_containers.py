@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from grove.core.settings import AppSettings
+from grove_notification.settings import NotificationSettings
 from grove_resource.images.process import MEMORY_BYTES
 from grove_resource.images.renderer import AT_ONCE
 from grove_resource.settings import ResourceSettings
@@ -101,6 +103,31 @@ def test_the_pictures_that_are_taken_fit():
     api = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["resource-api"]
     mebibyte = 1024 * 1024
     assert int(api["mem_limit"].removesuffix("m")) * mebibyte >= AT_ONCE * MEMORY_BYTES + 512 * mebibyte
+
+
+MEBIBYTES = {"m": 1, "g": 1024}
+
+
+def mebibytes(limit: str) -> int:
+    return int(limit[:-1]) * MEBIBYTES[limit[-1]]
+
+
+def test_as_many_live_connections_fit_as_may_be_open():
+    """At 180 KiB each in the edge and 100 KiB in the api, beside what they take otherwise."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    most = NotificationSettings.model_fields["live_connections"].default
+    edge = int(services["traefik"]["environment"]["GOMEMLIMIT"].removesuffix("MiB"))
+    assert edge >= most * 180 / 1024 + 256
+    assert mebibytes(services["traefik"]["mem_limit"]) >= edge * 1.15
+    assert mebibytes(services["notification-api"]["mem_limit"]) >= most * 100 / 1024 + 384
+
+
+def test_processes_are_stopped_before_they_are_killed():
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    most = AppSettings.model_fields["shutdown_seconds"].default
+    for name, service in services.items():
+        if name.endswith(("-api", "-worker")):
+            assert int(service["stop_grace_period"].removesuffix("s")) > most, name
 
 
 def test_the_edge_has_a_place_on_disk_for_larger_bodies():

@@ -110,7 +110,8 @@ def test_traefiks_files_are_valid_and_whole(layout):
     assert stream["middlewares"] == ["no-identity"]
     resource = files["servers.yml"]["http"]["services"]["resource"]["loadBalancer"]
     assert [server["url"] for server in resource["servers"]] == ["https://127.0.0.1:1", "https://127.0.0.1:2"]
-    assert resource["passiveHealthCheck"]
+    assert resource["healthCheck"]["path"] == "/health/live"
+    assert "passiveHealthCheck" not in resource, "503s of one route would take all others away"
     before = (folder / "dynamic" / "transports.yml").read_text()
     edge.renewed()
     assert (folder / "dynamic" / "transports.yml").read_text() != before

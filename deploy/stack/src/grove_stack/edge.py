@@ -82,13 +82,14 @@ class Edge:
                 "loadBalancer": {
                     "serversTransport": f"mesh-{service.name}",
                     "servers": [{"url": f"https://{address}"} for address in addresses.get(service.name, ())],
+                    # No passive one: it takes 503s for failures, and a route that has some would take the whole
+                    # service away. What can't be reached is tried elsewhere (retry).
                     "healthCheck": {
                         "path": "/health/live",
-                        "interval": "5s",
+                        "interval": "2s",
                         "unhealthyInterval": "1s",
                         "timeout": "2s",
                     },
-                    "passiveHealthCheck": {"failureWindow": "3s", "maxFailedAttempts": 3},
                 }
             }
             for service in SERVICES
