@@ -4,11 +4,13 @@ import asyncio
 import json
 from types import SimpleNamespace
 
+import httpx2
 import pytest
 
 from grove.core.errors import ServiceUnavailable
 from grove.core.ids import new_id
 from grove_notification.live import sweeper as sweeper_module
+from grove_notification.live.connection import TOO_SLOW
 
 pytestmark = pytest.mark.integration
 
@@ -202,6 +204,35 @@ async def test_a_token_that_does_not_go_on_with_the_same_ends_it(replica, over_s
     async with over_sockets(replica.url, issuer.headers(me)) as client:
         await client.socket.send(json.dumps({"token": token}))
         assert await client.ended() == 4401
+
+
+async def chunks(size: int, count: int):
+    for _ in range(count):
+        yield b"x" * size
+
+
+async def test_a_body_that_no_stream_takes_ends_it_and_is_no_fault_of_ours(replica, issuer):
+    """Longer than any may be, of a length that was not told: else it is refused before anything."""
+    async with (
+        httpx2.AsyncClient(trust_env=False, timeout=20) as client,
+        client.stream("GET", f"{replica.url}/events", headers=issuer.headers(), content=chunks(100_000, 20)) as answer,
+    ):
+        said = (await answer.aread()).decode()
+        assert 'event: close\ndata: {"code": 4400' in said
+
+
+async def test_an_event_stream_is_the_last_of_its_connection(replica, issuer):
+    """A slow reader's connection is cut after a while, which must not be one that a proxy gave to somebody else."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", replica.server.config.port)
+    token = issuer.headers()["Authorization"]
+    asked = f"GET /api/v1/notifications/events HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n"
+    writer.write(asked.encode())
+    async with asyncio.timeout(20):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"\r\nconnection: close\r\n" in head.lower()
+        replica.only().end(TOO_SLOW)
+        assert (await reader.read()).endswith(b"\r\n0\r\n\r\n"), "told why, and closed"
+    writer.close()
 
 
 async def test_a_server_that_stops_ends_its_connections_and_takes_no_more(start, over_sockets, over_http, issuer, me):

@@ -2,11 +2,17 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 
+from grove.core.clock import now
 from grove.core.ids import new_id
-from grove_notification.live import allowance as allowance_module
+from grove.security.api_keys import new_secret
+from grove.web import api_keys as api_keys_module
+from grove.web.api_keys import ApiKeyVerifier, KeyAnswer, KeyBearer
+from grove.web.auth import Authenticator
+from grove_notification.live import sockets as sockets_module
 from grove_notification.live.acks import Acks
 
 pytestmark = pytest.mark.integration
@@ -35,7 +41,7 @@ def verified(replica, monkeypatch) -> list[str]:
 @pytest.fixture
 def no_more(monkeypatch):
     """What was spent does not come back."""
-    monkeypatch.setattr(allowance_module, "PER_SECOND", 0)
+    monkeypatch.setattr(sockets_module, "MESSAGES_PER_SECOND", 0)
 
 
 async def test_who_sends_too_much_is_ended_and_told(replica, over_sockets, issuer, me, no_more):
@@ -44,7 +50,7 @@ async def test_who_sends_too_much_is_ended_and_told(replica, over_sockets, issue
         over_sockets(replica.url, issuer.headers(me)) as other,
     ):
         ack = (await client.frame("unread_count"))["id"]
-        for _ in range(allowance_module.AT_ONCE + 1):
+        for _ in range(sockets_module.MESSAGES_AT_ONCE + 1):
             await client.say(ack=ack)
         assert await client.ended() == 4408
         assert client.socket.close_reason.startswith("you send too much")
@@ -62,25 +68,13 @@ async def test_a_burst_of_acknowledgements_is_none_too_many(
     monkeypatch.setattr(Acks, "remember", remember)
     async with over_sockets(replica.url, issuer.headers(me)) as client:
         ack = (await client.frame("unread_count"))["id"]
-        for _ in range(allowance_module.AT_ONCE):
+        for _ in range(sockets_module.MESSAGES_AT_ONCE):
             await client.say(ack=ack)
         async with asyncio.timeout(20):
-            while len(remembered) < allowance_module.AT_ONCE:
+            while len(remembered) < sockets_module.MESSAGES_AT_ONCE:
                 await asyncio.sleep(0.01)
         await make(me, "A")
         assert await client.titles(1) == ["A"]
-
-
-async def test_what_was_spent_comes_back(monkeypatch):
-    moment = 1000.0
-    monkeypatch.setattr(allowance_module.time, "monotonic", lambda: moment)
-    allowance = allowance_module.Allowance()
-    assert allowance.take(allowance_module.AT_ONCE)
-    moment += 1
-    assert all(allowance.take(1) for _ in range(allowance_module.PER_SECOND))
-    moment += 3600
-    assert allowance.take(allowance_module.AT_ONCE)
-    assert not allowance.take(1), "never more than that at once"
 
 
 async def test_the_present_token_again_is_passed_over(replica, over_sockets, issuer, verified, me):
@@ -102,6 +96,38 @@ async def test_the_present_token_again_is_passed_over(replica, over_sockets, iss
         assert len(verified) == 3
 
 
+async def test_the_same_api_key_goes_on_each_time(replica, over_sockets, me, gate, resources, monkeypatch):
+    """Its sign-in ends an hour after it was looked at: passing it over would end the connection then."""
+    ends = iter(now() + timedelta(hours=hours) for hours in range(1, 10))
+
+    async def ask(_) -> KeyAnswer:
+        bearer = KeyBearer(
+            user_id=me,
+            api_key_id=str(new_id()),
+            secret_id="s1",
+            scopes=["notifications:read"],
+            version=1,
+            global_version=0,
+            created_at=now(),
+            expires_at=next(ends),
+        )
+        return KeyAnswer(bearer=bearer)
+
+    monkeypatch.setattr(api_keys_module, "KNOWN_SECONDS", 0)
+    keys = ApiKeyVerifier(ask, resources.limiter)
+    authenticator = Authenticator(keys, gate, resources.limiter, api_keys=keys)
+    monkeypatch.setattr(resources.sign_in, "authenticator", authenticator)
+    key = new_secret()
+    async with over_sockets(replica.url, {"Authorization": f"Bearer {key}"}) as client:
+        await client.frame("unread_count")
+        for _ in range(3):
+            before = replica.only().principal.expires_at
+            await client.say(token=key)
+            async with asyncio.timeout(20):
+                while replica.only().principal.expires_at <= before:
+                    await asyncio.sleep(0.01)
+
+
 async def test_tokens_cost_more_than_other_messages(replica, over_sockets, issuer, verified, me, no_more):
     async with over_sockets(replica.url, issuer.headers(me)) as client:
         await client.frame("unread_count")
@@ -109,7 +135,7 @@ async def test_tokens_cost_more_than_other_messages(replica, over_sockets, issue
         for number in range(100):
             await client.socket.send(json.dumps({"token": issuer.token(me, jti=f"t{number}")}))
         assert await client.ended() == 4408
-        assert len(verified) == allowance_module.AT_ONCE // (allowance_module.TOKEN_COSTS + 1)
+        assert len(verified) == sockets_module.MESSAGES_AT_ONCE // sockets_module.TOKEN_COSTS
 
 
 async def test_others_have_their_turn_between_messages(replica, over_sockets, issuer, me, monkeypatch):

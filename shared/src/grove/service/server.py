@@ -22,6 +22,7 @@ from grove.observability.health import Health, ops_app
 from grove.observability.logging import configure_logging
 from grove.observability.tracing import configure_tracing
 from grove.security.mtls import TlsMaterial, peer_identity
+from grove.service.sockets import SocketProtocol
 
 log = structlog.get_logger()
 
@@ -50,7 +51,7 @@ LISTENER: Mapping[str, Any] = {
     "access_log": False,
     "server_header": False,
     "proxy_headers": False,
-    "ws": "websockets-sansio",  # what `auto` takes too: no tasks of its own, unlike the others
+    "ws": SocketProtocol,
     "ws_ping_interval": 20,
     "ws_max_size": 64 * 1024,
     "ws_per_message_deflate": False,  # its buffers hold more than all the rest of the protocol; frames are small

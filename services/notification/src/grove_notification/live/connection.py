@@ -31,6 +31,7 @@ class Ending(NamedTuple):
 
 
 BAD_MESSAGE = Ending(4400, 'send {"ack": id} or {"token": "…"}', "bad_message")
+BODY = Ending(4400, "an event stream takes no such body", "body")
 REVOKED = Ending(4401, "your session was ended", "revoked")
 EXPIRED = Ending(4401, "your token has expired", "expired")
 BAD_TOKEN = Ending(4401, "the new token is not valid here", "bad_token")

@@ -11,21 +11,25 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from grove.core.errors import PayloadTooLarge
 from grove.security.principal import Principal
-from grove_notification.live.connection import TOO_SLOW, Connection, Ending
+from grove_notification.live.closing import ABORT_SECONDS, CLOSE_SECONDS, abort_of
+from grove_notification.live.connection import BODY, Connection, Ended, Ending
 from grove_notification.live.frames import Message
 from grove_notification.live.joining import Joining
-from grove_notification.live.sockets import ABORT_SECONDS, CLOSE_SECONDS, abort_of
 from grove_notification.live.subscriber import Subscriber
 
 
 class EventStream(Response):
-    """Joins when it is sent: what is refused then is an answer of its own."""
+    """Joins when it is sent: what is refused then is an answer of its own.
+
+    The last of its connection: a proxy would send others' requests over it, which would be cut with a slow reader.
+    """
 
     media_type = "text/event-stream"
 
     def __init__(self, joining: Joining) -> None:
-        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Connection": "close"})
         del self.headers["content-length"]
         self._joining = joining
 
@@ -64,8 +68,11 @@ class EventConnection(Connection):
         await self._give({"type": "http.response.body", "body": message.event.encode(), "more_body": True})
 
     async def _receive(self) -> None:
-        while (await self._take())["type"] != "http.disconnect":
-            continue
+        try:
+            while (await self._take())["type"] != "http.disconnect":
+                continue
+        except PayloadTooLarge:
+            raise Ended(BODY) from None
 
     async def _close(self, ending: Ending) -> None:
         abort = abort_of(self._scope)
@@ -77,8 +84,8 @@ class EventConnection(Connection):
         except TimeoutError:
             abort()  # it does not read at all
         else:
-            if ending is TOO_SLOW:  # the connection may serve further requests, unless nobody reads what is there
-                asyncio.get_running_loop().call_later(ABORT_SECONDS, abort)
+            # A client that does not read on would keep what is buffered for it.
+            asyncio.get_running_loop().call_later(ABORT_SECONDS, abort)
 
     def _is_gone(self, error: Exception) -> bool:
         return isinstance(error, OSError)

@@ -3,26 +3,29 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
 
+from grove.core.allowance import Allowance
 from grove.core.errors import GroveError, Unauthorized
+from grove.security.api_keys import is_api_key
 from grove.security.principal import Principal
 from grove.web.auth import Authenticator
 from grove_notification.live.acks import Acks
-from grove_notification.live.allowance import TOKEN_COSTS, Allowance
+from grove_notification.live.closing import ABORT_SECONDS, CLOSE_SECONDS, abort_of
 from grove_notification.live.connection import BAD_MESSAGE, BAD_TOKEN, TOO_MUCH, UNKNOWN, Connection, Ended, Ending
 from grove_notification.live.frames import FrameId, Message
 from grove_notification.live.signing_in import SCOPE
 from grove_notification.live.subscriber import Subscriber
 
-CLOSE_SECONDS = 2.0
-ABORT_SECONDS = 12.0
-"""After the close: longer than the server waits for the client's answer to it."""
+MESSAGES_AT_ONCE = 500
+"""A client that acknowledges each frame of a burst is not cut at once."""
+MESSAGES_PER_SECOND = 20
+TOKEN_COSTS = 11
+"""As many messages: a renewed token is verified, which takes a multiple of what anything else does."""
 
 
 class SocketConnection(Connection):
@@ -44,7 +47,7 @@ class SocketConnection(Connection):
         self._socket = socket
         self._acks = acks
         self._authenticator = authenticator
-        self._allowance = Allowance()
+        self._allowance = Allowance(at_once=MESSAGES_AT_ONCE, per_second=MESSAGES_PER_SECOND)
         self._renewed_by = b""
 
     async def _send(self, message: Message) -> None:
@@ -77,9 +80,9 @@ class SocketConnection(Connection):
 
     async def _renew(self, token: str) -> None:
         digest = hashlib.sha256(token.encode(errors="replace")).digest()
-        if digest == self._renewed_by:
+        if digest == self._renewed_by and not is_api_key(token):  # whose sign-in ends later each time
             return  # it is the present one
-        self._spend(TOKEN_COSTS)
+        self._spend(TOKEN_COSTS - 1)  # as a message it counted already
         try:
             renewed = await self._authenticator.principal(token)
         except Unauthorized:
@@ -107,16 +110,6 @@ class SocketConnection(Connection):
 
     def _is_gone(self, error: Exception) -> bool:
         return isinstance(error, WebSocketDisconnect | ClientDisconnected | RuntimeError | OSError)
-
-
-def abort_of(scope: Any) -> Callable[[], None]:
-    """Cuts the connection without waiting for what is not read; does nothing where the listener gives no way."""
-    abort: Callable[[], None] = scope.get("state", {}).get("abort", _nothing)
-    return abort
-
-
-def _nothing() -> None:
-    """No way to cut."""
 
 
 def _parsed(text: str | None) -> dict[str, Any]:
