@@ -130,7 +130,7 @@ async def test_mail_goes_where_it_is_wanted_and_the_address_is_known(happen, cho
     assert mail.subject == "A task is shared with you"
     content = json.loads(resources.mail_cipher.open(mail.sealed, purpose=f"mail:{mail.id}"))
     assert mail.masked == "a•••@example.com"
-    assert content["variables"]["message"] == "You may see “Plant”."
+    assert content["variables"]["message"] == "You can view “Plant”."
     await choose(types={"TASK_SHARED": {"email": False}})
     await happen("resource", shared())
     assert len(await rows(Mail)) == 1
@@ -171,7 +171,7 @@ async def test_quiet_hours_hold_frames_and_mails_back_and_lose_none(client, issu
     assert await release.release_batch() == 0
     shown = [frame for frame in await rows(LiveFrame, LiveFrame.position) if frame.type == "notification"]
     assert sorted(frame.data["message"] for frame in shown) == [
-        "You may see “Plant”.",
+        "You can view “Plant”.",
         "“T1” was created.",
         "“T3” was created.",
     ], "each once, but what was read meanwhile"

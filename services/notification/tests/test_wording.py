@@ -107,8 +107,8 @@ async def test_every_fact_has_its_wording(client, me, happen, fact, kind):
 @pytest.mark.parametrize(
     ("city", "country", "ip", "words"),
     [
-        ("Berlin", "DE", "203.0.113.0", "signed in from Berlin, DE. This device and this place are new."),
-        (None, "DE", "203.0.113.0", "signed in from DE."),
+        ("Berlin", "DE", "203.0.113.0", "signed in from Berlin, Germany. This device and this place are new."),
+        (None, "DE", "203.0.113.0", "signed in from Germany."),
         (None, None, "203.0.113.0", "signed in from 203.0.113.0."),
         (None, None, "", "signed in."),
     ],
@@ -130,7 +130,7 @@ def test_times_are_told_by_the_readers_clock_and_in_their_language():
     told = wording(locked(until=until, factor="password"), Texts("en", "America/New_York"))
     assert "1 July 2026, 18:30 EDT" in told.message
     told = wording(locked(until=until, factor="password"), Texts("de-AT", "Europe/Vienna"))
-    assert told.title == "Die Anmeldung mit Passwort ruht"
+    assert told.title == "Die Anmeldung mit Passwort ist gesperrt"
     assert "2. Juli 2026, 00:30 MESZ" in told.message
 
 
@@ -184,9 +184,13 @@ ENDS_AT = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("code", "english", "german"),
     [
-        ("refused", "The provider no longer accepts our access. ", "Der Anbieter lässt unseren Zugang nicht mehr zu. "),
+        (
+            "refused",
+            "The provider no longer accepts our access. ",
+            "Der Anbieter akzeptiert unseren Zugang nicht mehr. ",
+        ),
         ("withdrawn", "Access was withdrawn at the provider. ", "Der Zugang wurde beim Anbieter entzogen. "),
-        ("consent_ended", "The access you gave has ended. ", "Der Zugang, den Sie gegeben haben, ist abgelaufen. "),
+        ("consent_ended", "The access you gave has ended. ", "Der von Ihnen erteilte Zugang ist abgelaufen. "),
         ("revoked_by_operator", "Access was ended for safety. ", "Der Zugang wurde aus Sicherheitsgründen beendet. "),
         ("unreadable", "Our access can't be used any more. ", "Unser Zugang ist nicht mehr nutzbar. "),
         ("of_a_later_version", "", ""),
@@ -195,8 +199,8 @@ ENDS_AT = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
 )
 def test_why_access_ended_is_told_in_the_readers_language_where_the_reason_is_known(code, english, german):
     fact = connection(provider_sync.ConnectionNeedsReauth, reason="In English.", reason_code=code, since=now())
-    assert wording(fact, EN).title == "Sandbox Bank needs you"
-    assert wording(fact, EN).message == f"{english}Connect it again to go on."
+    assert wording(fact, EN).title == "Sandbox Bank: please connect again"
+    assert wording(fact, EN).message == f"{english}Connect it again to continue."
     assert wording(fact, GERMAN).message == f"{german}Stellen Sie die Verbindung neu her, damit es weitergeht."
 
 
@@ -214,7 +218,7 @@ def test_an_end_of_access_is_told_ahead_by_the_readers_clock(days, english, germ
     fact = connection(provider_sync.ConnectionNeedsReauth, **ahead)
     told = wording(fact, Texts("en", "America/New_York"))
     assert told.title == f"Sandbox Bank: {english}"
-    assert told.message == "It ends on 1 July 2026, 18:30 EDT. Connect it again before."
+    assert told.message == "It ends on 1 July 2026, 18:30 EDT. Connect it again before then."
     told = wording(fact, GERMAN)
     assert told.title == f"Sandbox Bank: {german}"
     assert told.message == "Er endet am 2. Juli 2026, 00:30 MESZ. Stellen Sie die Verbindung vorher neu her."
@@ -223,7 +227,7 @@ def test_an_end_of_access_is_told_ahead_by_the_readers_clock(days, english, germ
 @pytest.mark.parametrize(
     ("code", "english", "german"),
     [
-        ("unavailable", "The provider does not answer as it should. ", "Der Anbieter antwortet nicht, wie er sollte. "),
+        ("unavailable", "The provider does not answer as it should. ", "Der Anbieter antwortet nicht wie erwartet. "),
         ("timeout", "The provider did not answer in time. ", "Der Anbieter hat nicht rechtzeitig geantwortet. "),
         ("throttled", "The provider asks us to wait. ", "Der Anbieter bittet um Geduld. "),
         (
@@ -239,15 +243,15 @@ def test_an_end_of_access_is_told_ahead_by_the_readers_clock(days, english, germ
         (
             "fault",
             "What the provider sent could not be read. ",
-            "Was der Anbieter gesendet hat, war nicht lesbar. ",
+            "Die Daten des Anbieters waren nicht lesbar. ",
         ),
         ("of_a_later_version", "", ""),
     ],
 )
 def test_why_a_run_failed_is_told_in_the_readers_language_where_the_reason_is_known(code, english, german):
     fact = run(provider_sync.RunFailed, trigger="user", reason="In English.", reason_code=code)
-    assert wording(fact, EN).message == f"{english}It is tried again by itself."
-    assert wording(fact, GERMAN).message == f"{german}Es wird von selbst noch einmal versucht."
+    assert wording(fact, EN).message == f"{english}We will try again automatically."
+    assert wording(fact, GERMAN).message == f"{german}Wir versuchen es automatisch erneut."
 
 
 def test_failures_that_nobody_asked_for_are_told_once_in_a_row_of_them():
@@ -255,10 +259,34 @@ def test_failures_that_nobody_asked_for_are_told_once_in_a_row_of_them():
     assert [fact.failures for fact in streak if wording(fact, EN)] == [3]
 
 
-def test_a_device_is_named_in_the_language_where_its_name_was_made():
-    known = {"reason": "new_device", "browser": "Firefox", "os": "Linux", "ip": "", "signed_in_at": now()}
-    german = Texts("de", "UTC")
-    made = session(auth.LoginSuspicious, **known)
-    assert "Firefox unter Linux" in wording(made, german).message
-    given = made.model_copy(update={"device_name": "Ada's phone"})
-    assert "Anmeldung mit Ada's phone." in wording(given, german).message
+KNOWN = {"browser": "Firefox", "os": "Linux", "ip": "203.0.113.0", "city": "Wien", "country": "AT"}
+
+
+@pytest.mark.parametrize(
+    ("fact", "message"),
+    [
+        (session(auth.SessionStarted, started_at=now(), **KNOWN), "Anmeldung mit {} (Wien, Österreich)."),
+        (session(auth.SessionEnded, reason="logout", ended_at=now()), "Abmeldung mit {}."),
+        (session(auth.SessionEnded, reason="revoked", ended_at=now()), "{} wurde abgemeldet."),
+        (session(auth.SessionReuseDetected, ip="", detected_at=now()), "Ein altes Refresh-Token von {} wurde erneut "),
+    ],
+)
+def test_a_device_is_named_in_the_language_where_its_name_was_made(fact, message):
+    names = {"Firefox on Linux": "Firefox unter Linux", "Ada's phone": "Ada's phone", "Ada on tour": "Ada on tour"}
+    for name, german in names.items():
+        told = wording(fact.model_copy(update={"device_name": name}), GERMAN)
+        assert told.message.startswith(message.format(german))
+
+
+@pytest.mark.parametrize(
+    ("changed", "english", "german"),
+    [
+        (["due_at", "priority"], "changed: due date, priority.", "geändert: Fälligkeit, Priorität."),
+        (["parent_id", "of_a_later_version"], "changed: parent task.", "geändert: übergeordnete Aufgabe."),
+        (["of_a_later_version"], "changed.", "geändert."),
+    ],
+)
+def test_what_changed_of_a_task_is_told(changed, english, german):
+    fact = task(resource.TaskUpdated, changed=changed)
+    assert wording(fact, EN).message == f"“Plant” was {english}"
+    assert wording(fact, GERMAN).message == f"„Plant“ wurde {german}"

@@ -46,6 +46,11 @@ class Texts:
         style = {"en": "d MMMM yyyy", "de": "d. MMMM yyyy"}[self.language]
         return format_date(day, style, locale=self.language)
 
+    def country(self, code: str) -> str:
+        """A country's name by its ISO 3166-1 code; the code where Babel knows none."""
+        name: str = Locale(self.language).territories.get(code.upper(), code)
+        return name
+
 
 def zone(name: str) -> ZoneInfo:
     """A time zone; UTC for a name that this machine does not know."""

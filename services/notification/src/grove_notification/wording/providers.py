@@ -34,10 +34,11 @@ def _linked(fact: provider_sync.ConnectionLinked, t: Texts) -> Wording:
 
 def _needs_reauth(fact: provider_sync.ConnectionNeedsReauth, t: Texts) -> Wording:
     if fact.ends_at is not None:
-        title, message = _ends(fact, t), t("It ends on {time}. Connect it again before.", time=t.time(fact.ends_at))
+        title = _ends(fact, t)
+        message = t("It ends on {time}. Connect it again before then.", time=t.time(fact.ends_at))
     else:
-        title = t("{provider} needs you", provider=fact.provider_name)
-        message = _because(_lost(fact.reason_code, t), t("Connect it again to go on."))
+        title = t("{provider}: please connect again", provider=fact.provider_name)
+        message = _because(_lost(fact.reason_code, t), t("Connect it again to continue."))
     return Wording("PROVIDER_NEEDS_REAUTH", title, message, _link(fact))
 
 
@@ -86,8 +87,8 @@ def _run_failed(fact: provider_sync.RunFailed, t: Texts) -> Wording | None:
         return None  # most that fails once works an hour later, and what lasts is told once
     return Wording(
         "PROVIDER_FAILED",
-        t("{provider} could not be fetched", provider=fact.provider_name),
-        _because(_failed(fact.reason_code, t), t("It is tried again by itself.")),
+        t("{provider} could not be updated", provider=fact.provider_name),
+        _because(_failed(fact.reason_code, t), t("We will try again automatically.")),
         _link(fact),
     )
 

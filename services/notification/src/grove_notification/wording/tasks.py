@@ -27,7 +27,23 @@ def _created(fact: resource.TaskCreated, t: Texts) -> Wording:
 
 
 def _updated(fact: resource.TaskUpdated, t: Texts) -> Wording:
-    return _about(fact, "TASK_UPDATED", t("Task changed"), t("“{title}” was changed.", title=fact.title))
+    """What changed too, as far as we have words for it: the resource service may know more fields than we."""
+    named = {
+        "title": t("title"),
+        "description": t("description"),
+        "due_at": t("due date"),
+        "priority": t("priority"),
+        "tags": t("tags"),
+        "parent_id": t("parent task"),
+        "recurrence": t("recurrence"),
+    }
+    fields = ", ".join(named[field] for field in fact.changed if field in named)
+    message = (
+        t("“{title}” was changed: {fields}.", title=fact.title, fields=fields)
+        if fields
+        else t("“{title}” was changed.", title=fact.title)
+    )
+    return _about(fact, "TASK_UPDATED", t("Task changed"), message)
 
 
 def _completed(fact: resource.TaskCompleted, t: Texts) -> Wording:
@@ -48,8 +64,8 @@ def _restored(fact: resource.TaskRestored, t: Texts) -> Wording:
 
 def _shared(fact: resource.TaskShared, t: Texts) -> Wording:
     may = {
-        "viewer": t("You may see “{title}”.", title=fact.title),
-        "editor": t("You may see and change “{title}”.", title=fact.title),
+        "viewer": t("You can view “{title}”.", title=fact.title),
+        "editor": t("You can view and edit “{title}”.", title=fact.title),
     }
     return _about(fact, "TASK_SHARED", t("A task is shared with you"), may[fact.role])
 
