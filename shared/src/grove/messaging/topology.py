@@ -22,7 +22,8 @@ _QUORUM = {
     "x-dead-letter-strategy": "at-least-once",
 }
 CRASH_LIMIT = 20
-"""Deliveries that may end without an answer (a crash) before the broker itself parks an event."""
+"""Deliveries that may end without an answer (a crash) before the broker itself parks an event. It counts them for all
+that a worker had in hand; intake.py sees to it that this is one event, once somebody died."""
 
 
 def queue_name(service: str) -> str:
