@@ -1,6 +1,7 @@
 """Webhooks over HTTP."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from standardwebhooks import WebhookVerificationError
 from grove.core.clock import now, rfc3339
 from grove.service.idempotency_keys import IdempotencyKeyRow
 from grove_notification.models import Webhook
+from grove_notification.webhooks.event_types import EVENT_TYPES
 from grove_notification.webhooks.resolving import resolve
 from grove_notification.webhooks.targets import Targets
 
@@ -147,8 +149,45 @@ async def test_twenty_at_most(client, me, receiver, create):
 
 
 async def test_event_types_are_listed(client, me):
+    answer = await client.get(f"{URL}/event-types", headers=me)
+    told = {each["type"]: each for each in answer.json()["items"]}
+    assert told["resource.task.created.v1"] == {
+        "type": "resource.task.created.v1",
+        "description": "A task was created.",
+        "scope": "tasks:read",
+        "schema": {
+            "description": "A task was created.",
+            "type": "object",
+            "properties": {
+                "task_id": {"type": "string", "format": "uuid"},
+                "user_id": {"type": "string", "format": "uuid"},
+                "title": {"type": "string"},
+                "created_at": {"type": "string", "format": "date-time"},
+            },
+            "required": ["task_id", "user_id", "title", "created_at"],
+        },
+    }
+    assert list(told) == list(EVENT_TYPES)
+    assert "reason" not in told["auth.user.blocked.v1"]["schema"]["properties"]
+    for hidden in ("participants", "$ref"):
+        assert hidden not in answer.text
+
+
+async def test_event_types_may_be_kept(client, me):
+    answer = await client.get(f"{URL}/event-types", headers=me)
+    assert answer.headers["cache-control"] == "private, max-age=3600"
+    same = await client.get(f"{URL}/event-types", headers=me | {"If-None-Match": answer.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")
+
+
+async def test_what_is_posted_is_as_the_schema_says(client, me, made, hooks, receiver, task):
+    await made()
+    await task()
+    await hooks().send_due()
     items = (await client.get(f"{URL}/event-types", headers=me)).json()["items"]
-    assert {"type": "resource.task.created.v1", "description": "A task was created."} in items
+    [schema] = [each["schema"] for each in items if each["type"] == "resource.task.created.v1"]
+    data = json.loads(receiver.got[0].body)["data"]
+    assert list(data) == list(schema["properties"]) == schema["required"]
 
 
 async def test_a_test_is_delivered_whatever_is_subscribed(client, me, made, hooks, receiver):

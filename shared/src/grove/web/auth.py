@@ -79,12 +79,13 @@ class Authenticator:
         return principal
 
     async def demand(self, principal: Principal, *scopes: str) -> None:
-        """Raises Forbidden, which whoever wants to know is told, for a scope that is missing."""
+        """Raises Forbidden, which whoever wants to know is told, for scopes that are missing."""
         missing = sorted(scope for scope in scopes if not principal.has(scope))
         if missing:
             await self.refused(principal, "scope")
             challenge = f'Bearer realm="grove", error="insufficient_scope", scope="{" ".join(scopes)}"'
-            raise Forbidden(f"The token lacks the scope {missing[0]}.", headers={"WWW-Authenticate": challenge})
+            named = f"{'scopes' if len(missing) > 1 else 'scope'} {', '.join(missing)}"
+            raise Forbidden(f"The token lacks the {named}.", headers={"WWW-Authenticate": challenge})
 
     async def refused(self, principal: Principal, reason: str) -> None:
         """Tell whoever wants to know."""

@@ -41,6 +41,31 @@ EVENT_TYPES: dict[str, str] = _offered()
 """Type → what it tells, in one line."""
 
 
+_READ_BY = {
+    "auth.": "account:read",
+    "resource.task.": "tasks:read",
+    "resource.profile.": "profile:read",
+    "resource.activity.": "moments:read",
+    "resource.moment.": "moments:read",
+    "provider_sync.": "connections:read",
+}
+"""The scopes of the routes that show the same."""
+
+
+def scope_of(event_type: str) -> str:
+    """What a token needs to read facts of a type. Raises LookupError."""
+    for beginning, scope in _READ_BY.items():
+        if event_type.startswith(beginning):
+            return scope
+    raise LookupError(f"nobody said who may read {event_type}")
+
+
+def scopes_of(patterns: Iterable[str]) -> list[str]:
+    """What a token needs to subscribe to all types that one of the patterns is for."""
+    wanted = list(patterns)
+    return sorted({scope_of(name) for name in EVENT_TYPES if subscribed(wanted, name)})
+
+
 def unknown(patterns: Iterable[str]) -> list[str]:
     """Those that match no type there is."""
     return [pattern for pattern in patterns if not any(_fits(pattern, name) for name in EVENT_TYPES)]

@@ -1,34 +1,11 @@
 """Answers under an Idempotency-Key, sealed: some have a secret in them, which is kept nowhere as it is."""
 
 from dataclasses import replace
-from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
-
-from grove.core.clock import now
-from grove.postgres.reads import Reads, Statement
 from grove.security.encryption import DecryptionFailed, FieldCipher
-from grove.service.idempotency_keys import IdempotencyKeyRow
-from grove.web.idempotency import KEPT, IdempotencyStore, StoredResponse
+from grove.web.idempotency import IdempotencyStore, StoredResponse
 from grove_notification.webhooks.errors import AnswerUnreadable
-
-_MARGIN = timedelta(minutes=1)
-_ANSWERED = Statement(
-    select(IdempotencyKeyRow.key).where(
-        IdempotencyKeyRow.user_id == bindparam("user_id"),
-        IdempotencyKeyRow.key == bindparam("key"),
-        IdempotencyKeyRow.created_at > bindparam("since"),
-    )
-)
-
-
-async def was_answered(reads: Reads, user_id: UUID, key: str | None) -> bool:
-    """Whether a request under the key has an answer, which is still there when the request takes its key."""
-    if key is None:
-        return False
-    found = await reads.scalar(_ANSWERED, user_id=user_id, key=key, since=now() - KEPT + _MARGIN)
-    return found is not None
 
 
 class SealedAnswers:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from grove.core.schema import Incoming, Moment, Outgoing
+from grove.core.schema import Incoming, Moment
 from grove.core.text import CleanText
 from grove_notification.models import Webhook
 from grove_notification.webhooks.event_types import MOST, unknown
@@ -132,14 +132,18 @@ def _fields(row: Webhook) -> dict[str, Any]:
     return {name: getattr(row, name) for name in WebhookRead.__dataclass_fields__}
 
 
-class EventTypeRead(Outgoing):
-    """A type that webhooks may subscribe to."""
+@dataclass(slots=True, kw_only=True)
+class EventTypeRead:
+    """A type that webhooks may subscribe to. `scope`: what a token needs to; `schema`: JSON Schema of `data`."""
 
     type: str
     description: str
+    scope: str
+    schema: dict[str, Any]
 
 
-class EventTypesRead(Outgoing):
+@dataclass(slots=True, kw_only=True)
+class EventTypesRead:
     """All of them."""
 
     items: list[EventTypeRead]

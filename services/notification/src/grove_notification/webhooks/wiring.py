@@ -1,11 +1,14 @@
 """What the routes of webhooks and of their deliveries share."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Depends, Request
 
+from grove.security.principal import Principal
 from grove.service.idempotency_keys import PostgresIdempotency
 from grove.web import idempotency
+from grove.web.auth import Authenticator
 from grove_notification.deps import ResourcesDep, WebhookWriter, WriteSession
 from grove_notification.webhooks.deliveries.repository import DeliveryRepository
 from grove_notification.webhooks.errors import UrlRefused
@@ -40,6 +43,12 @@ async def _once(
 
 WebhookOnce = Depends(_once)
 """For routes that create or send something: takes `Idempotency-Key`."""
+
+
+async def demand_scopes(request: Request, user: Principal, scopes: Iterable[str]) -> None:
+    """Raises Forbidden for scopes that the caller's token lacks."""
+    authenticator: Authenticator = request.app.state.authenticator
+    await authenticator.demand(user, *scopes)
 
 
 async def check_url(resources: ResourcesDep, url: str) -> None:

@@ -24,9 +24,10 @@ from grove_notification.webhooks.deliveries.schemas import (
     Redelivery,
     delivery_read,
 )
+from grove_notification.webhooks.event_types import TEST, scope_of
 from grove_notification.webhooks.repository import WebhookQueries
 from grove_notification.webhooks.service import WebhookService
-from grove_notification.webhooks.wiring import WebhookOnce, Webhooks
+from grove_notification.webhooks.wiring import WebhookOnce, Webhooks, demand_scopes
 
 router = APIRouter(
     prefix="/api/v1/webhooks/{webhook_id}",
@@ -76,10 +77,20 @@ async def list_deliveries(
     responses={304: {"description": "You have this version"}},
 )
 async def get_delivery(
-    webhook_id: UUID, delivery_id: UUID, user: WebhookReader, reads: ReadsDep, conditions: RequestConditions
+    webhook_id: UUID,
+    delivery_id: UUID,
+    request: Request,
+    user: WebhookReader,
+    reads: ReadsDep,
+    conditions: RequestConditions,
 ) -> Response:
-    """Read a delivery, with the body that is posted, and what came of each of its newest 20 tries."""
-    text = await DeliveryQueries(reads, user.user_id).get(webhook_id, delivery_id)
+    """Read a delivery, with the body that is posted, and what came of each of its newest 20 tries.
+
+    The token needs the scope of its event type as well (GET `/webhooks/event-types`).
+    """
+    text, event_type = await DeliveryQueries(reads, user.user_id).get(webhook_id, delivery_id)
+    if event_type != TEST:
+        await demand_scopes(request, user, [scope_of(event_type)])
     tag = content_etag(text)
     return not_modified(tag) if conditions.unchanged(tag) else json_text(text, headers={"ETag": tag})
 

@@ -21,9 +21,13 @@ _PARTICIPANTS = "participants"
 def of_fact(event: Received[Any]) -> str:
     """The body that tells of a fact. `sequence` grows with each event of one `subject`."""
     envelope, data = event.envelope, event.data
-    hidden = {_PARTICIPANTS, *_HIDDEN.get(type(data), ())}
-    told = data.model_dump(mode="json", exclude=hidden)
+    told = data.model_dump(mode="json", exclude=hidden(type(data)))
     return _text(envelope.type, envelope.time, told, subject=envelope.subject, sequence=envelope.sequence)
+
+
+def hidden(model: type[EventData]) -> set[str]:
+    """Fields of a fact that no endpoint gets."""
+    return {_PARTICIPANTS, *_HIDDEN.get(model, ())}
 
 
 def message_id(event_id: UUID, user_id: UUID) -> UUID:

@@ -55,7 +55,9 @@ HAS_STATUS: dict[str, ColumnElement[bool]] = {
 """By constants, as indexes have them: a plan for all values can use those then."""
 _WHOLE = DELIVERY_JSON.extended(DeliveryWithTries, {"body": WebhookDelivery.body, "tries": WebhookDelivery.tries})
 _GET = Statement(
-    _WHOLE.select().where(
+    _WHOLE.select()
+    .add_columns(WebhookDelivery.event_type)
+    .where(
         WebhookDelivery.id == bindparam("delivery_id"),
         WebhookDelivery.webhook_id == bindparam("webhook_id"),
         OF_ONE_OF_MINE,
@@ -70,14 +72,12 @@ class DeliveryQueries:
         self._reads = reads
         self._user_id = user_id
 
-    async def get(self, webhook_id: UUID, delivery_id: UUID) -> str:
-        """One delivery's JSON. Raises DeliveryNotFound."""
-        found: str | None = await self._reads.scalar(
-            _GET, delivery_id=delivery_id, webhook_id=webhook_id, user_id=self._user_id
-        )
-        if found is None:
+    async def get(self, webhook_id: UUID, delivery_id: UUID) -> tuple[str, str]:
+        """One delivery's JSON, and its event type. Raises DeliveryNotFound."""
+        row = await self._reads.first(_GET, delivery_id=delivery_id, webhook_id=webhook_id, user_id=self._user_id)
+        if row is None:
             raise DeliveryNotFound
-        return found
+        return row[0], row[1]
 
 
 class DeliveryRepository:
