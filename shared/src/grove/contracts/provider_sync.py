@@ -5,6 +5,11 @@ from uuid import UUID
 
 from grove.contracts.event import Erased, EventData, Time
 
+TOLD_FAILURES = 3
+"""Runs that fail in a row before a connection counts as failing, and somebody who asked for none of them is told, once:
+most that fails once works an hour later.
+"""
+
 
 class _Connection(EventData):
     connection_id: UUID

@@ -1,6 +1,6 @@
 """Erasing people: auth.user.deleted → nothing of the user is left here, but a tombstone against late events."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID

@@ -10,8 +10,6 @@ _Connection = (
     | provider_sync.RunCompleted
     | provider_sync.RunFailed
 )
-TOLD_FAILURES = 3
-"""Runs that fail in a row before somebody who asked for none of them is told, once."""
 
 
 def _link(fact: _Connection) -> str:
@@ -83,7 +81,7 @@ def _run_completed(fact: provider_sync.RunCompleted, t: Texts) -> Wording | None
 
 
 def _run_failed(fact: provider_sync.RunFailed, t: Texts) -> Wording | None:
-    if fact.trigger == "scheduled" and fact.failures != TOLD_FAILURES:
+    if fact.trigger == "scheduled" and fact.failures != provider_sync.TOLD_FAILURES:
         return None  # most that fails once works an hour later, and what lasts is told once
     return Wording(
         "PROVIDER_FAILED",

@@ -27,8 +27,6 @@ _LOST: dict[Lost, str] = {
     "revoked_by_operator": "Access was ended by the operators of this service. Reconnect to go on.",
     "unreadable": "Our access can't be used any more. Reconnect to go on.",
 }
-TOLD_FAILURES = 3
-"""Runs that fail in a row before a connection counts as failing: most that fails once works an hour later."""
 LONGEST_PAUSE_SECONDS = 6 * 3600
 MOST_FAILURES = 10_000
 """Nobody counts further, and the column could not."""

@@ -6,9 +6,9 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.contracts.provider_sync import TOLD_FAILURES
 from grove.core.clock import now
 from grove_provider_sync.connections import standing
-from grove_provider_sync.connections.standing import TOLD_FAILURES
 from grove_provider_sync.models import Connection
 from grove_provider_sync.notices.repository import ToldRepository
 from grove_provider_sync.providers.interface import Description, Notice

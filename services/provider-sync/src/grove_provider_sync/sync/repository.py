@@ -9,9 +9,9 @@ from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from grove.contracts.provider_sync import TOLD_FAILURES
 from grove.core.clock import now
 from grove.core.ids import new_id
-from grove_provider_sync.connections.standing import TOLD_FAILURES
 from grove_provider_sync.models import Connection, SyncRun
 
 HAND_OVER_AGAIN = timedelta(seconds=30)
