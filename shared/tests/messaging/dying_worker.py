@@ -6,6 +6,7 @@ import sys
 
 from grove.contracts.auth import UserRegistered, UserUpdated
 from grove.core.settings import load
+from grove.messaging import intake
 from grove.messaging.consumer import Consumer
 from grove.messaging.handlers import Handlers
 from grove.outbox.postgres import Outbox
@@ -27,6 +28,7 @@ async def tell(session, event) -> None:
 
 
 async def work(queue: str, prefetch: int) -> None:
+    intake.SUSPECTED_AFTER = 1  # fewer deaths have to be waited for
     resources = PostgresResources(load(Settings))
     handlers = Handlers()
     handlers.add(UserUpdated, die)

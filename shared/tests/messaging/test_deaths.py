@@ -17,8 +17,8 @@ from grove.messaging.broker import message
 from grove.messaging.consumer import Consumer
 from grove.messaging.dead_letters import DeadLetters
 from grove.messaging.handlers import Handlers
-from grove.messaging.intake import Intake
-from grove.messaging.topology import consumer, internal_exchange
+from grove.messaging.intake import SUSPECTED_AFTER, Intake
+from grove.messaging.topology import CRASH_LIMIT, consumer, internal_exchange
 from grove.outbox.event import OutboxEvent, outbox_event
 from grove.outbox.postgres import InboxRow, OutboxRow, PostgresInbox
 
@@ -84,6 +84,10 @@ async def start(stores):
         await worker.wait()
 
 
+def test_neighbours_are_taken_alone_long_before_they_are_parked():
+    assert 2 * SUSPECTED_AFTER < CRASH_LIMIT
+
+
 async def applied(sessions) -> int:
     async with sessions() as session:
         return await session.scalar(select(func.count()).select_from(InboxRow)) or 0
@@ -126,6 +130,7 @@ async def test_what_somebody_died_with_is_taken_one_at_a_time_and_the_new_togeth
     async def handle(_session, _event) -> None: ...
 
     monkeypatch.setattr(Intake, "_consume", watched)
+    monkeypatch.setattr("grove.messaging.intake.SUSPECTED_AFTER", 1)
     handlers = Handlers()
     handlers.add(UserRegistered, handle)
     inbox = CountingInbox(sessions)

@@ -12,14 +12,19 @@ from grove.observability.metrics import EVENTS_IN_HAND
 
 log = structlog.get_logger()
 
+SUSPECTED_AFTER = 3
+"""Deaths over an event from which on it is taken alone. One or two are rarely its fault, and what a worker that was
+killed leaves to the others is done sooner together.
+"""
+
 
 class Intake:
     """Events of one queue that wait for their consumer.
 
-    The broker counts deliveries that end without an answer, and parks an event after `CRASH_LIMIT` of them: of all that
-    a worker had in hand when it died, though one event killed it. So what comes again is taken alone, with nothing else
-    in hand: then a death counts for the event that caused it. That begins with each channel, and again whenever one
-    comes that was delivered before; the first that is new ends it.
+    The broker counts deliveries that end without an answer, and parks an event after `CRASH_LIMIT` of them: all that a
+    worker had in hand when it died, though one event killed it. So what several died with is taken alone, with nothing
+    else in hand: then a death counts for the event that caused it, and its neighbours are done long before the limit.
+    That begins with each channel, and again whenever a suspected one comes; the first that is not ends it.
     """
 
     def __init__(self, channel: AbstractChannel, queue: AbstractQueue, prefetch: int) -> None:
@@ -89,11 +94,12 @@ class Intake:
 
     async def _arrive(self, incoming: AbstractIncomingMessage) -> None:
         self._in_hand.inc()
-        if incoming.redelivered and not self._alone:
+        suspected = _deaths(incoming) >= SUSPECTED_AFTER
+        if suspected and not self._alone:
             self._aside.append(incoming)
             self._turn.set()
             return
-        if self._alone and not incoming.redelivered:
+        if self._alone and not suspected:
             self._alone = False
             self._turn.set()
         await self._waiting.put(incoming)
@@ -106,3 +112,9 @@ class Intake:
             await self._aside[-1].nack(requeue=True)
             self._aside.pop()
             self._in_hand.dec()
+
+
+def _deaths(incoming: AbstractIncomingMessage) -> int:
+    """How often this queue delivered it without an answer."""
+    count = (incoming.headers or {}).get("x-delivery-count", 0)
+    return count if isinstance(count, int) else 0

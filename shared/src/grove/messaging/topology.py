@@ -23,7 +23,7 @@ _QUORUM = {
 }
 CRASH_LIMIT = 20
 """Deliveries that may end without an answer (a crash) before the broker itself parks an event. It counts them for all
-that a worker had in hand; intake.py sees to it that this is one event, once somebody died."""
+that a worker had in hand; intake.py sees to it that this is one event, once several died."""
 
 
 def queue_name(service: str) -> str:
