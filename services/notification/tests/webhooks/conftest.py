@@ -232,15 +232,16 @@ def rows(resources) -> Rows:
 
 @pytest.fixture
 def blocked(resources):
-    """Wait until somebody waits for a lock: await blocked()."""
+    """Wait until somebody waits for a lock, and how many do: await blocked()."""
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
 
-    async def blocked() -> None:
+    async def blocked() -> int:
         async with asyncio.timeout(GUARD), resources.engine.connect() as connection:
-            while not await connection.scalar(waiting):
+            while not (count := await connection.scalar(waiting)):
                 await asyncio.sleep(0.01)
+            return count
 
     return blocked
 

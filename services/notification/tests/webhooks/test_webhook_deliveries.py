@@ -40,6 +40,49 @@ async def test_deliveries_are_listed_and_filtered(client, me, made, receiver, de
     assert walked == items[::-1]
 
 
+async def test_one_message_or_event_or_day_is_found(client, me, made, delivered, rows):
+    webhook = await made()
+    items = await delivered(webhook, 3)
+    path = f"{URL}/{webhook['id']}/deliveries"
+
+    async def found(**asked) -> list[dict]:
+        numbered = (await client.get(path, params=asked, headers=me)).json()
+        walked = (await client.get(path, params=asked | {"cursor": ""}, headers=me)).json()
+        assert numbered["items"] == walked["items"]
+        return numbered["items"]
+
+    first, second, third = items
+    assert await found(message_id=second["message_id"]) == [second]
+    assert await found(event_id=second["event_id"]) == [second]
+    assert await found(message_id=second["event_id"]) == await found(event_id=second["message_id"]) == []
+    assert await found(event_id=second["event_id"], status="failed") == []
+    assert await found(date_from=second["created_at"]) == [third, second]
+    assert await found(date_to=second["created_at"]) == [first]
+    assert await found(date_from=second["created_at"], date_to=third["created_at"]) == [second]
+    swapped = {"date_from": third["created_at"], "date_to": first["created_at"]}
+    assert (await client.get(path, params=swapped, headers=me)).status_code == 422
+    former = first["event_id"]  # as deliveries of before have it
+    await rows.change(WebhookDelivery, message_id=former)
+    assert [each["id"] for each in await found(event_id=former)] == [first["id"]]
+
+
+async def test_a_delivery_has_an_etag(client, me, made, delivered, hooks, receiver):
+    webhook = await made()
+    sent = await client.post(f"{URL}/{webhook['id']}/test", headers=me)
+    path = f"{URL}/{webhook['id']}/deliveries/{sent.json()['id']}"
+    got = await client.get(path, headers=me)
+    assert got.headers["etag"] == sent.headers["etag"]
+    same = await client.get(path, headers=me | {"If-None-Match": got.headers["etag"]})
+    assert (same.status_code, same.headers["etag"], same.content) == (304, got.headers["etag"], b"")
+    await hooks().send_due()
+    ended = await client.get(path, headers=me | {"If-None-Match": got.headers["etag"]})
+    assert (ended.status_code, ended.json()["status"]) == (200, "delivered")
+    for action, status in (("redeliver", 202), ("skip", 200)):
+        answer = await client.post(f"{path}/{action}", headers=me)
+        assert answer.status_code == status
+        assert answer.headers["etag"] == (await client.get(path, headers=me)).headers["etag"] != ended.headers["etag"]
+
+
 async def test_redelivery_is_under_the_same_id(client, me, made, receiver, delivered, hooks):
     webhook = await made()
     receiver.answers_first(status=500)

@@ -87,6 +87,12 @@ async def test_a_numbered_page_counts_its_endpoints_alone(read):
     assert await read(DeliveryFilter(), walk=False) == MINE
 
 
+@pytest.mark.parametrize("walk", [True, False])
+async def test_one_message_or_event_is_found_without_the_others(read, walk):
+    for asked in ({"message_id": new_id()}, {"event_id": new_id()}):
+        assert await read(DeliveryFilter(**asked), walk=walk) <= 1
+
+
 async def test_another_users_token_reads_nothing(client, issuer, webhook):
     for query in ("", "?cursor=", "?status=failed"):
         path = f"/api/v1/webhooks/{webhook['id']}/deliveries{query}"

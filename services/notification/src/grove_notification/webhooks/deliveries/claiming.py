@@ -38,7 +38,7 @@ DUE = """under_way AS MATERIALIZED (
   LEFT JOIN under_way ON under_way.webhook_id = w.id
   LEFT JOIN busy ON busy.user_id = w.user_id
   WHERE w.status = 'active' AND w.due_at <= statement_timestamp()
-    AND NOT EXISTS (SELECT FROM users u WHERE u.id = w.user_id AND u.blocked)
+    AND (SELECT u.blocked FROM users u WHERE u.id = w.user_id) IS NOT TRUE
 )"""
 """SQL: `due`, the endpoints that may have something due.
 
