@@ -5,7 +5,6 @@ import json
 import ssl
 from datetime import timedelta
 from email import policy
-from email.message import EmailMessage
 
 import pytest
 from sqlalchemy import select, update
@@ -19,6 +18,7 @@ from grove.testing.postgres import outbox_types
 from grove.testing.smtp import STAGES, SmtpServer, serving
 from grove_notification.mails.queue import Letter
 from grove_notification.mails.sending import connection, recording, sender
+from grove_notification.mails.sending.message import Message
 from grove_notification.mails.sending.sender import MailSender
 from grove_notification.models import Mail
 from grove_notification.resources import Resources
@@ -262,7 +262,7 @@ async def test_a_slow_yes_is_waited_for_longer_than_other_answers(resources, ser
 
 
 async def test_a_line_that_begins_with_a_dot_ends_no_mail(settings, server):
-    message = EmailMessage(policy=policy.SMTP)
+    message = Message(policy=policy.SMTP)
     message["From"], message["To"] = "grove@grove.example", "ada@example.com"
     message.set_content(".\n..two\nend\n")
     sending = connection.SmtpConnection(settings.model_copy(update={"smtp_port": server.port}))

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from grove.core.emails import mailbox
 from grove.core.settings import ProcessSettings
 from grove.service.postgres import PostgresServiceSettings
 
@@ -77,7 +78,14 @@ class MailSettings(ProcessSettings):
     mail_senders: int = Field(
         4, ge=1, le=50, description="Mails that a worker sends at once; one of several senders never takes notices"
     )
-    mail_from: str = Field("Grove <no-reply@grove.example>", description="Sender of mails")
+    mail_from: str = Field(
+        "Grove <no-reply@grove.example>",
+        description="Sender of mails: an address, or a name and `<address>`; the name in double quotes if it has more "
+        "than letters, digits and spaces",
+    )
+    mail_return_path: str = Field(
+        "", description="Address that the mail server tells of mails that can't be delivered; empty: MAIL_FROM's"
+    )
     mail_retry_seconds: list[int] = Field(
         [10, 60, 300, 1800, 7200, 21600],
         description="Pauses between tries of a mail; after the last it is failed",
@@ -89,6 +97,22 @@ class MailSettings(ProcessSettings):
         20, ge=0, description="Notices to all recipients together; others wait. 0: no limit"
     )
     mail_days: int = Field(90, ge=1, description="Days that a mail's row is kept, and the content of a failed one")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, text: str) -> str:
+        mailbox(text)
+        return text
+
+    @field_validator("mail_return_path")
+    @classmethod
+    def _return_path(cls, text: str) -> str:
+        if not text:
+            return ""
+        returned = mailbox(text)
+        if returned.display_name:
+            raise ValueError(f"write the address alone: `{returned.addr_spec}`.")
+        return returned.addr_spec
 
 
 class NotificationSettings(PostgresServiceSettings, MailSettings, WebhookSettings):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
 from email.utils import parseaddr
 
 import aiosmtplib
@@ -15,6 +14,7 @@ from aiosmtplib.protocol import normalize_message_line_endings
 
 from grove.core.clock import now
 from grove_notification.mails.sending.answers import reason_of
+from grove_notification.mails.sending.message import Message
 from grove_notification.mails.sending.retries import jittered
 from grove_notification.settings import NotificationSettings
 
@@ -75,7 +75,7 @@ class SmtpConnection:
         if self.outage is not None:
             self.outage = Outage(self.outage.since, self.outage.reason, 0, 0.0)
 
-    async def send(self, message: EmailMessage, *, on_content: Callable[[], None]) -> None:
+    async def send(self, message: Message, *, on_content: Callable[[], None]) -> None:
         """Hand over the message. `on_content` is called before the content goes; what it raises keeps it back.
 
         Raises Unreachable, what aiosmtplib raises, OSError or TimeoutError.
@@ -103,8 +103,8 @@ class SmtpConnection:
                 await smtp.quit(timeout=PROBE_SECONDS)
             smtp.close()
 
-    async def _send(self, message: EmailMessage, on_content: Callable[[], None]) -> None:
-        sender, to = parseaddr(str(message["From"]))[1], parseaddr(str(message["To"]))[1]
+    async def _send(self, message: Message, on_content: Callable[[], None]) -> None:
+        sender, to = message.return_path, parseaddr(str(message["To"]))[1]
         if self._mails >= MOST_MAILS:
             await self.aclose()
         kept = self._smtp is not None
@@ -130,7 +130,7 @@ class SmtpConnection:
         await smtp.rcpt(to)
         return smtp
 
-    async def _hand_over(self, smtp: aiosmtplib.SMTP, message: EmailMessage, on_content: Callable[[], None]) -> None:
+    async def _hand_over(self, smtp: aiosmtplib.SMTP, message: Message, on_content: Callable[[], None]) -> None:
         """The content, in one piece with its final dot: it is on its way as soon as it begins. Its answer may take
         long, for a server looks at the content meanwhile, and giving up on a slow yes would double the mail (RFC 5321,
         4.5.3.2.6); aiosmtplib's `data` has one time for this answer and the one before.

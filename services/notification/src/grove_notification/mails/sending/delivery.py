@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Literal
 
 import aiosmtplib
@@ -14,7 +13,7 @@ from grove_notification.mails.repository import NOTICES
 from grove_notification.mails.sending.answers import is_bounce, reason_of
 from grove_notification.mails.sending.connection import SmtpConnection, Unreachable
 from grove_notification.mails.sending.leasing import Lease, LeaseLost
-from grove_notification.mails.sending.message import compose
+from grove_notification.mails.sending.message import Message, compose
 from grove_notification.models import Mail
 from grove_notification.settings import NotificationSettings
 from grove_notification.unsubscribing.links import Unsubscribing, one_click_url, page_url
@@ -54,7 +53,7 @@ class Delivery:
             return Outcome("queued", reason_of(error))
         return Outcome("sent")
 
-    def _message(self, mail: Mail, address: str | None) -> EmailMessage:
+    def _message(self, mail: Mail, address: str | None) -> Message:
         """`address`: a notice's; other mails bear their own. Raises DecryptionFailed or NotRenderable."""
         settings = self._settings
         content = json.loads(self._cipher.open(mail.sealed or "", purpose=purpose_of(mail.id)))
@@ -71,6 +70,7 @@ class Delivery:
             rendered,
             mail_id=mail.id,
             sender=settings.mail_from,
+            return_path=settings.mail_return_path,
             to=address or content["to"],
             unsubscribe_url=one_click_url(settings.public_api_url, token) if token else None,
         )
