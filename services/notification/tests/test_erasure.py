@@ -1,5 +1,6 @@
 """A deleted user: nothing is left, nothing comes back, auth is told."""
 
+import json
 from uuid import UUID
 
 import pytest
@@ -12,8 +13,11 @@ from grove.core.ids import new_id
 from grove.outbox.event import outbox_event
 from grove.outbox.postgres import OutboxRow
 from grove.testing.erasure import missed
+from grove.testing.smtp import SmtpServer, serving
 from grove_notification.consumers import handlers
+from grove_notification.mails.sending.sender import MailSender
 from grove_notification.models import Base, ErasedUser, Mail, Notification, User
+from grove_notification.resources import Resources
 from grove_notification.users.erasure import ERASURE
 
 pytestmark = pytest.mark.integration
@@ -36,10 +40,13 @@ def created(user_id: UUID) -> TaskCreated:
     return TaskCreated(task_id=new_id(), user_id=user_id, title="Plant", created_at=now())
 
 
-def asked_for(resources, user_id: UUID) -> MailRequested:
+def asked_for(
+    resources, user_id: UUID | None, template: str = "already_registered", to: str = "a@example.com", **variables
+) -> MailRequested:
     mail_id = new_id()
-    sealed = resources.mail_cipher.seal('{"to": "a@example.com", "variables": {}}', purpose=f"mail:{mail_id}")
-    return MailRequested(mail_id=mail_id, user_id=user_id, template="already_registered", locale="en", sealed=sealed)
+    content = json.dumps({"to": to, "variables": variables})
+    sealed = resources.mail_cipher.seal(content, purpose=f"mail:{mail_id}")
+    return MailRequested(mail_id=mail_id, user_id=user_id, template=template, locale="en", sealed=sealed)
 
 
 @pytest.fixture
@@ -105,13 +112,56 @@ async def test_what_slipped_in_beside_the_deletion_is_swept(resources, happen, l
     assert await left(ADA) == [0, 0, 0, 1]
 
 
-async def test_the_goodbye_goes_out_though_the_account_is_gone(resources, happen):
-    goodbye = asked_for(resources, ADA).model_copy(update={"user_id": None, "template": "account_deleted"})
-    await happen("auth", goodbye)
-    await happen("auth", UserDeleted(user_id=ADA, deleted_at=now()))
+async def mails(resources) -> list[Mail]:
     async with resources.sessions() as session:
-        [mail] = (await session.scalars(select(Mail))).all()
-    assert (mail.template, mail.status) == ("account_deleted", "queued")
+        return list(await session.scalars(select(Mail).order_by(Mail.id)))
+
+
+async def test_the_goodbye_goes_out_and_tells_nothing_of_the_account_afterwards(resources, happen, settings):
+    goodbye = asked_for(resources, None, "account_deleted", name="Ada")
+    await happen("auth", UserDeleted(user_id=ADA, deleted_at=now()))
+    await happen("auth", goodbye)
+    [mail] = await mails(resources)
+    assert (mail.template, mail.status, mail.masked, mail.address_mac) == ("account_deleted", "queued", None, None)
+    async with serving(SmtpServer()) as server:
+        own = Resources(settings.model_copy(update={"smtp_port": server.port}))
+        sender = MailSender(own)
+        await sender.send_one()
+        await sender.aclose()
+        await own.aclose()
+    assert server.recipients == ["a@example.com"]
+    [mail] = await mails(resources)
+    assert (mail.status, mail.sealed, mail.masked, mail.address_mac, mail.user_id) == ("sent", None, None, None, None)
+
+
+async def test_a_late_mail_to_a_deleted_user_is_passed_over(resources, happen):
+    await happen("auth", UserDeleted(user_id=ADA, deleted_at=now()))
+    await happen("auth", asked_for(resources, ADA))
+    assert await mails(resources) == []
+
+
+async def test_the_mails_that_led_to_an_account_are_erased_with_it(resources, happen):
+    for address in ("a@example.com", "A@example.com", "other@example.com"):
+        await happen("auth", asked_for(resources, None, "verify_email", to=address))
+    await happen("auth", asked_for(resources, BOB, "verify_email"))
+    await happen("auth", registered(ADA))
+    assert [mail.user_id for mail in await mails(resources)][:4] == [ADA, ADA, None, BOB]
+    await happen("auth", UserDeleted(user_id=ADA, deleted_at=now()))
+    assert [mail.user_id for mail in await mails(resources)] == [None, BOB]
+
+
+async def test_an_invited_account_has_its_mails_too(resources, happen):
+    """It is not greeted."""
+    await happen("auth", asked_for(resources, None, "verify_email"))
+    await happen("auth", registered(ADA).model_copy(update={"greet": False}))
+    assert [mail.user_id for mail in await mails(resources)] == [ADA]
+
+
+async def test_until_when_a_mail_holds_is_kept(resources, happen):
+    until = now()
+    await happen("auth", asked_for(resources, ADA).model_copy(update={"expires_at": until}))
+    await happen("auth", asked_for(resources, ADA))
+    assert [mail.expires_at for mail in await mails(resources)] == [until, None]
 
 
 async def test_nothing_of_the_user_is_left_in_any_table(resources, happen, client, issuer):

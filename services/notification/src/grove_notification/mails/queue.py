@@ -2,20 +2,27 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from grove.contracts.auth import MailRequested
 from grove.core.clock import now
 from grove.core.ids import new_id
 from grove.security.encryption import DecryptionFailed, FieldCipher
-from grove_notification.mails.addresses import address_mac, masked
+from grove_notification.mails.addresses import address_mac, address_macs, masked
 from grove_notification.mails.catalogue import TEMPLATES
 from grove_notification.mails.repository import NOTICES, MailRepository
 from grove_notification.models import Mail
+
+TO_NOBODY_YET = "verify_email"
+"""The mail that makes an account."""
+GOODBYE = "account_deleted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,34 +74,38 @@ class MailQueue:
             )
         )
 
-    async def add_sealed(
-        self, session: AsyncSession, mail_id: UUID, template: str, *, user_id: UUID | None, locale: str, sealed: str
-    ) -> None:
-        """Queue a mail whose address and variables come sealed. `user_id`: with whose account it is erased.
+    async def add_sealed(self, session: AsyncSession, asked: MailRequested) -> None:
+        """Queue a mail whose address and variables come sealed.
 
-        One that does not open is queued all the same: its sender gives it up, and an operator sees it.
+        One that does not open is queued all the same: its sender gives it up, and an operator sees it. Of a goodbye
+        the address is known while its content is: nothing tells of a deleted account once it is sent.
         """
         moment = now()
-        known = TEMPLATES.get(template)
+        known = TEMPLATES.get(asked.template)
         mail = Mail(
-            id=mail_id,
-            user_id=user_id,
+            id=asked.mail_id,
+            user_id=asked.user_id,
             kind=known.kind if known else "security",
-            template=template,
-            locale=locale,
-            sealed=sealed,
+            template=asked.template,
+            locale=asked.locale,
+            sealed=asked.sealed,
             status="queued",
             attempts=0,
             due_at=moment,
             created_at=moment,
+            expires_at=asked.expires_at,
         )
-        try:
-            address = json.loads(self._cipher.open(sealed, purpose=purpose_of(mail_id)))["to"]
-        except DecryptionFailed:
-            pass
-        else:
-            mail.masked, mail.address_mac = masked(address), address_mac(self._cipher, address)
+        if asked.template != GOODBYE:
+            with suppress(DecryptionFailed):
+                address = json.loads(self._cipher.open(asked.sealed, purpose=purpose_of(asked.mail_id)))["to"]
+                mail.masked, mail.address_mac = masked(address), address_mac(self._cipher, address)
         await MailRepository(session).add(mail)
+
+    async def adopt(self, session: AsyncSession, user_id: UUID, email: str) -> None:
+        """The mails that led to an account are its own, and are erased with it."""
+        to_them = Mail.address_mac.in_(address_macs(self._cipher, email)), Mail.user_id.is_(None)
+        adopted = update(Mail).where(*to_them, Mail.template == TO_NOBODY_YET).values(user_id=user_id)
+        await (await session.connection()).execute(adopted)
 
     async def wake(self) -> None:
         """Have the sender look for due mail now."""

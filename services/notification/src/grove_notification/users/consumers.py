@@ -27,6 +27,7 @@ async def on_registered(
         timezone=data.timezone,
         sequence=event.sequence,
     )
+    await mails.adopt(session, data.user_id, data.email)
     if not data.greet:
         return
     letter = Letter(
