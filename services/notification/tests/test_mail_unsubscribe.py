@@ -102,10 +102,16 @@ async def test_a_json_body_or_none_is_as_good(client, resources, ada):
     assert (await client.post(URL, params={"token": token}, json={})).status_code == 204
 
 
-async def test_opening_the_link_does_nothing(client, resources, ada):
+async def test_a_mail_program_without_one_click_shows_the_page_and_nothing_changes(client, resources, ada):
     token = Unsubscribing(ADA, "TASK_SHARED").token(resources.mail_cipher)
-    assert (await client.get(URL, params={"token": token})).status_code == 405
+    for opened in (token, "never given &#?=/\r\nX: y", "é"):
+        answer = await client.get(URL, params={"token": opened}, headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.content, answer.headers["cache-control"]) == (303, b"", "no-store")
+        page, _, fragment = answer.headers["location"].partition("#")
+        assert page == f"{resources.settings.link_base_url}/unsubscribe"
+        assert parse_qs(fragment, strict_parsing=True) == {"token": [opened]}
     assert await preferences(resources) is None
+    assert (await client.get(URL)).status_code == 422
 
 
 async def test_the_link_of_a_digest_ends_all_mails_that_can_be_switched_off(client, resources, happen, ada, mailed):

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from grove.core.context import current_context
 from grove.security.network import network_of
@@ -11,8 +11,10 @@ from grove.web.body import GroveRoute
 from grove.web.errors import error_responses
 from grove.web.rate_limit import Limit
 from grove_notification.deps import ResourcesDep
-from grove_notification.unsubscribing.links import API_PATH, Unsubscribing
+from grove_notification.unsubscribing.links import API_PATH, Unsubscribing, page_url
 from grove_notification.unsubscribing.service import unsubscribe
+
+Token = Annotated[str, Query(min_length=1, max_length=1000, description="From a mail's link")]
 
 router = APIRouter(tags=["notification-preferences"], route_class=GroveRoute)
 
@@ -25,7 +27,7 @@ async def unsubscribe_by_link(
     _: Request,
     session: WriteSession,
     resources: ResourcesDep,
-    token: Annotated[str, Query(min_length=1, max_length=1000, description="From a mail's link")],
+    token: Token,
 ) -> None:
     """Switch mails off by the link of one of them (RFC 8058), without signing in; again changes nothing.
 
@@ -34,3 +36,15 @@ async def unsubscribe_by_link(
     context = current_context()
     await resources.limiter.enforce(LIMIT, network_of(context.client_ip if context else None))
     await unsubscribe(session, Unsubscribing.of(token, resources.mail_cipher))
+
+
+@router.get(API_PATH, status_code=303, response_class=Response, responses=error_responses(429))
+async def open_unsubscribe_page(resources: ResourcesDep, token: Token) -> Response:
+    """Show a person the portal's page that switches mails off: for mail programs without one click (RFC 2369).
+
+    This changes nothing, whoever opens it: scanners of mails open every link.
+    """
+    context = current_context()
+    await resources.limiter.enforce(LIMIT, network_of(context.client_ip if context else None))
+    headers = {"Location": page_url(resources.settings.link_base_url, token), "Cache-Control": "no-store"}
+    return Response(status_code=303, headers=headers)
