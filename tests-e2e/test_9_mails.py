@@ -96,7 +96,7 @@ async def test_operators_search_and_see_how_mails_look(suite, client, ada):
     assert all(each["masked"].startswith(f"{ada.email[0]}•••@") for each in found)
     gone = await client.post(f"{url}/emails/{found[0]['id']}/resend", headers=admin)
     assert (gone.status_code, gone.json()["error"]["code"]) == (400, "INVALID_STATE")
-    for locale, subject in (("en", "Confirm your address"), ("de", "Bestätigen Sie Ihre Adresse")):
+    for locale, subject in (("en", "Confirm your address"), ("de", "Bestätigen Sie Ihre E-Mail-Adresse")):
         shown = await client.get(f"{url}/templates/verify_email", params={"locale": locale}, headers=admin)
         assert (shown.status_code, shown.json()["subject"]) == (200, subject)
     for path in ("/emails", "/templates"):

@@ -283,7 +283,8 @@ class Outside:
         for event in await self.events():
             if event.type == "auth.mail.requested.v1":
                 opened = self._resources.mail_cipher.open(event.data["sealed"], purpose=f"mail:{event.data['mail_id']}")
-                found.append({"template": event.data["template"], **json.loads(opened)})
+                kept = {key: event.data.get(key) for key in ("template", "expires_at")}
+                found.append({**kept, **json.loads(opened)})
         return found
 
 

@@ -316,6 +316,18 @@ async def test_every_template_can_be_looked_at_in_every_language(client, operato
             assert preview["subject"]
             assert preview["text"]
             assert ("unsubscribe" in preview["html"]) is (each["kind"] in {"notice", "digest"})
+            assert preview["sample"] == each["samples"][0] == "default"
+            texts = set()
+            for sample in each["samples"]:
+                shown = await client.get(url, headers=operator, params={"locale": locale, "sample": sample})
+                texts.add(shown.json()["text"])
+                assert shown.json()["sample"] == sample
+            assert len(texts) == len(each["samples"])
+    reset = {"locale": "de", "sample": "reset"}
+    told = await client.get(f"{ADMIN}/templates/password_changed", headers=operator, params=reset)
+    assert "zurückgesetzt" in told.json()["text"]
+    none = await client.get(f"{ADMIN}/templates/welcome", headers=operator, params={"sample": "reset"})
+    assert none.status_code == 404
     german = await client.get(f"{ADMIN}/templates/welcome", headers=operator, params={"locale": "de"})
     assert german.json()["subject"] == "Willkommen bei Grove"
     assert (await client.get(f"{ADMIN}/templates/nonsense", headers=operator)).status_code == 404

@@ -131,7 +131,7 @@ def test_times_are_told_by_the_readers_clock_and_in_their_language():
     assert "1 July 2026, 18:30 EDT" in told.message
     told = wording(locked(until=until, factor="password"), Texts("de-AT", "Europe/Vienna"))
     assert told.title == "Die Anmeldung mit Passwort ist gesperrt"
-    assert "2. Juli 2026, 00:30 MESZ" in told.message
+    assert "bis zum 2. Juli 2026 um 00:30 Uhr MESZ." in told.message
 
 
 @pytest.mark.parametrize("locale", ["fr", "xx-nonsense", "", "de_DE", "../etc"])
@@ -221,7 +221,7 @@ def test_an_end_of_access_is_told_ahead_by_the_readers_clock(days, english, germ
     assert told.message == "It ends on 1 July 2026, 18:30 EDT. Connect it again before then."
     told = wording(fact, GERMAN)
     assert told.title == f"Sandbox Bank: {german}"
-    assert told.message == "Er endet am 2. Juli 2026, 00:30 MESZ. Stellen Sie die Verbindung vorher neu her."
+    assert told.message == "Er endet am 2. Juli 2026 um 00:30 Uhr MESZ. Stellen Sie die Verbindung vorher neu her."
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class Texts:
 
     def time(self, moment: datetime) -> str:
         """A time as its reader's clock shows it, with the zone's name."""
-        style = {"en": "d MMMM yyyy, HH:mm z", "de": "d. MMMM yyyy, HH:mm z"}[self.language]
+        style = {"en": "d MMMM yyyy, HH:mm z", "de": "d. MMMM yyyy 'um' HH:mm 'Uhr' z"}[self.language]
         return format_datetime(moment, style, tzinfo=self.timezone, locale=self.language)
 
     def day(self, day: date) -> str:

@@ -6,11 +6,11 @@ an ISO time like every time in here; `timezone`: by whose clock it is told.
 """
 
 ALERTS: dict[str, frozenset[str]] = {
-    "new_sign_in": frozenset({"device", "place", "ip"}),  # place: "Berlin, DE", or "" when it is not known
+    "new_sign_in": frozenset({"device", "browser", "os", "place", "ip"}),  # place: "Berlin, DE", or "": not known
     "login_locked": frozenset({"failures", "until"}),  # until: when it ends, or "" for until a reset
-    "session_reuse": frozenset({"device", "ip"}),
+    "session_reuse": frozenset({"device", "browser", "os", "ip"}),
     "password_changed": frozenset({"how"}),  # changed | reset
-    "mfa_changed": frozenset({"change", "method"}),  # change: enabled | disabled; method: TOTP, SMS, e-mail …
+    "mfa_changed": frozenset({"change", "method"}),  # change: enabled | disabled; method: totp | sms | email | all
     "api_key_created": frozenset({"key_name"}),
     "passkey_changed": frozenset({"change", "passkey_name"}),  # change: added | removed
     "passkey_copied": frozenset({"passkey_name"}),
@@ -19,19 +19,21 @@ ALERTS: dict[str, frozenset[str]] = {
 """Alerts, each with what it adds to the variables of all."""
 
 MAILS: dict[str, frozenset[str]] = {
-    "verify_email": frozenset({"name", "token", "hours"}),
+    "verify_email": frozenset({"token", "hours"}),
     "already_registered": frozenset({"name"}),
     "reset_password": frozenset({"name", "token", "minutes"}),
-    "invitation": frozenset({"name", "token", "hours"}),  # to an account that somebody else made
+    "invitation": frozenset({"token", "hours"}),  # to an account that somebody else made
     "account_deleted": frozenset({"name"}),
     "deletion_scheduled": frozenset({"name", "token", "date"}),
     "mfa_code": frozenset({"name", "code", "minutes"}),
     "mfa_recovery": frozenset({"name", "token", "hours"}),
     "mfa_recovery_ended": frozenset({"name", "cancelled"}),
-    "change_email": frozenset({"name", "token", "hours"}),  # to the new address
+    "change_email": frozenset({"token", "hours"}),  # to the new address
     "email_taken": frozenset({"name"}),  # to the owner of the address that somebody wanted
     "email_changed": frozenset({"name", "token", "days", "at", "timezone"}),  # to the old address; token: takes it back
     "email_change_undone": frozenset({"name"}),  # to the address that was taken away again
     **{template: variables | _ALERT for template, variables in ALERTS.items()},
 }
-"""Every mail that auth asks for."""
+"""Every mail that auth asks for. To an address that nobody proved yet goes nothing that somebody typed, not even a
+name: a registration would send whatever it says to whomever it names.
+"""

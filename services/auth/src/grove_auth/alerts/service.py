@@ -67,5 +67,6 @@ class AlertService:
                 "timezone": user.timezone,
                 **variables,
             },
+            expires_at=link.expires_at,
         )
         await self._resources.outbox.add(transaction, (mail, 1))

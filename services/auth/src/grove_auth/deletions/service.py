@@ -147,6 +147,7 @@ class DeletionService:
             user_id=user.id,
             locale=user.locale,
             variables={"name": user.name, "token": token, "date": until.date().isoformat()},
+            expires_at=until,
         )
 
     async def check(self) -> str | None:

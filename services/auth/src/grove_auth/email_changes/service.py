@@ -53,7 +53,7 @@ class EmailChangeService:
             token_version=user.token_version,
             expires_at=now() + timedelta(hours=self._settings.email_change_hours),
         )
-        mail = self._taken(owner) if owner else self._link(user, email, token)
+        mail = self._taken(owner) if owner else self._link(user, change, token)
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._changes.add(change, transaction)
@@ -101,17 +101,18 @@ class EmailChangeService:
         await self._registrations.discard(email, transaction)
         await self._resets.forget_resets(user.id, transaction)
         await self._attempts.forget_address(email, transaction)
-        await self._resources.outbox.add(transaction, (self._told(user, token), 1))
+        await self._resources.outbox.add(transaction, (self._told(user, undo, token), 1))
         await self._resources.audit.add("email.changed", user.id, transaction, actor_id=user.id)
 
-    def _link(self, user: User, email: str, token: str) -> MailRequested:
+    def _link(self, user: User, change: EmailChange, token: str) -> MailRequested:
         return mail_requested(
             self._resources.mail_cipher,
             "change_email",
-            to=email,
+            to=change.email,
             user_id=user.id,
             locale=user.locale,
-            variables={"name": user.name, "token": token, "hours": self._settings.email_change_hours},
+            variables={"token": token, "hours": self._settings.email_change_hours},
+            expires_at=change.expires_at,
         )
 
     def _taken(self, owner: User) -> MailRequested:
@@ -124,8 +125,7 @@ class EmailChangeService:
             variables={"name": owner.name},
         )
 
-    def _told(self, user: User, token: str) -> MailRequested:
-        days = self._settings.email_undo_days
+    def _told(self, user: User, undo: EmailUndo, token: str) -> MailRequested:
         return mail_requested(
             self._resources.mail_cipher,
             "email_changed",
@@ -135,8 +135,9 @@ class EmailChangeService:
             variables={
                 "name": user.name,
                 "token": token,
-                "days": days,
-                "at": now().isoformat(),
+                "days": self._settings.email_undo_days,
+                "at": undo.changed_at.isoformat(),
                 "timezone": user.timezone,
             },
+            expires_at=undo.expires_at,
         )

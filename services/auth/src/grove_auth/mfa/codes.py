@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -51,10 +52,9 @@ class CodeService:
 
     async def by_mail(self, user: User, purpose: Purpose) -> None:
         """Mail a code. Raises TooManyCodes."""
-        code = await self._new(user, purpose, None)
-        mail = mfa_mail(
-            self._resources, user, "mfa_code", code=code, minutes=int(rules.CODE_LIVES.total_seconds() // 60)
-        )
+        code, expires_at = await self._new(user, purpose, None)
+        minutes = int(rules.CODE_LIVES.total_seconds() // 60)
+        mail = mfa_mail(self._resources, user, "mfa_code", expires_at=expires_at, code=code, minutes=minutes)
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._resources.outbox.add(transaction, (mail, 1))
@@ -66,7 +66,7 @@ class CodeService:
         """Send a code to a number. Raises TooManyCodes, MethodNotOffered without a sender, ServiceUnavailable."""
         if self._resources.sms is None:
             raise MethodNotOffered("SMS codes are not offered here.")
-        code = await self._new(user, purpose, self._resources.mfa_cipher.seal(phone, purpose=f"phone:{user.id}"))
+        code, _ = await self._new(user, purpose, self._resources.mfa_cipher.seal(phone, purpose=f"phone:{user.id}"))
         try:
             await self._resources.sms.send(phone, sms_text(user, code, self._resources.settings.mfa_issuer))
         except ServiceUnavailable:
@@ -81,7 +81,8 @@ class CodeService:
             return None
         return sent if await self._codes.use(sent) else None
 
-    async def _new(self, user: User, purpose: Purpose, phone: str | None) -> str:
+    async def _new(self, user: User, purpose: Purpose, phone: str | None) -> tuple[str, datetime]:
+        """A code, and when it ends."""
         code = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}"
         sent = SentCode(
             id=purpose.id,
@@ -94,4 +95,4 @@ class CodeService:
         )
         if not await self._codes.replace(sent, rules.SENDS):
             raise TooManyCodes(int(rules.CODE_LIVES.total_seconds()))
-        return code
+        return code, sent.expires_at

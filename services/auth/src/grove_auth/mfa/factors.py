@@ -26,8 +26,6 @@ from grove_auth.users.repository import UserRepository
 log = structlog.get_logger()
 
 PENDING_LIVES = timedelta(minutes=10)
-NAMES = {"totp": "TOTP", "sms": "SMS", "email": "e-mail", "all": "TOTP, SMS, e-mail"}
-"""Of methods, in mails of every language."""
 Work = Callable[[AsyncClientSession], Awaitable[None]]
 
 
@@ -176,9 +174,13 @@ class FactorService:
         await self._resources.transaction(store)
 
     async def _alert(
-        self, transaction: AsyncClientSession, user: User, change: Literal["enabled", "disabled"], method: str
+        self,
+        transaction: AsyncClientSession,
+        user: User,
+        change: Literal["enabled", "disabled"],
+        method: Method | Literal["all"],
     ) -> None:
-        await self._alerts.add(transaction, user, "mfa_changed", change=change, method=NAMES.get(method, method))
+        await self._alerts.add(transaction, user, "mfa_changed", change=change, method=method)
 
     async def _change(self, user: User, methods: list[Method], transaction: AsyncClientSession) -> None:
         if not await self._factors.change_user(user, methods, transaction):

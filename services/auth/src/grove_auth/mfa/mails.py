@@ -1,5 +1,6 @@
 """What is told about second factors by mail, and the words of an SMS."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from grove.contracts.auth import MailRequested
@@ -17,9 +18,10 @@ def mfa_mail(
     resources: Resources,
     user: User,
     template: Literal["mfa_code", "mfa_recovery", "mfa_recovery_ended"],
+    expires_at: datetime | None = None,
     **variables: Any,
 ) -> MailRequested:
-    """A mail to the account's address."""
+    """A mail to the account's address. `expires_at`: when the code or link in it ends."""
     return mail_requested(
         resources.mail_cipher,
         template,
@@ -27,6 +29,7 @@ def mfa_mail(
         user_id=user.id,
         locale=user.locale,
         variables={"name": user.name, **variables},
+        expires_at=expires_at,
     )
 
 

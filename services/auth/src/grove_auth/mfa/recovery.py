@@ -71,7 +71,7 @@ class RecoveryService:
             cancel_hash=token_hash(token),
             due_at=now() + timedelta(hours=hours),
         )
-        mail = mfa_mail(self._resources, user, "mfa_recovery", token=token, hours=hours)
+        mail = mfa_mail(self._resources, user, "mfa_recovery", expires_at=recovery.due_at, token=token, hours=hours)
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._recoveries.begin(recovery, transaction)

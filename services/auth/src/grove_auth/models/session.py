@@ -40,6 +40,11 @@ class Session(Document):
     ends_at: datetime
     expires_at: datetime
 
+    @property
+    def device(self) -> dict[str, str]:
+        """What a mail tells of its device."""
+        return {"device": self.device_name, "browser": self.browser, "os": self.os}
+
     class Settings:
         """Collection and indexes."""
 

@@ -1,6 +1,6 @@
 """The rules of changing and resetting passwords. Either ends all other sessions and raises the token version."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -73,7 +73,7 @@ class PasswordService:
         await self._passwords.add_reset(reset, transaction)
         await self._resources.audit.add("password.reset_requested", user.id if user else None, transaction)
         if user is not None:
-            await self._resources.outbox.add(transaction, (self._link(user, token), 1))
+            await self._resources.outbox.add(transaction, (self._link(user, token, expires_at), 1))
         else:
             await self._passwords.add_nothing(transaction)
 
@@ -83,7 +83,7 @@ class PasswordService:
         expires_at = now() + timedelta(hours=self._settings.invitation_hours)
         reset = PasswordReset(id=token_hash(token), user_id=user.id, expires_at=expires_at)
         await self._passwords.add_reset(reset, transaction)
-        await self._resources.outbox.add(transaction, (self._invitation(user, token), 1))
+        await self._resources.outbox.add(transaction, (self._invitation(user, token, expires_at), 1))
 
     async def reset(self, token: str, new_password: str) -> None:
         """Another password by a mailed link. Raises Gone; or WeakPassword, and then the link still works."""
@@ -130,17 +130,18 @@ class PasswordService:
         await self._sessions.end_all_within(transaction, user, "password_changed", but=but)
         await self._alerts.add(transaction, user, "password_changed", how=how)
 
-    def _invitation(self, user: User, token: str) -> MailRequested:
+    def _invitation(self, user: User, token: str, expires_at: datetime) -> MailRequested:
         return mail_requested(
             self._resources.mail_cipher,
             "invitation",
             to=user.email,
             user_id=user.id,
             locale=user.locale,
-            variables={"name": user.name, "token": token, "hours": self._settings.invitation_hours},
+            variables={"token": token, "hours": self._settings.invitation_hours},
+            expires_at=expires_at,
         )
 
-    def _link(self, user: User, token: str) -> MailRequested:
+    def _link(self, user: User, token: str, expires_at: datetime) -> MailRequested:
         return mail_requested(
             self._resources.mail_cipher,
             "reset_password",
@@ -148,4 +149,5 @@ class PasswordService:
             user_id=user.id,
             locale=user.locale,
             variables={"name": user.name, "token": token, "minutes": self._settings.password_reset_minutes},
+            expires_at=expires_at,
         )

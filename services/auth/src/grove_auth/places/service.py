@@ -56,7 +56,7 @@ class PlaceService:
             "login.suspicious", user.id, transaction, actor_id=user.id, session=session.id, reason=reason
         )
         place = str(Place(session.city, session.country))
-        await self._alerts.add(transaction, user, "new_sign_in", device=session.device_name, place=place, ip=session.ip)
+        await self._alerts.add(transaction, user, "new_sign_in", **session.device, place=place, ip=session.ip)
 
     async def _remember(self, transaction: AsyncClientSession, user: User, session: Session) -> Reason | None:
         moment = now()

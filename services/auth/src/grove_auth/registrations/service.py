@@ -1,6 +1,7 @@
 """The rules of registration."""
 
 from datetime import timedelta
+from math import ceil
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
@@ -45,6 +46,7 @@ class RegistrationService:
         owner = await self._users.by_email(data.email)
         token = new_token()
         moment = now()
+        ends = moment + timedelta(hours=settings.verification_hours)
         registration = Registration(
             email=data.email,
             name=data.name,
@@ -53,11 +55,9 @@ class RegistrationService:
             timezone=data.timezone,
             token_hash=token_hash(token),
             created_at=moment,
-            expires_at=moment if owner else moment + timedelta(hours=settings.verification_hours),
+            expires_at=moment if owner else ends,
         )
-        mail = (
-            self._already_registered(owner) if owner else self._verification(data.email, data.locale, data.name, token)
-        )
+        mail = self._already_registered(owner) if owner else self._verification(registration, token)
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._registrations.insert(registration, transaction)
@@ -81,7 +81,7 @@ class RegistrationService:
             known = registration.id if registration else new_id()
             await self._registrations.replace_token(known, token_hash(token), transaction)
             if registration is not None:
-                mail = self._verification(email, registration.locale, registration.name, token)
+                mail = self._verification(registration, token)
                 await self._resources.outbox.add(transaction, (mail, 1))
             elif user is not None and not user.email_verified:
                 await self._invitations.invite(user, transaction)
@@ -128,13 +128,15 @@ class RegistrationService:
             raise Gone from None  # the address was verified through another registration meanwhile
         return user
 
-    def _verification(self, email: str, locale: str, name: str, token: str) -> MailRequested:
+    def _verification(self, registration: Registration, token: str) -> MailRequested:
+        hours = ceil((registration.expires_at - now()) / timedelta(hours=1))  # fewer when it is mailed again
         return mail_requested(
             self._resources.mail_cipher,
             "verify_email",
-            to=email,
-            locale=locale,
-            variables={"name": name, "token": token, "hours": self._resources.settings.verification_hours},
+            to=registration.email,
+            locale=registration.locale,
+            variables={"token": token, "hours": hours},
+            expires_at=registration.expires_at,
         )
 
     def _already_registered(self, owner: User) -> MailRequested:

@@ -200,4 +200,4 @@ class SessionService:
         user = await self._users.get(session.user_id, transaction)
         if user is not None:
             ip = truncated(context.client_ip if context else None)
-            await self._alerts.add(transaction, user, "session_reuse", device=session.device_name, ip=ip)
+            await self._alerts.add(transaction, user, "session_reuse", **session.device, ip=ip)

@@ -19,6 +19,7 @@ from grove_notification.mails.errors import TemplateNotFound
 from grove_notification.mails.listing import ADMIN_MAIL_JSON, FILTERS, ORDERS, AdminMailQuery
 from grove_notification.mails.rendering import Links, render
 from grove_notification.mails.repository import NOTICES
+from grove_notification.mails.samples import DEFAULT, SAMPLES, sample_of
 from grove_notification.mails.schemas import (
     AdminMailRead,
     BounceReport,
@@ -39,7 +40,7 @@ router = APIRouter(
 )
 
 _MAILS = List(item=ADMIN_MAIL_JSON, filters=FILTERS, orders=ORDERS)
-_SAMPLE = "sample"
+_TOKEN = "sample"  # noqa: S105 - a token of nothing
 Wanted = Annotated[AdminMailQuery, query_as(AdminMailQuery)]
 
 
@@ -89,7 +90,10 @@ async def report_bounce(mail_id: UUID, data: BounceReport, mails: Mails) -> None
 @router.get("/templates")
 async def list_templates(_: MailReader) -> Templates:
     """List the mail templates."""
-    items = [TemplateRead(name=each.name, kind=each.kind, locales=list(LANGUAGES)) for each in TEMPLATES.values()]
+    items = [
+        TemplateRead(name=each.name, kind=each.kind, locales=list(LANGUAGES), samples=list(SAMPLES[each.name]))
+        for each in TEMPLATES.values()
+    ]
     return Templates(items=sorted(items, key=lambda each: each.name))
 
 
@@ -99,17 +103,20 @@ async def preview_template(
     _: MailReader,
     resources: ResourcesDep,
     locale: Annotated[Literal["en", "de"], Query(description="The language")] = "en",
+    sample: Annotated[str, Query(max_length=40, description="One of the template's `samples`")] = DEFAULT,
 ) -> PreviewRead:
-    """Look at a template with sample values; its links lead nowhere."""
+    """Look at a template with sample values; its links lead nowhere. There is a sample for each thing it may say."""
     template = TEMPLATES.get(name)
-    if template is None:
+    if template is None or sample not in SAMPLES[name]:
         raise TemplateNotFound
     settings = resources.settings
     rendered = render(
         name,
         locale=locale,
         links=Links(settings.link_base_url, settings.link_app_url),
-        variables=template.sample,
-        unsubscribe_url=page_url(settings.link_base_url, _SAMPLE) if template.kind in NOTICES else None,
+        variables=sample_of(name, sample, locale),
+        unsubscribe_url=page_url(settings.link_base_url, _TOKEN) if template.kind in NOTICES else None,
     )
-    return PreviewRead(name=name, locale=locale, subject=rendered.subject, html=rendered.html, text=rendered.text)
+    return PreviewRead(
+        name=name, locale=locale, sample=sample, subject=rendered.subject, html=rendered.html, text=rendered.text
+    )

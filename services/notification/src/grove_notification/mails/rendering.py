@@ -8,12 +8,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, select_autoescape
 from mjml import mjml2html
 
 from grove_notification.mails.catalogue import TEMPLATES, MailTemplate
+from grove_notification.mails.colours import DARK, LIGHT
+from grove_notification.mails.words import device_name, provider_name, second_factor
 from grove_notification.texts import Texts
 
 DOMAIN = "mails"
@@ -88,8 +91,14 @@ def render(
     values = {
         **variables,
         "t": texts,
+        "plural": lambda one, more, count: texts.plural(one, more, int(count)),
         "time": lambda value: texts.time(moment) if (moment := _moment(value)) else value,
         "day": lambda value: texts.day(moment.date()) if (moment := _moment(value)) else value,
+        "second_factor": partial(second_factor, t=texts),
+        "provider_name": provider_name,
+        "device_name": partial(device_name, t=texts),
+        "light": LIGHT,
+        "dark": DARK,
         "language": texts.language,
         "subject": title,
         "link_base_url": links.base.rstrip("/"),

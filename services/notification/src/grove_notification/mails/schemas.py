@@ -93,6 +93,7 @@ class TemplateRead(Outgoing):
     name: str
     kind: Kind
     locales: list[str]
+    samples: Annotated[list[str], Field(description="Names of its samples, `default` first")]
 
 
 class Templates(Outgoing):
@@ -106,6 +107,7 @@ class PreviewRead(Outgoing):
 
     name: str
     locale: str
+    sample: str
     subject: str
     html: str
     text: str
