@@ -142,4 +142,10 @@ class Handlers:
             model, handler = known
             return Work(handler, Received(envelope, model.model_validate(envelope.data)), self._last)
         except ValidationError as invalid:
-            raise Unacceptable(f"not a valid event: {invalid.errors(include_input=False)}") from None
+            raise Unacceptable(f"not a valid event: {_faults(invalid)}") from None
+
+
+def _faults(invalid: ValidationError) -> str:
+    """Which parts are wrong and why, without what they say: `user_id: Field required`."""
+    told = invalid.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(str(part) for part in error['loc']) or 'it'}: {error['msg']}" for error in told)
