@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from grove.core.clock import now
 from grove.core.errors import GroveError, Unauthorized
+from grove.web.errors import render
 from grove_gateway.deps import AtHome, ResourcesDep
 from grove_gateway.operators.access import COOKIE
 from grove_gateway.operators.deps import Operator, OwnPage
@@ -77,6 +78,10 @@ async def to_sign_in(request: Request, _: Exception) -> Response:
 
 
 async def refuse(request: Request, error: Exception) -> Response:
-    """What NotAnOperator is answered with."""
-    message = error.message if isinstance(error, GroveError) else ""
+    """What NotAnOperator is answered with: a page, or an error in Grove's format where a script asked."""
+    if not isinstance(error, GroveError):
+        raise error
+    if request.method != "GET":
+        return render(request, error)
+    message = error.message
     return page("operator_refused.html", request.app.state.resources.settings, status=403, message=message)
