@@ -1,5 +1,7 @@
 """Facts arrive at every open connection of their user, over each transport, and nowhere else."""
 
+from pathlib import Path
+
 import pytest
 
 from grove.contracts.resource import TaskCreated, TaskDeleted, TaskShared, TaskUpdated
@@ -9,6 +11,8 @@ from grove.web.etag import etag
 from grove_notification.live.sockets import MESSAGES_AT_ONCE, MESSAGES_PER_SECOND, TOKEN_COSTS
 
 pytestmark = pytest.mark.integration
+
+DOCS = Path(__file__).parents[4] / "docs" / "notification.md"
 
 
 async def test_a_fact_arrives_at_every_connection_of_its_user_only(replica, start, connect, issuer, happen, make):
@@ -157,7 +161,11 @@ async def test_the_document_tells_of_the_events(client):
     assert {each["name"] for each in operation["parameters"]} == {"resume_from", "last-event-id"}
     for kind in ("notification", "unread_count", "task.changed", "reset", "ping", "close"):
         assert f"`{kind}`" in operation["description"]
-    assert "new EventSource(" in operation["description"]
+    example = operation["description"].split("```js\n")[1].split("```")[0]
+    assert "new EventSource(`${live}/events?" in example, "the api's own address: pages have another host"
+    assert "code === 4401 ? signInFirst() : again()" in example, "who is signed out asks for no more tickets"
+    assert example in DOCS.read_text(), "the same in the documentation"
+    assert "closes with 1006" in operation["description"]
     socket = document["paths"]["/api/v1/notifications/stream"]["get"]
     schema = socket["responses"]["1XX"]["content"]["application/json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/LiveFrame"}

@@ -81,22 +81,33 @@ async def events(
       1013 connect again in a moment, 1011 something went wrong, 4400 you sent a body
 
     After `close`, or when the connection is lost, come back with `?resume_from=` and the last id you have. A browser's
-    `EventSource` can't do that by itself, as its ticket was used; make a new one with a new ticket:
+    `EventSource` can't do that by itself, as its ticket was used; make a new one with a new ticket, after 4401 not
+    before there is a new access token:
 
     ```js
+    const live = "https://api.localhost:8443/api/v1/notifications" // at your PUBLIC_API_URL, not at the page's host
+
     async function listen(last) {
       let source
       const again = () => { source?.close(); setTimeout(() => listen(last), 1000 + 2000 * Math.random()) }
+      const signInFirst = async () => { source?.close(); if (await signIn()) listen(last) }
       try {
-        const query = new URLSearchParams({ ticket: await newTicket(), ...(last && { resume_from: last }) })
-        source = new EventSource(`/api/v1/notifications/events?${query}`)
+        const headers = { Authorization: `Bearer ${accessToken()}` }
+        const answer = await fetch(`${live}/stream-tickets`, { method: "POST", headers })
+        if (answer.status === 401 || answer.status === 403) return signInFirst()
+        if (!answer.ok) return again()
+        const query = new URLSearchParams({ ticket: (await answer.json()).ticket, ...(last && { resume_from: last }) })
+        source = new EventSource(`${live}/events?${query}`)
       } catch { return again() }
       for (const type of ["notification", "unread_count", "task.changed", "reset", "ping"])
         source.addEventListener(type, event => { last = event.lastEventId; show(type, JSON.parse(event.data)) })
-      source.addEventListener("close", again)
+      source.addEventListener("close", event => JSON.parse(event.data).code === 4401 ? signInFirst() : again())
       source.onerror = again
     }
     ```
+
+    `accessToken`, `signIn` (true once there is a new token) and `show` are yours. A browser hides why it was refused
+    at connecting: a WebSocket closes with 1006, an `EventSource` has an `error`. `POST /stream-tickets` tells it.
 
     The WebSocket at `/api/v1/notifications/stream` sends the same as `{id, type, data}`.
     """
