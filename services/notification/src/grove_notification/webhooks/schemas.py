@@ -44,7 +44,9 @@ EventTypes = Annotated[
 Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500), CleanText]
 Ordered = Annotated[
     bool,
-    Field(description="One delivery at a time, each when the one before has ended, in the order of the events"),
+    Field(
+        description="One delivery at a time, each when the one before has ended; of what waits, the earliest event's"
+    ),
 ]
 
 
@@ -72,7 +74,7 @@ class WebhookReplace(Incoming):
 
 
 class WebhookPatch(Incoming):
-    """The fields to change. Setting the status to active ends what is known of failures."""
+    """The fields to change. Setting the status to active ends what is known of failures: what waits is sent."""
 
     url: Url = ""
     event_types: EventTypes = []
