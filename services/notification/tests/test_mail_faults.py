@@ -383,21 +383,26 @@ async def test_a_worker_that_ends_lets_the_mail_in_hand_arrive_once(resources, s
     assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 1)]
 
 
-async def test_a_worker_cut_off_in_the_middle_leaves_the_mail_to_others(resources, server, sending, ask, monkeypatch):
+@pytest.mark.parametrize("stage", ["RCPT", "dot"])
+async def test_a_worker_cut_off_in_the_middle_leaves_the_mail_to_others(
+    resources, server, sending, ask, monkeypatch, stage
+):
     monkeypatch.setattr(sender, "FINISH_SECONDS", 0.2)
-    server.hangs["RCPT"] = 1
+    server.hangs[stage] = 1
     message_id = await ask()
     async with sending(server) as worker, asyncio.timeout(PATIENCE):
         running = asyncio.create_task(worker.run())
         await server.hanging.wait()
         await end(running)
     assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("queued", 0)]
+    arrived = [message_id] if stage == "dot" else []
     async with sending(server) as other:
         await drain(other)
-        assert ids(server) == [], "whether the server has it nobody knows, and its lease lasts"
+        assert ids(server) == arrived, "whether the server has it nobody knows, and its lease lasts"
         await end_leases(resources)
         await drain(other)
-    assert ids(server) == [message_id]
+    assert ids(server) == [*arrived, message_id]
+    assert [(mail.status, mail.attempts) for mail in await rows(resources)] == [("sent", 2)]
 
 
 async def test_mails_share_connections(resources, server, sending, ask):

@@ -28,6 +28,8 @@ LEASE_SECONDS = 30.0
 RENEW_SECONDS = 10.0
 AGAIN_SECONDS = 1.0
 """After which a renewal that failed is tried again."""
+ANSWER_SECONDS = 5.0
+"""How long the database may take for a renewal."""
 PUT_OFF = timedelta(minutes=5)
 DIED = "its sender died, or could not reach the database, while it had it in hand"
 
@@ -169,7 +171,7 @@ class Leasing:
 
     async def _renew(self, lease: Lease) -> bool:
         """Whether it is still ours."""
-        async with asyncio.timeout(RENEW_SECONDS), self._sessions.begin() as session:
+        async with asyncio.timeout(ANSWER_SECONDS), self._sessions.begin() as session:
             known = list(lease.ends)
             held = await MailRepository(session).renew(lease.mail.id, known, lease.extend())
         if held:
