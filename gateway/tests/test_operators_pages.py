@@ -120,7 +120,9 @@ async def portal(tmp_path) -> AsyncIterator[Portal]:
             {
                 "/internal/v1/events": httpx2.Response(200, text="not JSON"),
                 "/api/v1/admin/notification/templates": {
-                    "items": [{"name": "welcome", "kind": "account", "locales": ["en", "de"]}]
+                    "items": [
+                        {"name": "welcome", "kind": "account", "locales": ["en", "de"], "samples": ["default", "late"]}
+                    ]
                 },
                 "/api/v1/admin/notification/templates/welcome": MAIL,
             }
@@ -267,6 +269,18 @@ async def test_mails_are_listed_in_every_language_and_asked_for_by_the_operator(
     assert kwargs["headers"]["Authorization"].startswith("Bearer ey")
     refused = await portal.get("/operator/mails", "ops:view events:read")
     assert (refused.status_code, "mail:read" in refused.text) == (403, True)
+
+
+async def test_each_thing_that_a_mail_may_say_is_shown(portal):
+    page = (await portal.get("/operator/mails", "ops:view mail:read")).text
+    assert 'href="/operator/mails/welcome?locale=de&amp;sample=late" aria-label="welcome/late in de"' in page
+    page = (await portal.get("/operator/mails/welcome?locale=de&sample=late")).text
+    assert 'title="How welcome/late looks in de" src="/operator/mails/welcome/de?sample=late"' in page
+    await portal.get("/operator/mails/welcome/de?sample=late")
+    for _, _, kwargs in portal.services["notification"].asked[-2:]:
+        assert kwargs["params"] == {"locale": "de", "sample": "late"}
+    for path in ("/operator/mails/welcome?locale=de&sample=../x", "/operator/mails/welcome/de?sample="):
+        assert (await portal.get(path)).status_code == 422
 
 
 async def test_a_mail_is_framed_and_may_do_nothing(portal):

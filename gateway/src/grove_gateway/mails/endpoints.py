@@ -26,6 +26,8 @@ LINKS_GO_NOWHERE = '<base target="_blank">'
 """A sandbox opens no other window. It stands last: before the mail's doctype, it would change how the mail looks."""
 MailReader = Annotated[Principal, sees("mail:read")]
 Name = Annotated[str, Path(pattern=r"^[a-z0-9_]{1,60}$")]
+Sample = Annotated[str, Query(pattern=r"^[a-z0-9_]{1,40}$")]
+DEFAULT = "default"
 LOCALE = r"^[a-z]{2}(-[A-Z]{2})?$"
 
 router = APIRouter(prefix="/operator/mails", include_in_schema=False, dependencies=[AtHome])
@@ -33,7 +35,7 @@ router = APIRouter(prefix="/operator/mails", include_in_schema=False, dependenci
 
 @router.get("")
 async def listed(request: Request, _: MailReader, resources: ResourcesDep) -> Response:
-    """Every template and its languages."""
+    """Every template, its languages and its samples."""
     found, problem, status = [], "", 200
     try:
         found = await mails.templates(resources, request.cookies[COOKIE])
@@ -51,11 +53,12 @@ async def mail(
     locale: Annotated[str, Query(pattern=LOCALE)],
     _: MailReader,
     resources: ResourcesDep,
+    sample: Sample = DEFAULT,
 ) -> Response:
     """A mail: its subject, how it looks, and its text."""
     found, problem, status = None, "", 200
     try:
-        found = await mails.preview(resources, request.cookies[COOKIE], name, locale)
+        found = await mails.preview(resources, request.cookies[COOKIE], name, locale, sample)
     except (SignInNeeded, NotAnOperator):
         raise
     except GroveError as error:
@@ -67,6 +70,7 @@ async def mail(
         frames=True,
         name=name,
         locale=locale,
+        sample=sample,
         mail=found,
         problem=problem,
     )
@@ -79,8 +83,9 @@ async def frame(
     locale: Annotated[str, Path(pattern=LOCALE)],
     _: MailReader,
     resources: ResourcesDep,
+    sample: Sample = DEFAULT,
 ) -> Response:
     """The mail itself, to be framed: no script, nothing from elsewhere, and its links go nowhere."""
-    found = await mails.preview(resources, request.cookies[COOKIE], name, locale)
+    found = await mails.preview(resources, request.cookies[COOKIE], name, locale, sample)
     headers = {"Content-Security-Policy": FRAME_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return Response(found["html"] + LINKS_GO_NOWHERE, media_type="text/html", headers=headers)

@@ -11,14 +11,14 @@ TEMPLATES = "/api/v1/admin/notification/templates"
 
 
 async def templates(resources: Resources, token: str) -> list[dict[str, Any]]:
-    """Each template's `name`, `kind` and `locales`. Raises a GroveError that says what is in the way."""
+    """Each template's `name`, `kind`, `locales` and `samples`. Raises a GroveError that says what is in the way."""
     found: list[dict[str, Any]] = (await _get(resources, token, TEMPLATES))["items"]
     return found
 
 
-async def preview(resources: Resources, token: str, name: str, locale: str) -> dict[str, Any]:
+async def preview(resources: Resources, token: str, name: str, locale: str, sample: str) -> dict[str, Any]:
     """A mail with sample values: `subject`, `html`, `text`. Raises a GroveError that says what is in the way."""
-    return await _get(resources, token, f"{TEMPLATES}/{name}", locale=locale)
+    return await _get(resources, token, f"{TEMPLATES}/{name}", locale=locale, sample=sample)
 
 
 async def _get(resources: Resources, token: str, path: str, **query: str) -> dict[str, Any]:
