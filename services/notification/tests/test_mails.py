@@ -149,7 +149,7 @@ async def test_a_changed_address_is_the_newest_whatever_order_events_come_in(res
     await happen("auth", registered, sequence=1)
     async with resources.sessions() as session:
         row = (await session.scalars(select(User))).one()
-    assert (row.email, row.name, row.locale, row.timezone) == (address, "Ada", "en", "Europe/Berlin")
+    assert (row.email, row.locale, row.timezone) == (address, "en", "Europe/Berlin")
 
 
 async def test_the_sender_wakes_when_a_mail_is_queued(resources, sender, happen, address, inbox, monkeypatch):
