@@ -112,6 +112,7 @@ def test_traefiks_files_are_valid_and_whole(layout):
     assert [server["url"] for server in resource["servers"]] == ["https://127.0.0.1:1", "https://127.0.0.1:2"]
     assert resource["healthCheck"]["path"] == "/health/live"
     assert "passiveHealthCheck" not in resource, "503s of one route would take all others away"
+    assert middlewares["retry"]["retry"]["attempts"] == 6, "two copies that just went, and others asking meanwhile"
     before = (folder / "dynamic" / "transports.yml").read_text()
     edge.renewed()
     assert (folder / "dynamic" / "transports.yml").read_text() != before
