@@ -27,6 +27,8 @@ SOCKETS = PEOPLE * EACH
 QUIET_SECONDS = 5.0
 """Until the suite is through with what the sign-ins and the connecting left."""
 ROUNDS = 3
+EDGE_EACH = 4
+"""So many of each of PEOPLE are opened through the edge: what one takes there does not depend on it."""
 
 
 async def rows(plan: Plan, suite: dict[str, Any]) -> AsyncIterator[Row]:
@@ -56,12 +58,32 @@ async def rows(plan: Plan, suite: dict[str, Any]) -> AsyncIterator[Row]:
         "",
     )
     yield (
+        f"memory of one of {PEOPLE * EDGE_EACH:,} in the edge",
+        f"{await _edge(plan, suite, tokens):.0f} KiB",
+        "",
+        "",
+        "",
+    )
+    yield (
         f"{PEOPLE} tasks created → {SOCKETS:,} WebSockets on one process",
         f"p50 {p50:.2f} s, p99 {p99:.2f} s, all {times[-1]:.2f} s",
         "",
         "",
         "all ≤ 2 s",
     )
+
+
+async def _edge(plan: Plan, suite: dict[str, Any], tokens: list[str]) -> float:
+    """KiB that Traefik takes for a WebSocket, TLS on both sides."""
+    traefik = psutil.Process(next(each["pid"] for each in suite["processes"] if each["name"] == "traefik"))
+    before = traefik.memory_info().rss
+    host = plan.api_url.removeprefix("https://").split(":")[0]
+    target = Target(f"127.0.0.1:{plan.https_port}", host, suite["ca_file"], "")
+    wanted = Wanted(target, tokens, ["what never comes"], EDGE_EACH)
+    async with crowd(wanted):
+        await asyncio.sleep(QUIET_SECONDS)
+        grown: int = traefik.memory_info().rss - before
+    return grown / wanted.count / 1024
 
 
 async def _tokens(plan: Plan, suite: dict[str, Any]) -> list[str]:
