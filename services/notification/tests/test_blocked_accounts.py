@@ -92,6 +92,19 @@ async def test_mails_about_the_account_are_written_all_the_same(ada, resources, 
     assert await all_of(Mail.status) == ["queued"]
 
 
+async def test_a_notice_that_waits_is_kept_until_the_block_ends(ada, resources, sender, happen):
+    await happen("resource", shared())
+    await happen("auth", blocked(), sequence=2)
+    async with resources.sessions.begin() as session:
+        mail = (await session.scalars(select(Mail))).one()
+        assert await sender._admission.admit(session, mail) is None
+        assert (mail.status, mail.attempts, mail.due_at > now()) == ("queued", 0, True)
+    await happen("auth", unblocked(), sequence=3)
+    async with resources.sessions.begin() as session:
+        mail = (await session.scalars(select(Mail))).one()
+        assert await sender._admission.admit(session, mail) == "ada@example.com"
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["a known account", "one that auth has not told of yet"])
 async def test_the_newest_word_about_a_block_counts_in_whatever_order(happen, all_of, known):
     registered = {"email": "ada@example.com", "name": "Ada", "locale": "de", "timezone": "UTC", "greet": False}

@@ -48,6 +48,8 @@ class Admission:
             _suppress(mail, "its reader's account was deleted", for_good=True)
         elif not keep_wanted(self._cipher, mail, to.choice.mailed_types):
             _suppress(mail, UNWANTED, for_good=True)
+        elif to.blocked:
+            mail.due_at = now() + LONGEST_LOOK
         elif to.email is None:
             _look_again(mail)
         elif await self._takes_mails(session, mail, to.email):
