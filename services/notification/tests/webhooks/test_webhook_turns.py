@@ -56,8 +56,8 @@ class Walk:
 
     async def step(self, chance: random.Random) -> str:
         moves: list[Callable[[random.Random], Awaitable[object]]] = [
-            self._fact, self._fact, self._test, self._claim, self._claim, self._end, self._end, self._end,
-            self._redeliver, self._redeliver_all, self._skip, self._change, self._time,
+            self._fact, self._test, self._claim, self._claim, self._claim, self._end, self._end, self._end, self._end,
+            self._redeliver, self._redeliver_all, self._skip, self._skip, self._change, self._time,
         ]  # fmt: skip
         move = chance.choice(moves)
         await move(chance)
