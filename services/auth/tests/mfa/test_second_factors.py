@@ -3,11 +3,12 @@
 import asyncio
 import base64
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pyotp
 import pytest
 
+from grove.contracts.mails import MAILS
 from grove.core.clock import now
 from grove_auth.models.second_factors import NEVER
 
@@ -171,6 +172,15 @@ async def test_the_counters_of_password_and_second_factor_are_apart(guarded, res
     assert (await guarded.verify(token, code=await guarded.code())).status_code == 200
     [stored] = await resources.database["second_factors"].find({}).to_list()
     assert (stored["failures"], stored["locked_until"]) == (0, NEVER), "a right one begins anew"
+
+
+async def test_who_guesses_codes_knows_the_password_so_the_owner_is_mailed(guarded, resources, outside):
+    assert await guess(guarded, 10) == [401] * 10
+    [mail] = [mail for mail in await outside.mails() if mail["template"] == "mfa_locked"]
+    assert (mail["to"], mail["variables"]["failures"]) == (guarded.person.email, "10")
+    assert set(mail["variables"]) == MAILS["mfa_locked"]
+    [stored] = await resources.database["second_factors"].find({}).to_list()
+    assert datetime.fromisoformat(mail["variables"]["until"]) - stored["locked_until"] < timedelta(seconds=1)
 
 
 async def test_at_a_hundred_in_a_row_only_a_recovery_helps(guarded, resources, outside):

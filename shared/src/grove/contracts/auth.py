@@ -24,6 +24,7 @@ MailTemplate = Literal[
     "session_reuse",
     "password_changed",
     "mfa_changed",
+    "mfa_locked",
     "api_key_created",
     "passkey_changed",
     "passkey_copied",

@@ -11,6 +11,7 @@ ALERTS: dict[str, frozenset[str]] = {
     "session_reuse": frozenset({"device", "browser", "os", "ip"}),
     "password_changed": frozenset({"how"}),  # changed | reset
     "mfa_changed": frozenset({"change", "method"}),  # change: enabled | disabled; method: totp | sms | email | all
+    "mfa_locked": frozenset({"failures", "until"}),  # until: when it ends, or "" for until a recovery
     "api_key_created": frozenset({"key_name"}),
     "passkey_changed": frozenset({"change", "passkey_name"}),  # change: added | removed
     "passkey_copied": frozenset({"passkey_name"}),

@@ -18,13 +18,20 @@ AlertKind = Literal[
     "session_reuse",
     "password_changed",
     "mfa_changed",
+    "mfa_locked",
     "api_key_created",
     "passkey_changed",
     "passkey_copied",
     "identity_changed",
 ]
 PERIOD = timedelta(hours=1)
-MOST: dict[AlertKind, int] = {"login_locked": 1, "session_reuse": 1, "passkey_copied": 1, "new_sign_in": 5}
+MOST: dict[AlertKind, int] = {
+    "login_locked": 1,
+    "mfa_locked": 1,
+    "session_reuse": 1,
+    "passkey_copied": 1,
+    "new_sign_in": 5,
+}
 """Alerts that an account gets within PERIOD, of the kinds that others can cause; the rest takes its owner's sign-in."""
 
 

@@ -11,6 +11,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from grove.contracts.auth import LoginLocked
 from grove.core.clock import now
 from grove.core.errors import ServiceUnavailable
+from grove_auth.alerts.service import AlertService
 from grove_auth.mfa import rules
 from grove_auth.mfa.errors import TooManyCodes, WrongCode
 from grove_auth.mfa.repository import FactorRepository
@@ -30,6 +31,7 @@ class FactorAttempts:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         self._factors = FactorRepository()
+        self._alerts = AlertService(resources)
 
     async def take(self, user_id: UUID) -> int:
         """A try; how many there are now since the last right one. Raises TooManyCodes while the account rests."""
@@ -51,7 +53,7 @@ class FactorAttempts:
         await self._factors.forgive(user_id)
 
     async def wrong(self, user: User, tried: int) -> None:
-        """Write it down, and tell the user of a lock."""
+        """Write it down, and tell the user of a lock, by mail too: who guesses codes knows the password."""
         moment = now()
         lock = rules.locked_until(tried, moment)
         if lock is None:
@@ -62,6 +64,8 @@ class FactorAttempts:
 
         async def store(transaction: AsyncClientSession) -> None:
             await self._resources.facts.add(transaction, user.id, fact)
+            ends = until.isoformat() if until else ""
+            await self._alerts.add(transaction, user, "mfa_locked", failures=str(tried), until=ends)
             await self._resources.audit.add("mfa.locked", user.id, transaction, outcome="failure")
 
         await self._resources.transaction(store)

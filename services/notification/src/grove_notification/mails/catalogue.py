@@ -37,6 +37,7 @@ _ALL = (
     MailTemplate("session_reuse", "security", worded("A session was ended for safety")),
     MailTemplate("password_changed", "security", worded("Your password was changed")),
     MailTemplate("mfa_changed", "security", worded("Your second factors were changed")),
+    MailTemplate("mfa_locked", "security", worded("Wrong codes for your account")),
     MailTemplate("api_key_created", "security", worded("A new API key for your account")),
     MailTemplate("passkey_changed", "security", worded("Your passkeys were changed")),
     MailTemplate("passkey_copied", "security", worded("One of your passkeys may have been copied")),

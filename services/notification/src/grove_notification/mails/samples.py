@@ -57,6 +57,10 @@ SAMPLES: dict[str, dict[str, Values]] = {
         "disabled": {"change": "disabled", "method": "sms"},
         "all": {"change": "disabled", "method": "all"},
     },
+    "mfa_locked": {
+        DEFAULT: {**_ALERT, "failures": "10", "until": "2026-07-01T19:30:00+00:00"},
+        "recovery": {"failures": "100", "until": ""},
+    },
     "api_key_created": {DEFAULT: {**_ALERT, "key_name": "backup"}},
     "passkey_changed": {
         DEFAULT: {**_ALERT, "change": "added", "passkey_name": "Phone"},
