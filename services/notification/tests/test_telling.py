@@ -361,3 +361,18 @@ async def test_what_was_held_for_a_deleted_user_is_not_shown(resources, happen, 
         await session.execute(delete(LiveFrame))
     assert await Release(resources.sessions, resources.push).release_batch() == 1
     assert await rows(LiveFrame) == []
+
+
+async def test_what_a_transaction_shows_is_pushed_together(resources, monkeypatch):
+    pushed: list[list[tuple[int, str]]] = []
+
+    async def send(*frames) -> None:
+        pushed.append([(frame.position, frame.type) for frame in frames])
+
+    monkeypatch.setattr(resources.push, "send", send)
+    parse = handlers(resources).parse
+    works = [parse(outbox_event("resource", created(), sequence=1).body) for _ in range(3)]
+    for work in await resources.inbox.apply(works):
+        await work.committed()
+    kinds = ["task.changed", "notification"] * 3
+    assert pushed == [list(enumerate(kinds, start=1))]

@@ -24,21 +24,29 @@ class LivePush:
         self._patience = Patience()
         self._left_out = 0
 
-    async def send(self, frame: Frame) -> None:
-        """A written frame, to every open connection of its user."""
-        if not frame.position:  # its user was deleted in the transaction that wanted to show it
+    async def send(self, *frames: Frame) -> None:
+        """Written frames, to every open connection of their users: in one round trip, however many they are."""
+        written = [frame for frame in frames if frame.position]  # others' users were deleted in the same transaction
+        if not written:
             return
         if self._patience.resting:
-            self._left_out += 1
-            LOST.inc()
+            self._left_out += len(written)
+            LOST.inc(len(written))
             return
         if self._left_out:
             log.warning("live.pushes_left_out", pushes=self._left_out)
             self._left_out = 0
-        content = {"position": frame.position, "type": frame.type, "data": frame.data}
         try:
-            await self._valkey.publish(CHANNEL, json.dumps({"user_id": str(frame.user_id), "frame": content}))
+            async with self._valkey.pipeline(transaction=False) as pipeline:
+                for frame in written:
+                    pipeline.publish(CHANNEL, _push(frame))
+                await pipeline.execute()
         except VALKEY_ERRORS as error:
             self._patience.failed()
-            LOST.inc()
-            log.warning("live.push_lost", reason=str(error) or type(error).__name__)
+            LOST.inc(len(written))
+            log.warning("live.push_lost", frames=len(written), reason=str(error) or type(error).__name__)
+
+
+def _push(frame: Frame) -> str:
+    content = {"position": frame.position, "type": frame.type, "data": frame.data}
+    return json.dumps({"user_id": str(frame.user_id), "frame": content})

@@ -48,9 +48,14 @@ class Frame:
 
 def collect(session: AsyncSession, frame: Frame) -> Frame:
     """Have `write` write it."""
-    frames: list[Frame] = session.info.setdefault(_FRAMES, [])
-    frames.append(frame)
+    collected(session).append(frame)
     return frame
+
+
+def collected(session: AsyncSession) -> list[Frame]:
+    """All that was collected in this transaction; the list grows with it, and has the numbers once they are written."""
+    frames: list[Frame] = session.info.setdefault(_FRAMES, [])
+    return frames
 
 
 async def write(session: AsyncSession) -> None:

@@ -52,8 +52,7 @@ class Release:
             for notification in due:
                 notification.held_until = None
             await stream.write(session)
-        for frame in frames:
-            await self._push.send(frame)
+        await self._push.send(*frames)
         return len(due)
 
 

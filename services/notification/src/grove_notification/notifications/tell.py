@@ -60,8 +60,17 @@ class Teller:
             self._webhook(session, event, to, wording(event.data, to.texts))
 
     def show(self, session: AsyncSession, event: Received[Any], frame: Frame) -> None:
-        """Send a frame to the user's open connections, whatever they chose."""
-        event.after_commit.append(partial(self._push.send, stream.collect(session, frame)))
+        """Send a frame to the user's open connections, whatever they chose.
+
+        The first event that shows something sends all frames of the transaction, at once.
+        """
+        stream.collect(session, frame)
+        frames = stream.collected(session)
+        if len(frames) == 1:
+            event.after_commit.append(partial(self._send, frames))
+
+    async def _send(self, frames: list[Frame]) -> None:
+        await self._push.send(*frames)
 
     def _webhook(self, session: AsyncSession, event: Received[Any], to: Recipient, words: Wording | None) -> None:
         """Unless they switched the channel off for the type; a fact without one goes by the subscription alone."""
