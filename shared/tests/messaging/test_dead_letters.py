@@ -211,7 +211,7 @@ async def test_two_who_look_at_once_both_come_to_an_end(channel, letters):
 async def test_a_letter_between_publish_and_acknowledgement_is_in_both_places(channel, letters, monkeypatch):
     [name] = await park(channel, b"{}")
 
-    async def die(self) -> None:
+    async def die(self, **_) -> None:
         raise ConnectionError("killed here")
 
     with monkeypatch.context() as patch:

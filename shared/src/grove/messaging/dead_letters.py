@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -86,15 +86,14 @@ class DeadLetters:
             async def hand_back(incoming: AbstractIncomingMessage) -> None:
                 fresh = message(incoming.body, message_id=incoming.message_id or "")
                 await exchange.publish(fresh, routing_key=self.queue, mandatory=True, timeout=10)
-                await incoming.ack()
 
             return await self._pass(channel, hand_back, ids, limit, told)
 
     async def purge(self, ids: Collection[str] | None = None, *, told: Told = lambda *_: None) -> int:
         """Throw letters away: all that are there now, or those of `ids`; how many."""
 
-        async def throw_away(incoming: AbstractIncomingMessage) -> None:
-            await incoming.ack()
+        async def throw_away(_: AbstractIncomingMessage) -> None:
+            """It is acknowledged, and gone."""
 
         async with self._open() as channel:
             return await self._pass(channel, throw_away, ids, None, told)
@@ -105,18 +104,20 @@ class DeadLetters:
         done, there = 0, await messages_in(channel, dead_queue_name(self.queue))
         batch: list[AbstractIncomingMessage] = []
 
-        async def act_on(incoming: AbstractIncomingMessage) -> None:
+        async def settle() -> None:
             nonlocal done
-            await act(incoming)
-            done += 1
-            told(done, there)
+            await asyncio.gather(*map(act, batch))
+            await _acknowledge(batch, all_before=ids is None)
+            for _ in batch:
+                done += 1
+                told(done, there)
+            batch.clear()
 
         async for incoming in self._wanted(channel, ids, limit, lambda: done):
             batch.append(incoming)
             if len(batch) >= BATCH:
-                await asyncio.gather(*map(act_on, batch))
-                batch.clear()
-        await asyncio.gather(*map(act_on, batch))
+                await settle()
+        await settle()
         return done
 
     async def _wanted(
@@ -182,6 +183,14 @@ class DeadLetters:
     async def _open(self) -> AsyncIterator[AbstractChannel]:
         async with self._broker.connection() as connection:
             yield await connection.channel(publisher_confirms=True, on_return_raises=True)
+
+
+async def _acknowledge(batch: Sequence[AbstractIncomingMessage], *, all_before: bool) -> None:
+    """`all_before`: nothing before the last of them is left out. Then one word does for all, for the broker sends on a
+    few at a time, and hands out again what it had not sent on when the connection ended.
+    """
+    for incoming in batch[-1:] if all_before else batch:
+        await incoming.ack(multiple=all_before)
 
 
 async def messages_in(channel: AbstractChannel, queue: str) -> int:
