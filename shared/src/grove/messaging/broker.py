@@ -13,6 +13,7 @@ import aio_pika
 import structlog
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, HeadersType
+from aio_pika.connection import make_url
 from aiormq.exceptions import AMQPError as WireError
 
 from grove.messaging.topology import EVENTS
@@ -46,16 +47,16 @@ class Broker:
         """A connection for the block. Raises one of BROKER_ERRORS."""
         context = self.tls.client_context()
         try:
-            connection = await aio_pika.connect(
-                f"{self.url}?auth=EXTERNAL&heartbeat=10",
+            connection = aio_pika.Connection(
+                make_url(f"{self.url}?auth=EXTERNAL&heartbeat=10"),
                 ssl_context=context,
-                timeout=5,
                 client_properties={"connection_name": self.name},
             )
             try:
+                await connection.connect(timeout=5)
                 yield connection
             finally:
-                await connection.close()
+                await connection.close()  # one that was never made too: it would be told to when it is collected
         finally:
             self.tls.forget(context)
 
