@@ -87,7 +87,7 @@ async def test_a_deleted_account_is_gone_everywhere(suite, ada, bob, kept, wait_
 
     async def said_goodbye() -> bool:
         mail = await asyncio.to_thread(newest_mail, Path(suite.file["mail_dir"]), ada.email)
-        return "your account was deleted" in mail
+        return "Your account was deleted" in mail
 
     await wait_until(synchronised, 30)
     assert set(await kept(me)) == {f"{service}.{table}" for service, tables in TABLES.items() for table in tables}

@@ -67,7 +67,7 @@ async def test_operators_end_all_access_and_everybody_is_told(suite, client, ada
 
     async def told() -> bool:
         listed = (await ada.call("GET", "/notifications?type=PROVIDER_NEEDS_REAUTH")).json()["items"]
-        return [each["message"] for each in listed] == ["Access was ended for safety. Connect it again to go on."]
+        return [each["message"] for each in listed] == ["Access was ended for safety. Connect it again to continue."]
 
     await wait_until(told, 30)
 
