@@ -1,17 +1,13 @@
 """A mail server that can't be reached is charged to no mail: senders wait for it, and go on when it is back."""
 
 import asyncio
-import json
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from grove.contracts.auth import MailRequested
-from grove.core.ids import new_id
 from grove.core.tasks import end
 from grove.testing.postgres import outbox_types
-from grove.testing.smtp import SmtpServer, serving
 from grove_notification.mails.repository import MailRepository
 from grove_notification.mails.sending import connection, recording
 from grove_notification.mails.sending.connection import SmtpConnection
@@ -23,12 +19,6 @@ pytestmark = pytest.mark.integration
 
 PATIENCE = 60
 FOR_EVER = 1_000_000
-
-
-@pytest.fixture
-async def server():
-    async with serving(SmtpServer()) as server:
-        yield server
 
 
 @pytest.fixture
@@ -45,17 +35,6 @@ async def worker(settings, server):
     for own, each in made:
         await each.aclose()
         await own.aclose()
-
-
-@pytest.fixture
-def ask(resources, happen):
-    async def ask() -> None:
-        mail_id = new_id()
-        content = {"to": "ada@example.com", "variables": {"name": "Ada", "code": "123456", "minutes": 5}}
-        sealed = resources.mail_cipher.seal(json.dumps(content), purpose=f"mail:{mail_id}")
-        await happen("auth", MailRequested(mail_id=mail_id, template="mfa_code", locale="en", sealed=sealed))
-
-    return ask
 
 
 async def tries(resources) -> list[tuple[str, int]]:
